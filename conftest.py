@@ -1,0 +1,14 @@
+"""For tests and notebooks: no network but loopback, no GPU, no hub, in this process and in every one it starts."""
+
+import os
+import pathlib
+import sys
+
+_OFFLINE = str(pathlib.Path(__file__).parent / "tests" / "offline")
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [_OFFLINE, os.environ.get("PYTHONPATH")]))
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["CUDA_VISIBLE_DEVICES"] = ""
+if _OFFLINE not in sys.path:
+    sys.path.insert(0, _OFFLINE)
+sys.modules.pop("sitecustomize", None)
+import sitecustomize  # noqa: E402, F401

@@ -1,0 +1,29 @@
+"""Helpers of the text-to-video course: noise schedules, diffusion steps, video display and export, the models.
+
+The names below load their modules when first used, so that `import t2v_helpers` costs next to nothing.
+"""
+
+import importlib
+
+_HOME = {
+    "NoiseSchedule": "schedules",
+    "q_sample": "diffusion",
+    "plot_noise_schedule": "plots",
+    "show_video": "video",
+    "save_video": "video",
+    "save_frames": "video",
+    "film_strip": "video",
+    "load_pipeline": "pipelines",
+    "generate": "pipelines",
+}
+__all__ = list(_HOME)
+
+
+def __getattr__(name):
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f".{_HOME[name]}", __name__), name)
+
+
+def __dir__():
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,228 @@
+"""The world of the scale model: captioned clips of one moving shape, and a judge that reads them back.
+
+A clip is 16 frames of 64 x 64 pixels at 8 frames a second: one shape of one colour, antialiased, on a dark
+background, that moves in a straight line or changes its size. The program that draws a clip and the judge that
+looks at one share nothing but the palette and the outlines, and neither uses a network.
+"""
+
+import functools
+import itertools
+import math
+import typing
+
+import numpy as np
+import torch
+
+NUM_FRAMES, SIZE, FPS = 16, 64, 8
+BACKGROUND = (0.08, 0.09, 0.12)
+
+COLORS = {
+    "red": (0.92, 0.20, 0.16),
+    "yellow": (0.95, 0.88, 0.20),
+    "green": (0.18, 0.78, 0.24),
+    "cyan": (0.25, 0.87, 0.92),
+    "blue": (0.18, 0.34, 0.95),
+    "purple": (0.72, 0.24, 0.86),
+}
+SHAPES = {"circle": ("circle", "disc"), "square": ("square", "box"), "triangle": ("triangle",)}
+MOTIONS = {
+    "left": ("moving left", "moves to the left", "going left", "sliding to the left"),
+    "right": ("moving right", "moves to the right", "going right", "sliding to the right"),
+    "up": ("moving up", "moves up", "going up", "rising"),
+    "down": ("moving down", "moves down", "going down", "falling"),
+    "growing": ("growing", "grows", "getting bigger", "gets bigger"),
+    "shrinking": ("shrinking", "shrinks", "getting smaller", "gets smaller"),
+}
+TEMPLATES = (
+    "a {color} {shape} {motion}",
+    "the {color} {shape} is {motion}",
+    "{color} {shape}, {motion}",
+    "a {shape} that is {color}, {motion}",
+    "{motion}, a {color} {shape}",
+)
+_DIRECTION = {"left": (-1, 0), "right": (1, 0), "up": (0, -1), "down": (0, 1)}  # pixels: x to the right, y down
+# Outlines lie around their centroid; their size r is the radius, in pixels, of the circle of equal area.
+_APOTHEM = math.sqrt(math.pi / (3 * math.sqrt(3)))  # of the triangle, in units of r
+_HALF_SIDE = math.sqrt(math.pi) / 2  # of the square
+_SQRT3_2 = math.sqrt(3) / 2
+_EXTENT = {  # how far each outline reaches from its centroid, in units of r: left, right, up, down
+    "circle": (1, 1, 1, 1),
+    "square": (_HALF_SIDE,) * 4,
+    "triangle": (_APOTHEM * math.sqrt(3), _APOTHEM * math.sqrt(3), 2 * _APOTHEM, _APOTHEM),
+}
+
+
+class Attributes(typing.NamedTuple):
+    """What a caption says, or what `judge` sees: a colour, a shape and a motion; None for what cannot be told."""
+
+    color: str | None
+    shape: str | None
+    motion: str | None
+
+    def __str__(self):
+        return f"a {self.color or '?'} {self.shape or '?'} {MOTIONS[self.motion][0] if self.motion else '?'}"
+
+
+COMBINATIONS = tuple(Attributes(*names) for names in itertools.product(COLORS, SHAPES, MOTIONS))
+
+
+def _is_held_out(names):
+    color, shape, motion = (
+        list(world).index(name) for world, name in zip((COLORS, SHAPES, MOTIONS), names, strict=True)
+    )
+    return (color + motion) % 2 == 0 and shape == (color + motion // 2) % 3
+
+
+# Every colour and every motion is in 3 of them, every shape in 6: 18 of 108, 17 %. Never trained on.
+HELD_OUT = frozenset(str(names) for names in COMBINATIONS if _is_held_out(names))
+
+
+def captions(held_out=None):
+    """The plain captions of all 108 combinations, such as "a red circle moving left".
+
+    held_out: True for those never trained on, False for those trained on, None for all.
+    """
+    return [str(names) for names in COMBINATIONS if held_out is None or (str(names) in HELD_OUT) == held_out]
+
+
+def wordings(names):
+    """Every way in which a caption of the world says the three attributes `names`, the plain one first."""
+    said = itertools.product(TEMPLATES, SHAPES[names.shape], MOTIONS[names.motion])
+    made = (t.format(color=names.color, shape=shape, motion=motion) for t, shape, motion in said)
+    # "the red circle is moves left" is no English: "is" wants a form in -ing
+    return [text for text in made if not any(f"is {verb}" in text for verb in ("moves", "grows", "gets", "shrinks"))]
+
+
+@functools.cache
+def _meaning():
+    """Word -> (attribute, name), for the words that carry one."""
+    meaning = {color: ("color", color) for color in COLORS}
+    meaning |= {word: ("shape", shape) for shape, words in SHAPES.items() for word in words}
+    for motion, phrases in MOTIONS.items():
+        others = " ".join(" ".join(p) for m, p in MOTIONS.items() if m != motion).split()
+        meaning |= {w: ("motion", motion) for phrase in phrases for w in phrase.split() if w not in others}
+    return meaning
+
+
+def parse(caption):
+    """Read a caption into its `Attributes`; ValueError if it does not name exactly one colour, shape and motion."""
+    found = {"color": set(), "shape": set(), "motion": set()}
+    for word in caption.lower().replace(",", " ").replace(".", " ").split():
+        kind, name = _meaning().get(word, (None, None))
+        if kind:
+            found[kind].add(name)
+    for kind, names in found.items():
+        if len(names) != 1:
+            known = ", ".join({"color": COLORS, "shape": SHAPES, "motion": MOTIONS}[kind])
+            raise ValueError(f"caption {caption!r} names {len(names)} of a {kind}, expected one of: {known}")
+    return Attributes(*(found[kind].pop() for kind in ("color", "shape", "motion")))
+
+
+def _outline(shape, x, y, radius):
+    """Signed distance in pixels to the outline, negative inside; x, y are offsets from the centroid (y down)."""
+    if shape == "circle":
+        return (x**2 + y**2).sqrt() - radius
+    if shape == "square":
+        return torch.maximum(x.abs(), y.abs()) - _HALF_SIDE * radius
+    slope = _SQRT3_2 * x.abs() - y / 2
+    return torch.maximum(slope, y) - _APOTHEM * radius
+
+
+def coverage(shape, center, radius, size=SIZE):
+    """How much of each pixel the shape covers, antialiased: tensor (F, size, size) in [0, 1].
+
+    shape: a name of SHAPES; center: (F, 2), x and y in pixels; radius: (F,), pixels, of the circle of equal area.
+    """
+    axis = torch.arange(size) + 0.5
+    x = axis[None, None, :] - center[:, 0, None, None]
+    y = axis[None, :, None] - center[:, 1, None, None]
+    return (0.5 - _outline(shape, x, y, radius[:, None, None])).clamp(0, 1)
+
+
+def _path(names, generator, num_frames, size):
+    """Draw a start, a size and a speed: centres (F, 2) and radii (F,), in pixels, for which the shape stays in view."""
+    unit = size / SIZE
+    margin = max(1.0, unit)  # pixels; an antialiased edge reaches half a pixel out
+    u = torch.rand(4, generator=generator, dtype=torch.float64).tolist()
+    time = torch.linspace(0, 1, num_frames)
+    left, right, up, down = _EXTENT[names.shape]
+    if names.motion in _DIRECTION:
+        small = big = (10 + 4 * u[0]) * unit
+        dx, dy = _DIRECTION[names.motion]
+        room = size - big * (left + right if dx else up + down) - 2 * margin
+        travel = min((16 + 20 * u[1]) * unit, room)
+    else:
+        small, big = (6 + 2 * u[0]) * unit, (15 + 3 * u[1]) * unit
+        dx = dy = travel = 0
+    lo_x, hi_x = big * left + margin + max(-dx * travel, 0), size - big * right - margin - max(dx * travel, 0)
+    lo_y, hi_y = big * up + margin + max(-dy * travel, 0), size - big * down - margin - max(dy * travel, 0)
+    start = torch.tensor([lo_x + (hi_x - lo_x) * u[2], lo_y + (hi_y - lo_y) * u[3]])
+    center = start + travel * time[:, None] * torch.tensor([dx, dy])
+    first, last = (big, small) if names.motion == "shrinking" else (small, big)
+    return center, first + (last - first) * time
+
+
+def render(caption, seed, num_frames=NUM_FRAMES, size=SIZE):
+    """Draw a clip of what the caption says.
+
+    caption: a text that names one colour, shape and motion of the world, in any wording, or an `Attributes`.
+    seed: an int, or a torch.Generator; it chooses size (pixels), speed (pixels a frame) and start.
+    Returns frames: float32 array (num_frames, size, size, 3) in [0, 1]. Raises ValueError on an unknown caption.
+    """
+    names = caption if isinstance(caption, Attributes) else parse(caption)
+    generator = seed if isinstance(seed, torch.Generator) else torch.Generator().manual_seed(seed)
+    center, radius = _path(names, generator, num_frames, size)
+    cover = coverage(names.shape, center, radius, size)[..., None]
+    background, color = torch.tensor(BACKGROUND), torch.tensor(COLORS[names.color])
+    return (background + cover * (color - background)).numpy()
+
+
+def judge(frames):
+    """Say what a clip shows, from its pixels alone: `Attributes`, with None for what cannot be told.
+
+    Colour: the mean over the object's core, next to the palette. Motion: the straight line through the centroid's
+    path, and the trend of the object's size. Shape: the outline of equal area and centroid that overlaps best.
+    frames: float array (F, H, W, 3) in [0, 1]; the object has to be seen in every frame.
+    """
+    frames = torch.tensor(np.asarray(frames), dtype=torch.float32)
+    if frames.ndim != 4 or frames.shape[1] != frames.shape[2] or frames.shape[3] != 3:
+        raise ValueError(f"frames have shape {tuple(frames.shape)}, expected (F, H, W, 3) with H = W")
+    background, palette = torch.tensor(BACKGROUND), torch.tensor(list(COLORS.values()))
+    contrast = (frames - background).norm(dim=-1)
+    core = contrast > 0.7 * contrast.amax()
+    mean = frames[core].mean(0)
+    distance = (palette - mean).norm(dim=1)
+    if contrast.amax() < 0.3 or distance.min() > 0.25:
+        return Attributes(None, None, None)
+    color = list(COLORS)[distance.argmin()]
+    cover = ((frames - background) @ (mean - background) / (mean - background).square().sum()).clamp(0, 1)
+    cover = torch.where(cover < 0.15, torch.zeros(()), cover)
+    area = cover.sum((1, 2))
+    if area.min() < 20 * (frames.shape[1] / SIZE) ** 2:
+        return Attributes(color, None, None)
+    axis = torch.arange(frames.shape[1]) + 0.5
+    center = torch.stack([(cover.sum(1) * axis).sum(1), (cover.sum(2) * axis).sum(1)], 1) / area[:, None]
+    return Attributes(color, _judge_shape(cover, center, area), _judge_motion(center, area, frames.shape[1]))
+
+
+def _judge_shape(cover, center, area):
+    radius = (area / math.pi).sqrt()
+    error = {
+        shape: ((cover - coverage(shape, center, radius, cover.shape[1])).abs().sum((1, 2)) / area).mean()
+        for shape in SHAPES
+    }
+    best = min(error, key=error.get)
+    return best if error[best] < 0.3 else None
+
+
+def _judge_motion(center, area, size):
+    time = torch.linspace(-0.5, 0.5, len(area))
+    trend = time / time.square().sum()  # least squares: the change over the whole clip
+    dx, dy = (trend @ center).tolist()
+    growth = (trend @ area.log() / 2).item()  # log of the ratio of radii
+    across, along = sorted((abs(dx), abs(dy)))
+    if abs(growth) < 0.25 and along > size / 8 and along > 3 * across:
+        return ("right" if dx > 0 else "left") if abs(dx) > abs(dy) else ("down" if dy > 0 else "up")
+    if abs(growth) > 0.4 and along < size / 8:
+        return "growing" if growth > 0 else "shrinking"
+    return None

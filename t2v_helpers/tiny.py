@@ -1,0 +1,177 @@
+"""The scale model of ModelScope, part by part, untrained: the same classes, about a thousandth of the size.
+
+Each function returns one component of a `TextToVideoSDPipeline`. Where the scale model differs from ModelScope other
+than in width, the function says so and why; the model card (assets/tiny-t2v/README.md) has the measurements.
+"""
+
+import functools
+import json
+import pathlib
+
+import torch
+from torch import nn
+
+from . import shapes
+
+MAX_TOKENS = 24  # ModelScope: 77
+WIDTH = 64  # of the text tower; ModelScope: 1024
+LATENT = (4, shapes.NUM_FRAMES, shapes.SIZE // 8, shapes.SIZE // 8)  # ModelScope: (4, 16, 32, 32)
+
+
+def new_tokenizer():
+    """A CLIPTokenizer, its byte-pair merges learned from the captions of the world; `known_words` names its words."""
+    from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+    from transformers import CLIPTokenizer
+
+    texts = sorted({text for names in shapes.COMBINATIONS for text in shapes.wordings(names)})
+    bpe = Tokenizer(models.BPE(end_of_word_suffix="</w>"))
+    bpe.pre_tokenizer = pre_tokenizers.Whitespace()
+    words = sorted({word for text in texts for word in text.replace(",", " ").split()})
+    letters = sorted({letter for text in texts for letter in text} - {" "})
+    # The trainer numbers letters in an order that changes from run to run, and breaks ties by number: so name them.
+    special = ["<|startoftext|>", "<|endoftext|>", *letters, *(f"{letter}</w>" for letter in letters)]
+    trainer = trainers.BpeTrainer(
+        vocab_size=1000, end_of_word_suffix="</w>", special_tokens=special, show_progress=False
+    )
+    bpe.train_from_iterator(texts, trainer)
+    learned = json.loads(bpe.to_str())["model"]
+    merges = [tuple(merge) for merge in learned["merges"]]
+    return CLIPTokenizer(vocab=learned["vocab"], merges=merges, model_max_length=MAX_TOKENS, known_words=words)
+
+
+def new_text_encoder(tokenizer, generator=None):
+    """A two-layer CLIPTextModel: token ids (b, 24) to a context (b, 24, 64).
+
+    CLIP draws its embeddings with a deviation of 0.02. Here words are drawn far apart (1.0, positions 0.3): at this
+    size and budget that decides whether the text is learned at all.
+    """
+    from transformers import CLIPTextConfig, CLIPTextModel
+
+    config = CLIPTextConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=WIDTH,
+        intermediate_size=4 * WIDTH,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        max_position_embeddings=MAX_TOKENS,
+        projection_dim=WIDTH,
+        hidden_act="gelu",
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    model = CLIPTextModel(config)
+    with torch.no_grad():
+        model.get_input_embeddings().weight.normal_(0, 1.0, generator=generator)
+        for name, parameter in model.named_parameters():
+            if "position_embedding" in name:
+                parameter.normal_(0, 0.3, generator=generator)
+    return model
+
+
+class VideoTower(nn.Module):
+    """The video half of the tiny CLIP: frames (b, 3, 16, 64, 64) in [-1, 1] to a vector (b, 64) of length 1."""
+
+    def __init__(self):
+        super().__init__()
+        convolution = functools.partial(nn.Conv3d, kernel_size=3, stride=2, padding=1)
+        self.layers = nn.Sequential(
+            nn.AvgPool3d((1, 2, 2)),
+            convolution(3, 16),
+            nn.GELU(),
+            convolution(16, 32),
+            nn.GELU(),
+            convolution(32, 64),
+            nn.GELU(),
+            nn.AdaptiveAvgPool3d((2, 1, 1)),
+            nn.Flatten(),
+            nn.Linear(128, WIDTH),
+        )
+
+    def forward(self, frames):
+        return nn.functional.normalize(self.layers(frames), dim=1)
+
+
+def new_autoencoder():
+    """AutoencoderKL: frames (b, 3, 64, 64) in [-1, 1] to latents (b, 4, 8, 8) and back, 8x smaller as in ModelScope."""
+    from diffusers import AutoencoderKL
+
+    return AutoencoderKL(
+        block_out_channels=(16, 32, 32, 64),
+        down_block_types=("DownEncoderBlock2D",) * 4,
+        up_block_types=("UpDecoderBlock2D",) * 4,
+        layers_per_block=1,
+        norm_num_groups=8,
+        latent_channels=LATENT[0],
+        sample_size=shapes.SIZE,
+    )
+
+
+def new_unet():
+    """UNet3DConditionModel: latents (b, 4, 16, 8, 8), step (b,) and context (b, 24, 64) to v (b, 4, 16, 8, 8).
+
+    Attention to the text sits at 4 x 4, where it costs little. Diffusers sets the last layer of each temporal
+    convolution to zero, which suits an image model that learns to move; this one starts from nothing, so it is drawn.
+    """
+    from diffusers import UNet3DConditionModel
+    from diffusers.models.resnet import TemporalConvLayer
+
+    unet = UNet3DConditionModel(
+        sample_size=LATENT[-1],
+        block_out_channels=(32, 64, 96),
+        down_block_types=("DownBlock3D", "CrossAttnDownBlock3D", "DownBlock3D"),
+        up_block_types=("UpBlock3D", "CrossAttnUpBlock3D", "UpBlock3D"),
+        layers_per_block=1,
+        norm_num_groups=8,
+        cross_attention_dim=WIDTH,
+        attention_head_dim=8,
+    )
+    for module in unet.modules():
+        if isinstance(module, TemporalConvLayer):
+            module.conv4[-1].reset_parameters()
+    return unet
+
+
+def new_scheduler():
+    """DDIM that predicts v on ModelScope's scaled-linear betas, up to 0.03 and rescaled to zero terminal SNR.
+
+    ModelScope predicts epsilon with beta up to 0.012, which leaves signal in x_T. Here x_T is pure noise, so that what
+    the clip shows has to come from the text (Lin et al. 2023; notebook 02 measures it, notebook 08 shows its price).
+    """
+    from diffusers import DDIMScheduler
+
+    return DDIMScheduler(
+        num_train_timesteps=1000,
+        beta_start=0.00085,
+        beta_end=0.03,
+        beta_schedule="scaled_linear",
+        prediction_type="v_prediction",
+        rescale_betas_zero_snr=True,
+        timestep_spacing="trailing",
+        clip_sample=False,
+        set_alpha_to_one=True,
+        steps_offset=1,
+    )
+
+
+def new_pipeline(tokenizer, text_encoder, vae, unet):
+    """The components as one `TextToVideoSDPipeline`, the class that ModelScope's weights are loaded into."""
+    from diffusers import TextToVideoSDPipeline
+
+    pipeline = TextToVideoSDPipeline(
+        vae=vae, text_encoder=text_encoder, tokenizer=tokenizer, unet=unet, scheduler=new_scheduler()
+    )
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline
+
+
+def load_video_tower(folder):
+    """The trained video tower beside a pipeline's folder, or None where there is none."""
+    from safetensors.torch import load_file
+
+    path = pathlib.Path(folder) / "video_tower" / "model.safetensors"
+    if not path.exists():
+        return None
+    tower = VideoTower()
+    tower.load_state_dict({name: tensor.float() for name, tensor in load_file(path).items()})
+    return tower.eval()

@@ -1,0 +1,392 @@
+import doctest
+import math
+
+import diffusers
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.distributions import Categorical, Independent, MixtureSameFamily, Normal
+
+from t2v_helpers import diffusion
+from t2v_helpers.diffusion import (
+    Prediction,
+    convert,
+    exact_denoiser,
+    forward_step,
+    guide,
+    posterior,
+    printed_step,
+    q_sample,
+    simple_loss,
+)
+from t2v_helpers.schedules import NoiseSchedule
+
+STEEP = NoiseSchedule([0.1, 0.36, 0.2, 0.5, 0.75])
+ZERO = STEEP.zero_terminal_snr()
+
+
+def noise(*shape, seed=0, dtype=torch.float64):
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=dtype)
+
+
+def f64(values):
+    return torch.tensor(values, dtype=torch.float64)
+
+
+def theirs(schedule, kind=diffusers.DDIMScheduler, **config):
+    """A scheduler of diffusers with this table in float64 (its own would be float32)."""
+    scheduler = kind(num_train_timesteps=len(schedule), clip_sample=False, timestep_spacing="trailing", **config)
+    scheduler.betas, scheduler.alphas = schedule.betas.clone(), schedule.alphas.clone()
+    scheduler.alphas_cumprod = schedule.alpha_bars.clone()
+    scheduler.final_alpha_cumprod = scheduler.one = torch.ones((), dtype=torch.float64)
+    return scheduler
+
+
+def close(a, b, tol=1e-12):
+    torch.testing.assert_close(a, b, rtol=tol, atol=tol)
+
+
+def test_examples_in_docstrings():
+    assert doctest.testmod(diffusion).failed == 0
+
+
+# --- forward
+
+
+def test_forward_step_by_hand():
+    x = forward_step(f64([[10.0]]), 2, STEEP, f64([[3.0]]))
+    close(x, f64([[0.8 * 10 + 0.6 * 3]]))  # Eq. 2.1, beta_2 = 0.36
+
+
+def test_forward_steps_add_up_to_the_closed_form():
+    """The chain is linear: send in x0 alone, then the noise of each step alone, and see what arrives at step T."""
+    one, nothing = torch.ones(1, 1).double(), torch.zeros(1, 1).double()
+    for T in range(1, 6):
+        arrives = []
+        for source in range(T + 1):  # 0: x0; k: the noise of step k
+            x = one if source == 0 else nothing
+            for t in range(1, T + 1):
+                x = forward_step(x, t, STEEP, one if t == source else nothing)
+            arrives.append(x.item())
+        assert arrives[0] == pytest.approx(q_sample(one, T, STEEP, nothing).item())  # Eq. 2.2
+        assert math.hypot(*arrives[1:]) == pytest.approx(q_sample(nothing, T, STEEP, one).item())
+
+
+def test_q_sample_equals_diffusers():
+    x0, eps, t = noise(5, 3, 2), noise(5, 3, 2, seed=1), torch.tensor([1, 2, 3, 4, 5])
+    close(q_sample(x0, t, STEEP, eps), theirs(STEEP).add_noise(x0, eps, t - 1))
+    for i in range(1, 6):
+        close(q_sample(x0, i, STEEP, eps), q_sample(x0, torch.full((5,), i), STEEP, eps))
+        close(q_sample(x0, i, STEEP, eps)[i - 1], q_sample(x0, t, STEEP, eps)[i - 1])
+    assert torch.equal(q_sample(x0, 5, ZERO, eps), eps)
+
+
+@pytest.mark.parametrize("step", [forward_step, q_sample, printed_step])
+def test_float32_stays_float32_and_loses_no_more_than_that(step):
+    schedule = NoiseSchedule.linear(100_000)  # 1 - beta_1 is 1 - 1e-6: in float32 a tenth of the noise would go missing
+    x = step(torch.zeros(1, 1), 1, schedule, torch.ones(1, 1))
+    assert x.dtype == torch.float32
+    assert abs(x.item()) == pytest.approx(1e-3, rel=1e-6)
+
+
+@given(st.integers(1, 5), st.floats(-3, 3), st.floats(-3, 3))
+def test_printed_step_is_the_forward_step_with_the_sign_turned(t, x, eta):
+    x, eta = f64([[x]]), f64([[eta]])
+    close(printed_step(x, t, STEEP, eta), forward_step(x, t, STEEP, -eta))  # Eq. 3.1
+
+
+def test_printed_steps_end_in_noise():
+    """As for the forward chain: what is left of the start, and how much of the end is noise."""
+    left, variance = torch.ones(1, 1).double(), 0.0
+    for t in range(5, 0, -1):
+        left = printed_step(left, t, STEEP, torch.zeros(1, 1).double())
+        made = printed_step(torch.zeros(1, 1).double(), t, STEEP, torch.ones(1, 1).double())
+        kept = printed_step(torch.ones(1, 1).double(), t, STEEP, torch.zeros(1, 1).double())
+        variance = kept.item() ** 2 * variance + made.item() ** 2
+        assert made.item() < 0 < kept.item()
+    assert left.item() ** 2 == pytest.approx(STEEP.alpha_bars[-1].item())
+    assert variance == pytest.approx(1 - STEEP.alpha_bars[-1].item())
+
+
+# --- four names for one thing
+
+
+@given(st.integers(0, 3), st.integers(1, 5), st.floats(-3, 3), st.floats(-3, 3))
+def test_convert_from_each_name_to_all(name, t, x0, eps):
+    signal, sigma = math.sqrt(STEEP.alpha_bars[t - 1]), math.sqrt(1 - STEEP.alpha_bars[t - 1])
+    values = x0, eps, signal * eps - sigma * x0, -eps / sigma
+    truth = Prediction(*(f64([[value]]) for value in values))
+    x_t = f64([[signal * x0 + sigma * eps]])
+    field = Prediction._fields[name]
+    for found, expected in zip(convert(x_t, t, STEEP, **{field: truth[name]}), truth, strict=True):
+        close(found, expected, 1e-9)
+
+
+@pytest.mark.parametrize("name, theirs_name", [("eps", "epsilon"), ("x0", "sample"), ("v", "v_prediction")])
+def test_convert_equals_diffusers(name, theirs_name):
+    x_t, out = noise(4, 3), noise(4, 3, seed=1)
+    scheduler = theirs(STEEP, prediction_type=theirs_name)
+    scheduler.set_timesteps(5)
+    for t in range(1, 6):
+        close(convert(x_t, t, STEEP, **{name: out}).x0, scheduler.step(out, t - 1, x_t).pred_original_sample)  # Eq. 3.5
+    x0, eps, t = noise(5, 3, seed=2), noise(5, 3, seed=3), torch.tensor([5, 1, 4, 2, 3])
+    pair = convert(q_sample(x0, t, STEEP, eps), t, STEEP, eps=eps)
+    close(pair.v, scheduler.get_velocity(x0, eps, t - 1))  # Eq. 3.6
+
+
+def test_convert_where_nothing_of_the_data_is_left():
+    x_t, v = noise(2, 3), noise(2, 3, seed=1)
+    found = convert(x_t, 5, ZERO, v=v)
+    close(found.x0, -v)
+    close(found.eps, x_t)
+    close(convert(x_t, 5, ZERO, x0=v).eps, x_t)
+    for name in ("eps", "score"):
+        assert convert(x_t, 4, ZERO, **{name: v}).x0.isfinite().all()
+        with pytest.raises(ValueError, match=f"alpha_bar = 0 at t = 5: {name} says nothing of x0"):
+            convert(x_t, 5, ZERO, **{name: v})
+
+
+def test_convert_needs_one_of_the_four():
+    x = noise(2, 3)
+    with pytest.raises(ValueError, match="convert got nothing, expected one of x0, eps, v, score"):
+        convert(x, 1, STEEP)
+    with pytest.raises(ValueError, match="convert got x0, v, expected one"):
+        convert(x, 1, STEEP, x0=x, v=x)
+
+
+# --- the posterior
+
+
+@pytest.mark.parametrize("t, s", [(2, None), (5, None), (4, 3), (4, 1), (5, 2)])
+def test_posterior_by_quadrature(t, s):
+    """Bayes on a grid: q(x_s | x_t, x0) is proportional to q(x_t | x_s) q(x_s | x0)."""
+    x0, x_t = 0.7, -1.1
+    earlier = t - 1 if s is None else s
+    kept = math.prod(1 - b for b in STEEP.betas[earlier:t].tolist())  # of the variance, from s to t
+    there = math.prod(1 - b for b in STEEP.betas[:earlier].tolist())  # from 0 to s
+    x_s = np.linspace(-12, 12, 200_001)
+    log_p = -((x_t - kept**0.5 * x_s) ** 2) / (2 * (1 - kept)) - (x_s - there**0.5 * x0) ** 2 / (2 * (1 - there))
+    p = np.exp(log_p - log_p.max())
+    p /= p.sum()
+    mean, variance = posterior(f64([[x_t]]), f64([[x0]]), t, STEEP, s)
+    assert mean.item() == pytest.approx((p * x_s).sum(), rel=1e-9)  # Eq. 3.2
+    assert variance.item() == pytest.approx((p * x_s**2).sum() - (p * x_s).sum() ** 2, rel=1e-9)  # Eq. 3.3
+
+
+def test_posterior_of_the_first_step_is_x0_itself():
+    x_t, x0 = noise(2, 3), noise(2, 3, seed=1)
+    for t, s in ((1, None), (4, 0)):
+        mean, variance = posterior(x_t, x0, t, STEEP, s)
+        close(mean, x0)
+        assert variance.item() == 0
+
+
+def test_posterior_with_a_step_for_each():
+    x_t, x0, t = noise(3, 2, 2), noise(3, 2, 2, seed=1), torch.tensor([1, 5, 3])
+    mean, variance = posterior(x_t, x0, t, STEEP)
+    assert mean.shape == (3, 2, 2) and variance.shape == (3, 1, 1)
+    for i in range(3):
+        alone = posterior(x_t[i : i + 1], x0[i : i + 1], t[i].item(), STEEP)
+        close(mean[i : i + 1], alone[0])
+        close(variance[i].squeeze(), alone[1])
+    scheduler = theirs(STEEP, diffusers.DDPMScheduler)
+    close(variance[1].squeeze(), scheduler._get_variance(4))
+    assert posterior(x_t.float(), x0.float(), t, STEEP)[1].dtype == torch.float32
+
+
+@pytest.mark.parametrize("t, s", [(2, 2), (2, 3), (torch.tensor([3, 1]), torch.tensor([2, 1]))])
+def test_posterior_goes_back_in_time(t, s):
+    with pytest.raises(ValueError, match="expected an earlier step"):
+        posterior(noise(2, 1), noise(2, 1), t, STEEP, s)
+
+
+# --- the exact denoiser
+
+
+@pytest.mark.parametrize("t", range(1, 6))
+def test_denoiser_of_a_mixture_by_quadrature(t):
+    mus, stds, weights = [-2.0, 0.5, 1.0], [0.3, 0.8, 0.05], [1.0, 3.0, 2.0]
+    x0 = np.linspace(-8, 8, 400_001)
+    p0 = sum(w / s * np.exp(-((x0 - m) ** 2) / (2 * s**2)) for m, s, w in zip(mus, stds, weights, strict=True))
+    ab = math.prod(1 - b for b in STEEP.betas[:t].tolist())
+    points = torch.tensor(mus, dtype=torch.float64)[:, None]
+    denoise = exact_denoiser(points, STEEP, std=stds, weights=torch.tensor(weights))
+    for x_t in (-3.0, -0.4, 0.0, 1.3):
+        p = p0 * np.exp(-((x_t - ab**0.5 * x0) ** 2) / (2 * (1 - ab)))
+        expected = (p * x0).sum() / p.sum()
+        assert denoise(f64([[x_t]]), t).item() == pytest.approx(expected, rel=1e-7)  # Eq. 3.4
+
+
+def test_denoiser_of_a_finite_data_set_one_by_one():
+    data, x_t, t = noise(7, 2, 3), noise(4, 2, 3, seed=1), torch.tensor([1, 2, 4, 5])
+    found = exact_denoiser(data, STEEP)(x_t, t)
+    for i in range(4):
+        ab = math.prod(1 - b for b in STEEP.betas[: t[i]].tolist())
+        likely = [math.exp(-sum((x_t[i] - ab**0.5 * x).flatten() ** 2) / (2 * (1 - ab))) for x in data]
+        close(found[i], sum(w * x for w, x in zip(likely, data, strict=True)) / sum(likely), 1e-9)
+
+
+@pytest.mark.parametrize("std", [0.0, 0.4, [0.1, 0.5, 0.9]])
+def test_denoiser_agrees_with_the_score_by_autograd(std):
+    points, weights, x_t = noise(3, 2), f64([0.2, 0.5, 0.3]), noise(6, 2, seed=1)
+    denoise = exact_denoiser(points, STEEP, std, weights)
+    for t in range(1, 6):
+        ab = STEEP.alpha_bars[t - 1]
+        spread = (ab * f64(std) ** 2 + 1 - ab).sqrt().expand(3)[:, None].expand(3, 2)
+        law = MixtureSameFamily(Categorical(weights), Independent(Normal(ab.sqrt() * points, spread), 1))
+        x = x_t.clone().requires_grad_()
+        (score,) = torch.autograd.grad(law.log_prob(x).sum(), x)
+        close(convert(x_t, t, STEEP, x0=denoise(x_t, t)).score, score, 1e-9)  # Eq. 3.7
+
+
+def test_denoiser_at_both_ends():
+    data = f64([[-1.0, 0.0], [1.0, 0.5], [0.0, 3.0]])
+    weights = torch.tensor([1.0, 2.0, 5.0])
+    close(exact_denoiser(data, ZERO, weights=weights)(noise(4, 2), 5), (weights.double() @ data / 8).expand(4, 2))
+    gentle = NoiseSchedule([1e-6])
+    close(exact_denoiser(data, gentle)(data + 1e-3, 1), data)
+    assert exact_denoiser(data.float(), STEEP)(noise(4, 2, dtype=torch.float32), 3).dtype == torch.float32
+    without = exact_denoiser(data, STEEP, weights=[1.0, 0.0, 1.0])(noise(4, 2), 3)
+    close(without, exact_denoiser(data[::2], STEEP)(noise(4, 2), 3))
+
+
+def test_denoiser_is_exact_for_float32_data_too():
+    data, x_t = noise(50, 64, dtype=torch.float32), noise(8, 64, seed=1, dtype=torch.float32)
+    schedule = NoiseSchedule.linear()
+    for t in (1, 200):
+        single = exact_denoiser(data, schedule)(q_sample(data[:8], t, schedule, x_t), t)
+        double = exact_denoiser(data.double(), schedule)(q_sample(data[:8], t, schedule, x_t).double(), t)
+        close(single.double(), double, 1e-6)
+
+
+@pytest.mark.parametrize(
+    "kwargs, says",
+    [
+        ({"std": -0.1}, "std = -0.1"),
+        ({"std": math.nan}, "std = nan"),
+        ({"std": [0.1, 0.2]}, "3 of them"),
+        ({"weights": [1.0, 1.0]}, r"weights of shape \(2,\), expected 3 floats"),
+        ({"weights": [1.0, -1.0, 1.0]}, "weights"),
+        ({"weights": [0.0, 0.0, 0.0]}, "not all 0"),
+        ({"weights": [1.0, math.nan, 1.0]}, "weights"),
+    ],
+)
+def test_denoiser_with_a_bad_law(kwargs, says):
+    with pytest.raises(ValueError, match=says):
+        exact_denoiser(noise(3, 2), STEEP, **kwargs)
+
+
+def test_denoiser_of_other_shapes():
+    with pytest.raises(ValueError, match=r"x_t has shape \(4, 3\), expected \(b, ...\) for points \(3, 2\)"):
+        exact_denoiser(noise(3, 2), STEEP)(noise(4, 3), 1)
+
+
+# --- the loss and guidance
+
+
+@pytest.mark.parametrize("t", [2, torch.tensor([1, 5, 3, 2])])
+@pytest.mark.parametrize("predicts", Prediction._fields)
+def test_simple_loss(predicts, t):
+    x0, eps, seen = noise(4, 3), noise(4, 3, seed=1), []
+
+    def model(x_t, t):
+        seen.append((x_t, t))
+        return 0.5 * x_t
+
+    index = torch.as_tensor(t).expand(4) - 1
+    scheduler = theirs(STEEP)
+    x_t = scheduler.add_noise(x0, eps, index)
+    target = {
+        "x0": x0,
+        "eps": eps,
+        "v": scheduler.get_velocity(x0, eps, index),
+        "score": -(x_t - STEEP.alpha_bars[index].sqrt()[:, None] * x0) / (1 - STEEP.alpha_bars[index])[:, None],
+    }[predicts]
+    expected = np.mean((0.5 * x_t - target).numpy() ** 2)
+    assert simple_loss(model, x0, t, STEEP, eps, predicts).item() == pytest.approx(expected)  # Eq. 3.8
+    close(seen[0][0], x_t)
+    assert torch.equal(seen[0][1], index + 1)
+
+
+def test_simple_loss_is_of_eps_and_trains():
+    weight = torch.zeros((), requires_grad=True, dtype=torch.float64)
+    x0, eps = noise(4, 3), noise(4, 3, seed=1)
+    loss = simple_loss(lambda x_t, t: weight * x_t, x0, 5, ZERO, eps)
+    loss.backward()
+    assert loss.item() == pytest.approx((eps**2).mean().item())
+    assert weight.grad.item() == pytest.approx(-2 * (eps**2).mean().item())  # x_t is eps there
+
+
+@pytest.mark.parametrize(
+    "model, says",
+    [
+        (lambda x, t: x[:, :2], r"the model returned .*\[4, 2\].*expected .*\[4, 3\]"),
+        (lambda x, t: None, "the model returned NoneType"),
+        (lambda x, t: x * math.nan, "the model returned NaN or infinite values at t = 2"),
+    ],
+)
+def test_a_bad_model(model, says):
+    with pytest.raises(ValueError, match=says):
+        simple_loss(model, noise(4, 3), 2, STEEP, noise(4, 3))
+
+
+def test_simple_loss_of_an_unknown_target():
+    with pytest.raises(ValueError, match="predicts = 'noise', expected one of x0, eps, v, score"):
+        simple_loss(lambda x, t: x, noise(4, 3), 2, STEEP, noise(4, 3), "noise")
+
+
+@given(st.floats(-2, 20), st.floats(-3, 3), st.floats(-3, 3))
+def test_guide(w, cond, uncond):
+    found = guide(f64([cond]), f64([uncond]), w)
+    assert found.item() == pytest.approx(
+        w * cond - (w - 1) * uncond, abs=1e-9
+    )  # Eq. 6.1; (1 + w') c - w' u, w' = w - 1
+
+
+def test_guide_with_bad_input():
+    with pytest.raises(ValueError, match=r"cond has shape \(2, 3\), uncond has \(1, 3\)"):
+        guide(noise(2, 3), noise(1, 3), 2.0)
+    with pytest.raises(ValueError, match="w = nan"):
+        guide(noise(2, 3), noise(2, 3), math.nan)
+
+
+# --- what a wrong call gets
+
+CALLS = {
+    "forward_step": lambda x, y, t, schedule: forward_step(x, t, schedule, y),
+    "q_sample": lambda x, y, t, schedule: q_sample(x, t, schedule, y),
+    "printed_step": lambda x, y, t, schedule: printed_step(x, t, schedule, y),
+    "convert": lambda x, y, t, schedule: convert(x, t, schedule, eps=y),
+    "posterior": lambda x, y, t, schedule: posterior(x, y, t, schedule),
+    "simple_loss": lambda x, y, t, schedule: simple_loss(lambda x_t, t: x_t, x, t, schedule, y),
+    "exact_denoiser": lambda x, y, t, schedule: exact_denoiser(y, schedule)(x, t),
+}
+WRONG = {
+    "t = 0": (noise(4, 2), noise(4, 2), 0, STEEP, "t = 0, expected a step from 1 to 5"),
+    "t > T": (noise(4, 2), noise(4, 2), 6, STEEP, "t = 6, expected a step from 1 to 5"),
+    "t < 0": (noise(4, 2), noise(4, 2), torch.tensor([1, 2, -1, 3]), STEEP, "t = -1, expected a step from 1 to 5"),
+    "float t": (noise(4, 2), noise(4, 2), 1.0, STEEP, "t is 1.0, expected an int"),
+    "float tensor": (noise(4, 2), noise(4, 2), torch.ones(4), STEEP, "t is torch.float32, expected an int"),
+    "bool t": (noise(4, 2), noise(4, 2), True, STEEP, "t is True, expected an int"),
+    "text t": (noise(4, 2), noise(4, 2), "1", STEEP, "t is '1', expected an int"),
+    "too few t": (noise(4, 2), noise(4, 2), torch.tensor([1, 2]), STEEP, r"t has shape \(2,\).*shape \(4,\)"),
+    "t of 2 axes": (noise(4, 2), noise(4, 2), torch.ones(4, 1).long(), STEEP, r"t has shape \(4, 1\)"),
+    "shapes": (noise(4, 2), noise(4, 3), 1, STEEP, r"shape \(4, [23]\)"),
+    "NaN": (noise(4, 2) * math.nan, noise(4, 2), 1, STEEP, "NaN or infinite"),
+    "infinite": (noise(4, 2), noise(4, 2) / 0, 1, STEEP, "NaN or infinite"),
+    "integers": (torch.ones(4, 2).long(), noise(4, 2), 1, STEEP, "is torch.int64, expected a tensor of floats"),
+    "an array": (noise(4, 2).numpy(), noise(4, 2), 1, STEEP, "is .*, expected a tensor of floats"),
+    "empty": (noise(0, 2), noise(0, 2), 1, STEEP, r"is empty, its shape is \(0, 2\)"),
+    "a scheduler": (noise(4, 2), noise(4, 2), 1, diffusers.DDPMScheduler(), "DDPMScheduler, expected a NoiseSchedule"),
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+@pytest.mark.parametrize("call", CALLS)
+def test_a_wrong_call_gets_one_clear_line(call, what):
+    x, y, t, schedule, says = WRONG[what]
+    with pytest.raises(ValueError, match=says) as error:
+        CALLS[call](x, y, t, schedule)
+    assert "\n" not in str(error.value)

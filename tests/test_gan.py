@@ -1,0 +1,159 @@
+"""The losses against logarithms of probabilities, the step against one worked out by hand."""
+
+import doctest
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from t2v_helpers import gan
+
+REAL, FAKE = [0.3, -1.2, 2.0], [1.5, -0.4]
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-np.asarray(x, dtype=float)))
+
+
+def column(values):
+    return torch.tensor(values, dtype=torch.float64)[:, None]
+
+
+def test_examples_in_docstrings():
+    assert doctest.testmod(gan, extraglobs={"torch": torch}).failed == 0
+
+
+def test_discriminator_loss_is_the_value_of_the_game_negated():
+    value = np.log(sigmoid(REAL)).mean() + np.log(1 - sigmoid(FAKE)).mean()  # Goodfellow et al. 2014, Eq. 1
+    assert gan.discriminator_loss(column(REAL), column(FAKE)).item() == pytest.approx(-value, abs=1e-12)
+
+
+def test_generator_losses():
+    assert gan.generator_loss(column(FAKE)).item() == pytest.approx(-np.log(sigmoid(FAKE)).mean(), abs=1e-12)
+    minimax = np.log(1 - sigmoid(FAKE)).mean()
+    assert gan.generator_loss(column(FAKE), "minimax").item() == pytest.approx(minimax, abs=1e-12)
+
+
+def test_the_generator_of_the_minimax_game_loses_what_the_discriminator_wins():
+    fake = column(FAKE).requires_grad_()
+    (theirs,) = torch.autograd.grad(gan.discriminator_loss(column(REAL), fake), fake)
+    (its,) = torch.autograd.grad(gan.generator_loss(fake, "minimax"), fake)
+    torch.testing.assert_close(its, -theirs)
+
+
+@pytest.mark.parametrize("kind, slope", [("minimax", lambda D: -D), ("non-saturating", lambda D: D - 1)])
+def test_slopes(kind, slope):
+    fake = column(FAKE).requires_grad_()
+    (got,) = torch.autograd.grad(gan.generator_loss(fake, kind), fake)
+    np.testing.assert_allclose(got[:, 0], slope(sigmoid(FAKE)) / len(FAKE), atol=1e-12)
+
+
+def test_losses_stay_finite_where_a_probability_would_round_to_0():
+    sure = torch.full((2, 1), 200.0)
+    assert gan.discriminator_loss(sure, -sure).item() == 0
+    assert gan.discriminator_loss(-sure, sure).item() == 400
+    assert gan.generator_loss(-sure).item() == 200 and gan.generator_loss(sure, "minimax").item() == -200
+
+
+def scalar_networks(a, c, w, b):
+    """G(z) = a z + c, and D's logit w x + b."""
+    G, D = torch.nn.Linear(1, 1).double(), torch.nn.Linear(1, 1).double()
+    for network, values in ((G, (a, c)), (D, (w, b))):
+        for parameter, value in zip(network.parameters(), values, strict=True):
+            torch.nn.init.constant_(parameter, value)
+    return G, D
+
+
+def by_hand(a, c, w, b, x, z, z_next, rate_g, rate_d, kind):
+    """One step of gradient descent for each, with the derivatives written out: (losses, new a, c, w, b)."""
+    x, z, z_next = np.array(x), np.array(z), np.array(z_next)
+    fake = a * z + c
+    on_real, on_fake = sigmoid(w * x + b), sigmoid(w * fake + b)
+    d_loss = -np.log(on_real).mean() - np.log(1 - on_fake).mean()
+    w, b = (
+        w - rate_d * (((on_real - 1) * x).mean() + (on_fake * fake).mean()),
+        b - rate_d * ((on_real - 1).mean() + on_fake.mean()),
+    )
+    judged = sigmoid(w * (a * z_next + c) + b)
+    g_loss, slope = (np.log(1 - judged), -judged) if kind == "minimax" else (-np.log(judged), judged - 1)
+    a, c = a - rate_g * (slope * w * z_next).mean(), c - rate_g * (slope * w).mean()
+    return (d_loss, g_loss.mean()), (a, c, w, b)
+
+
+@pytest.mark.parametrize("kind", gan.KINDS)
+def test_two_steps_by_hand(kind):
+    state, rates = (0.7, -0.2, 1.1, 0.4), (0.3, 0.5)
+    G, D = scalar_networks(*state)
+    optimizers = [torch.optim.SGD(net.parameters(), lr=rate) for net, rate in zip((G, D), rates, strict=True)]
+    draws = np.random.default_rng(0).normal(size=(2, 3, 4)) + np.array([2.0, 0.0, 0.0])[:, None]
+    for x, z, z_next in draws:  # the second step shows gradients left over from the first
+        got = gan.alternating_step(G, D, optimizers, column(x), column(z), column(z_next), kind)
+        losses, state = by_hand(*state, x, z, z_next, *rates, kind)
+        assert got == pytest.approx(losses, abs=1e-12)
+        now = [parameter.item() for net in (G, D) for parameter in net.parameters()]
+        assert now == pytest.approx(state, abs=1e-12)
+
+
+def test_networks_side_by_side_do_not_touch_one_another():
+    """Two copies in one MLP learn what each would alone, Adam being blind to the scale of the loss."""
+    from t2v_helpers.toys import MLP
+
+    def train(copies):
+        g = torch.Generator().manual_seed(0)
+        G, D = MLP((2, 8, 2), g, copies=2), MLP((2, 8, 1), g, copies=2)
+        if copies == 1:
+            for net in (G, D):
+                net.copies = 1
+                for parameter in net.parameters():
+                    parameter.data = parameter.data[:1].clone()
+        optimizers = [torch.optim.Adam(net.parameters(), lr=1e-2) for net in (G, D)]
+        for i in range(5):
+            x, z, z_next = torch.randn(3, 2, 16, 2, generator=torch.Generator().manual_seed(i))[:, :copies].flatten(
+                1, 2
+            )
+            gan.alternating_step(G, D, optimizers, x, z, z_next)
+        return [parameter.detach()[0] for net in (G, D) for parameter in net.parameters()]
+
+    torch.testing.assert_close(train(2), train(1), atol=1e-5, rtol=1e-4)
+
+
+def test_it_learns_a_gaussian():
+    g = torch.Generator().manual_seed(0)
+    G, D = scalar_networks(1.0, 0.0, 0.0, 0.0)
+    optimizers = [torch.optim.SGD(net.parameters(), lr=rate) for net, rate in ((G, 0.05), (D, 0.2))]
+    for _ in range(300):
+        x, z, z_next = torch.randn(3, 256, 1, generator=g, dtype=torch.float64)
+        d_loss, _ = gan.alternating_step(G, D, optimizers, 3 + x, z, z_next)
+    assert G.bias.item() == pytest.approx(3, abs=0.5)
+    assert d_loss == pytest.approx(math.log(4), abs=0.1)
+
+
+@pytest.mark.parametrize(
+    "wrong, says",
+    [
+        (torch.tensor([1, 2]), "fake is torch.int64, expected a tensor of floats"),
+        ([1.0], "fake is list, expected a tensor of floats"),
+        (torch.zeros(0, 1), "fake is empty, its shape is \\(0, 1\\)"),
+        (torch.tensor([math.nan]), "fake has NaN or infinite values"),
+    ],
+)
+def test_wrong_logits(wrong, says):
+    with pytest.raises(ValueError, match=says):
+        gan.generator_loss(wrong)
+    with pytest.raises(ValueError, match=says):
+        gan.discriminator_loss(torch.zeros(2), wrong)
+
+
+def test_wrong_kind_and_wrong_data_change_nothing():
+    with pytest.raises(ValueError, match="kind = 'wasserstein', expected one of non-saturating, minimax"):
+        gan.generator_loss(torch.zeros(2), "wasserstein")
+    G, D = scalar_networks(1.0, 0.0, 1.0, 0.0)
+    optimizers = [torch.optim.SGD(net.parameters(), lr=1.0) for net in (G, D)]
+    one = torch.ones(2, 1, dtype=torch.float64)
+    for name, arguments in (("x", (one * math.nan, one, one)), ("z_next", (one, one, one[:0]))):
+        with pytest.raises(ValueError, match=f"^{name} "):
+            gan.alternating_step(G, D, optimizers, *arguments)
+    with pytest.raises(ValueError, match=r"^kind = "):
+        gan.alternating_step(G, D, optimizers, one, one, one, kind="hinge")
+    assert [p.item() for net in (G, D) for p in net.parameters()] == [1, 0, 1, 0]

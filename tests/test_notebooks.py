@@ -1,0 +1,81 @@
+"""What every notebook of the course has to look like; that they run is nbval's business (make test-notebooks)."""
+
+import pathlib
+import re
+import statistics
+
+import nbformat
+import pytest
+
+NOTEBOOKS = sorted((pathlib.Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
+READ = {path.name: nbformat.read(path, as_version=4) for path in NOTEBOOKS}
+every_notebook = pytest.mark.parametrize("name", READ)
+
+
+def code_cells(name):
+    return [cell for cell in READ[name].cells if cell.cell_type == "code"]
+
+
+def prose(name):
+    return "\n\n".join(cell.source for cell in READ[name].cells if cell.cell_type == "markdown")
+
+
+@every_notebook
+def test_stored_from_one_clean_run(name):
+    assert [cell.execution_count for cell in code_cells(name)] == list(range(1, len(code_cells(name)) + 1))
+    outputs = [output for cell in code_cells(name) for output in cell.outputs]
+    assert not [o for o in outputs if o.output_type == "error" or o.get("name") == "stderr"]
+    assert sum("text/html" in o.get("data", {}) and "<video" in o.data["text/html"] for o in outputs) > 0
+
+
+@every_notebook
+def test_cells_are_short_and_prose_is_ample(name):
+    lines = [len(cell.source.splitlines()) for cell in code_cells(name)]
+    assert max(lines) <= 25
+    assert statistics.median(lines) <= 6
+    assert len(prose(name).split()) >= 4 * sum(lines)
+
+
+@every_notebook
+def test_every_tagged_equation_is_computed_by_a_line_with_its_number_and_the_other_way_round(name):
+    chapter = int(name[:2])
+    tags = re.findall(r"\\tag\{([\d.]+)\}", prose(name))
+    computed = set(re.findall(r"# Eq\. ([\d.]+\d)", "\n".join(cell.source for cell in code_cells(name))))
+    assert len(tags) == len(set(tags)), "a number is used twice"
+    assert set(tags) <= computed, f"{sorted(set(tags) - computed)} are nowhere computed"
+    assert {n for n in computed if n.split(".")[0] == str(chapter)} <= set(tags), (
+        "a line names an equation that is not there"
+    )
+
+
+@every_notebook
+def test_has_the_parts_of_a_chapter(name):
+    text = prose(name)
+    assert re.match(rf"# {name[:2]} · ", text)
+    for part in ("You will be able to", "**Time:**", "prediction", "## Exercises", "## Limits", "## Sources"):
+        assert part in text, f"no {part!r}"
+    assert "assert" in "".join(cell.source for cell in code_cells(name))
+
+
+@every_notebook
+def test_pictures_drawn_by_the_notebook_are_spoken_of(name):
+    """Between a cell that draws and the next one there is prose or a check, so that no figure stands alone."""
+    waiting = None
+    for cell in READ[name].cells:
+        if cell.cell_type == "markdown" or "assert" in cell.source or "print" in cell.source:
+            waiting = None
+        drawn = cell.cell_type == "code" and any("image/png" in o.get("data", {}) for o in cell.outputs)
+        assert not (drawn and waiting), f"two figures with nothing said between:\n{waiting}\n{cell.source}"
+        waiting = cell.source if drawn else waiting
+
+
+@every_notebook
+def test_no_path_of_a_machine(name):
+    text = (pathlib.Path(__file__).parent.parent / "notebooks" / name).read_text()
+    assert not re.search(r"/(home|root|work|Users|tmp)/", text)
+
+
+def test_links_between_notebooks_lead_somewhere():
+    for name in READ:
+        for target in re.findall(r"\]\(([\w/]+\.ipynb)\)", prose(name)):
+            assert target in READ, f"{name} links to {target}"

@@ -1,0 +1,142 @@
+"""The explorers answer: each control moves the picture and the words, in time, and the words are true."""
+
+import doctest
+import io
+import math
+import re
+import time
+
+import ipywidgets
+import matplotlib
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+matplotlib.use("Agg")
+
+from t2v_helpers import widgets
+from t2v_helpers.schedules import NoiseSchedule
+
+EXPLORERS = {
+    make.__name__: make() for make in (widgets.schedule_explorer, widgets.forward_explorer, widgets.sampler_explorer)
+}
+OTHER = {  # control -> a value that it does not have at first
+    "family": "sigmoid",
+    "T": 50,
+    "first": 1.0,
+    "last": 5,
+    "rescale": True,
+    "t": 700,
+    "schedule": "cosine",
+    "steps": 2,
+    "eta": 1.0,
+}
+
+
+def pixels(explorer):
+    return np.asarray(Image.open(io.BytesIO(explorer.picture.value)).convert("RGB"), dtype=float)
+
+
+def set_to(explorer, **values):
+    for name, value in values.items():
+        explorer.controls[name].value = value
+
+
+def number_after(text, words):
+    return float(re.search(re.escape(words) + r"\s*([-\d.e+]+\d)", words_of(text)).group(1))
+
+
+def words_of(explorer):
+    return explorer.words.value
+
+
+def test_examples_in_docstrings():
+    assert doctest.testmod(widgets).failed == 0
+
+
+@pytest.mark.parametrize("name, control", [(n, c) for n, e in EXPLORERS.items() for c in e.controls])
+def test_every_control_moves_picture_and_words(name, control):
+    explorer = EXPLORERS[name]
+    before, said, start = pixels(explorer), words_of(explorer), explorer.controls[control].value
+    identity = explorer.picture
+    set_to(explorer, **{control: OTHER[control]})
+    assert explorer.picture is identity
+    assert np.abs(pixels(explorer) - before).mean() > 0.1, "the picture did not move"
+    assert words_of(explorer) != said
+    set_to(explorer, **{control: start})
+    assert words_of(explorer) == said and np.array_equal(pixels(explorer), before), "not the same when moved back"
+
+
+@pytest.mark.parametrize("name", EXPLORERS)
+def test_every_control_has_a_text_label(name):
+    explorer = EXPLORERS[name]
+    assert all(control.description.strip() for control in explorer.controls.values())
+    assert all(isinstance(control, ipywidgets.ValueWidget) for control in explorer.controls.values())
+    assert explorer.title in explorer.children[0].value
+
+
+@pytest.mark.parametrize("name", EXPLORERS)
+def test_answers_within_a_fifth_of_a_second(name):
+    """In processor time, so that a busy machine does not fail it; the best of three."""
+    explorer, spent = EXPLORERS[name], []
+    if name == "sampler_explorer":
+        set_to(explorer, steps=32, eta=1.0)  # the slowest there is
+    for _ in range(3):
+        begin = time.process_time()
+        explorer.refresh()
+        spent.append(time.process_time() - begin)
+    assert min(spent) < 0.2
+
+
+@pytest.mark.parametrize("name", EXPLORERS)
+def test_without_a_kernel_it_is_one_line_that_is_always_the_same(name):
+    explorer = EXPLORERS[name]
+    assert repr(explorer) == f"[explorer: {explorer.title}; it moves where a kernel runs]"
+    bundle = explorer._repr_mimebundle_()
+    assert bundle["text/plain"] == repr(explorer) and "application/vnd.jupyter.widget-view+json" in bundle
+
+
+def test_words_of_the_schedule_explorer():
+    explorer = widgets.schedule_explorer()
+    assert number_after(explorer, "beta from") == 1e-4 and number_after(explorer, "to ") == 0.02
+    left = NoiseSchedule.linear(1000).alpha_bars[-1].item()
+    assert number_after(explorer, "Left in x_T:") == round(100 * math.sqrt(left), 2)
+    set_to(explorer, rescale=True)
+    assert "0.00% of the amplitude, 0 nats" in words_of(explorer)
+    set_to(explorer, rescale=False, T=20, last=60)  # beta_T T = 60 with T = 20 would be beta = 3
+    assert "to 1." in words_of(explorer)
+    set_to(explorer, family="cosine")
+    assert "no ends to choose" in words_of(explorer)
+
+
+def test_words_of_the_forward_explorer():
+    explorer = widgets.forward_explorer()
+    set_to(explorer, t=300)
+    alpha_bar = NoiseSchedule.linear(1000).alpha_bars[299].item()
+    assert number_after(explorer, "x_t =") == round(alpha_bar**0.5, 2)
+    assert number_after(explorer, "ratio:") == pytest.approx(alpha_bar / (1 - alpha_bar), rel=0.05)
+    set_to(explorer, t=0)
+    assert "x_t = 1.00 x_0 + 0.00 eps. Signal-to-noise ratio: infinite" in words_of(explorer)
+    set_to(explorer, schedule="zero terminal SNR", t=1000)
+    assert "x_t = 0.00 x_0 + 1.00 eps. Signal-to-noise ratio: 0." in words_of(explorer)
+
+
+def test_words_of_the_sampler_explorer():
+    explorer = widgets.sampler_explorer()
+    found = {}
+    for steps in (1, 4, 32):
+        set_to(explorer, steps=steps)
+        found[steps] = number_after(explorer, "to the data")
+    floor = number_after(explorer, "halves of the data:")
+    assert found[1] > 0.5 > 0.3 > found[4] > found[32] and found[32] < 3 * floor
+    assert floor < 0.02
+
+
+def test_nothing_seeds_the_global_generator():
+    torch.manual_seed(7)
+    expected = torch.rand(3)
+    torch.manual_seed(7)
+    widgets.forward_explorer()
+    set_to(widgets.sampler_explorer(), eta=1.0)
+    assert torch.equal(torch.rand(3), expected)
