@@ -27,6 +27,11 @@ def rng(*numbers):
     return torch.Generator().manual_seed(random.Random(repr(numbers)).getrandbits(63))
 
 
+def choose(things, generator):
+    """One of a sequence, drawn by a torch.Generator."""
+    return things[torch.randint(len(things), (), generator=generator)]
+
+
 def fit(accelerator, model, loss_of, stage, folder, *, ema=None, measure=None):
     """Minimise `loss_of(model, step)` with AdamW; each `stage.every` steps a checkpoint and a line of metrics.
 

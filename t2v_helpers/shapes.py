@@ -77,12 +77,14 @@ def _is_held_out(names):
 HELD_OUT = frozenset(str(names) for names in COMBINATIONS if _is_held_out(names))
 
 
-def captions(held_out=None):
-    """The plain captions of all 108 combinations, such as "a red circle moving left".
+def combinations(held_out=None):
+    """The 108 combinations as `Attributes`; held_out: True for those never trained on, False for the others."""
+    return [names for names in COMBINATIONS if held_out is None or (str(names) in HELD_OUT) == held_out]
 
-    held_out: True for those never trained on, False for those trained on, None for all.
-    """
-    return [str(names) for names in COMBINATIONS if held_out is None or (str(names) in HELD_OUT) == held_out]
+
+def captions(held_out=None):
+    """The plain caption of each of `combinations`, such as "a red circle moving left"."""
+    return [str(names) for names in combinations(held_out)]
 
 
 def wordings(names):

@@ -39,6 +39,11 @@ def new_tokenizer():
     return CLIPTokenizer(vocab=learned["vocab"], merges=merges, model_max_length=MAX_TOKENS, known_words=words)
 
 
+def token_ids(tokenizer, texts):
+    """Captions as the pipeline tokenises them: ids (b, 24), padded with the end token."""
+    return tokenizer(texts, padding="max_length", truncation=True, return_tensors="pt").input_ids
+
+
 def new_text_encoder(tokenizer, generator=None):
     """A two-layer CLIPTextModel: token ids (b, 24) to a context (b, 24, 64).
 
@@ -107,29 +112,58 @@ def new_autoencoder():
     )
 
 
-def new_unet():
+UNET = {"sample_size": LATENT[-1], "layers_per_block": 1, "norm_num_groups": 8, "cross_attention_dim": WIDTH}
+CHANNELS = (32, 64, 96)  # of the UNet's three levels, 8 x 8, 4 x 4 and 2 x 2; ModelScope: (320, 640, 1280, 1280)
+HEAD = 8  # channels of one head of attention; ModelScope: 64
+
+
+def new_image_unet():
+    """UNet2DConditionModel: one latent frame (b, 4, 8, 8), step (b,) and context (b, 24, 64) to v (b, 4, 8, 8).
+
+    The part of `new_unet` that looks at a single frame. It is trained first, as Stable Diffusion's was for ModelScope.
+    """
+    from diffusers import UNet2DConditionModel
+
+    return UNet2DConditionModel(
+        block_out_channels=CHANNELS,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"),
+        up_block_types=("UpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+        attention_head_dim=tuple(channels // HEAD for channels in CHANNELS),  # which this class takes for their number
+        use_linear_projection=True,
+        **UNET,
+    )
+
+
+def new_unet(image_unet=None):
     """UNet3DConditionModel: latents (b, 4, 16, 8, 8), step (b,) and context (b, 24, 64) to v (b, 4, 16, 8, 8).
 
-    Attention to the text sits at 4 x 4, where it costs little. Diffusers sets the last layer of each temporal
-    convolution to zero, which suits an image model that learns to move; this one starts from nothing, so it is drawn.
+    Attention to the text sits at 4 x 4, where it costs little. Every layer that looks along time starts as the
+    identity: the temporal convolutions by diffusers' own draw, the temporal attentions by zeros in their last layer.
+    So with `image_unet`, a model from `new_image_unet` whose weights it takes over, it starts as that model on each
+    frame alone, as ModelScope started from Stable Diffusion (Wang et al. 2023).
     """
     from diffusers import UNet3DConditionModel
-    from diffusers.models.resnet import TemporalConvLayer
+    from diffusers.models.transformers.transformer_temporal import TransformerTemporalModel
 
     unet = UNet3DConditionModel(
-        sample_size=LATENT[-1],
-        block_out_channels=(32, 64, 96),
+        block_out_channels=CHANNELS,
         down_block_types=("DownBlock3D", "CrossAttnDownBlock3D", "DownBlock3D"),
         up_block_types=("UpBlock3D", "CrossAttnUpBlock3D", "UpBlock3D"),
-        layers_per_block=1,
-        norm_num_groups=8,
-        cross_attention_dim=WIDTH,
-        attention_head_dim=8,
+        attention_head_dim=HEAD,
+        **UNET,
     )
     for module in unet.modules():
-        if isinstance(module, TemporalConvLayer):
-            module.conv4[-1].reset_parameters()
+        if isinstance(module, TransformerTemporalModel):
+            nn.init.zeros_(module.proj_out.weight)
+            nn.init.zeros_(module.proj_out.bias)
+    if image_unet is not None:
+        unet.load_state_dict(image_unet.state_dict(), strict=False)
     return unet
+
+
+def to_model(frames):
+    """Frames (..., F, H, W, 3) in [0, 1] to what the networks take: (..., 3, F, H, W) in [-1, 1]."""
+    return torch.as_tensor(frames).movedim(-1, -4) * 2 - 1
 
 
 def new_scheduler():

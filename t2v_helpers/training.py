@@ -1,10 +1,11 @@
-"""Train the scale model: three stages, each on its own, as ModelScope's were trained.
+"""Train the scale model: stage after stage, each on its own, as ModelScope's were trained.
 
     accelerate launch -m t2v_helpers.training --output assets/tiny-t2v --work runs/tiny-t2v
 
 1. `autoencoder`: AutoencoderKL on single frames, judged by what its reconstructions show.
 2. `clip`: a text tower and a video tower, contrastively on captions and clips (Radford et al. 2021).
-3. `unet`: UNet3DConditionModel on latents, v-prediction on a schedule with zero terminal SNR (Lin et al. 2023).
+3. `image`: UNet2DConditionModel on the latents of single frames, v-prediction on a schedule with zero terminal SNR.
+4. `unet`: UNet3DConditionModel on the latents of clips; it starts from the image model's weights (training_unet.py).
 
 What a step draws (data, times, noise) depends on the seed and the step's number alone. So a run that was stopped goes
 on exactly where its last checkpoint was, and several processes share one global batch.
@@ -14,40 +15,24 @@ import argparse
 import dataclasses
 import json
 import math
-import os
 import pathlib
 import sys
 
 import torch
-from accelerate.utils import gather_object
 from torch import nn
 from torch.nn import functional as F
 
 from . import shapes, tiny
-from .loop import Stage, fit, rng
+from .loop import Stage, choose, fit, rng
+from .tiny import to_model
+from .training_unet import encode_clips, train_clips, train_images
 
 RECIPE = {
     "autoencoder": Stage(steps=800, batch=64, lr=2e-3),
     "clip": Stage(steps=500, batch=96, lr=2e-3, every=100),
-    "unet": Stage(steps=2000, batch=36, lr=2.5e-3, warmup=100),
+    "image": Stage(steps=4000, batch=128, lr=2.5e-3, every=500, warmup=100),
+    "unet": Stage(steps=2000, batch=36, lr=2e-3, warmup=100),
 }
-CLIPS_PER_COMBINATION = 80  # whose latents the UNet is trained on, for each of the 90 combinations not held out
-UNCONDITIONAL = 0.1  # share of captions replaced by "" (classifier-free guidance, Ho & Salimans 2022)
-
-
-def combinations(held_out=False):
-    """The combinations trained on; held_out=True the others, None all of them."""
-    return [c for c in shapes.COMBINATIONS if held_out is None or (str(c) in shapes.HELD_OUT) == held_out]
-
-
-def choose(things, generator):
-    """One of a sequence, drawn by a torch.Generator."""
-    return things[torch.randint(len(things), (), generator=generator)]
-
-
-def to_model(frames):
-    """Frames (..., F, H, W, 3) in [0, 1] to what the networks take: (..., 3, F, H, W) in [-1, 1]."""
-    return torch.as_tensor(frames).movedim(-1, -4) * 2 - 1
 
 
 # ---- stage 1 -------------------------------------------------------------------------------------------------------
@@ -143,11 +128,11 @@ def train_clip(accelerator, stage, folder):
 
     def batch(seed, step, held_out):
         generator = rng(seed, step, "clip")
-        names = combinations(held_out)
+        names = shapes.combinations(held_out)
         order = torch.randperm(len(names), generator=generator)[: stage.batch].tolist()
         texts = [choose(shapes.wordings(names[i]), generator) for i in order]
         frames = torch.stack([to_model(shapes.render(names[i], generator)) for i in order])
-        return token_ids(tokenizer, texts).to(accelerator.device), frames.to(accelerator.device)
+        return tiny.token_ids(tokenizer, texts).to(accelerator.device), frames.to(accelerator.device)
 
     @torch.no_grad()
     def measure(step):
@@ -160,101 +145,16 @@ def train_clip(accelerator, stage, folder):
     return tokenizer, text_encoder.eval(), model.video_tower.eval()
 
 
-def token_ids(tokenizer, texts):
-    """Captions as the pipeline tokenises them: ids (b, 24), padded with the end token."""
-    return tokenizer(texts, padding="max_length", truncation=True, return_tensors="pt").input_ids
-
-
-# ---- stage 3 -------------------------------------------------------------------------------------------------------
-@torch.no_grad()
-def encode_clips(accelerator, vae, names, per_combination, seed, path):
-    """Latents of rendered clips, scaled to deviation 1: (len(names) * per_combination, 4, 16, 8, 8), float16.
-
-    Combination by combination, shared among the processes; kept in `path` and read from there the next time.
-    """
-    if not path.exists():
-        mine = []
-        for index in range(accelerator.process_index, len(names) * per_combination, accelerator.num_processes):
-            clip = shapes.render(names[index // per_combination], rng(seed, index, "latents"))
-            mean = vae.encode(to_model(clip).movedim(1, 0).to(vae.device)).latent_dist.mean
-            mine.append((index, (mean * vae.config.scaling_factor).movedim(0, 1).half().cpu()))
-        everyones = sorted(gather_object(mine), key=lambda pair: pair[0])
-        if accelerator.is_main_process:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            torch.save(torch.stack([latent for _, latent in everyones]), path.with_suffix(".tmp"))
-            os.replace(path.with_suffix(".tmp"), path)
-        accelerator.wait_for_everyone()
-    return torch.load(path, weights_only=True)
-
-
-def train_unet(accelerator, stage, folder, tokenizer, text_encoder, vae):
-    """Stage 3: predict v from noisy latents, the step and the text. Returns the moving average of the weights."""
-    device = accelerator.device
-    unet, ema = tiny.new_unet().to(device), tiny.new_unet().to(device)
-    unet.eval()  # its temporal convolutions hold a fixed dropout of 0.1, which helps nobody here
-    ema.load_state_dict(unet.state_dict())
-    ema.requires_grad_(False)
-    scheduler, names = tiny.new_scheduler(), combinations()
-    latents = encode_clips(accelerator, vae, names, CLIPS_PER_COMBINATION, stage.seed, folder / "latents.pt")
-
-    def loss_of(model, step):
-        x0, eps, t, texts = [], [], [], []
-        for index in range(accelerator.process_index, stage.batch, accelerator.num_processes):
-            generator = rng(stage.seed, step, index, "unet")
-            which = int(torch.randint(len(latents), (), generator=generator))
-            drop = torch.rand((), generator=generator) < UNCONDITIONAL
-            texts.append("" if drop else choose(shapes.wordings(names[which // CLIPS_PER_COMBINATION]), generator))
-            x0.append(latents[which].float())
-            eps.append(torch.randn(tiny.LATENT, generator=generator))
-            t.append(torch.randint(scheduler.config.num_train_timesteps, (), generator=generator))
-        x0, eps, t = (torch.stack(many).to(device) for many in (x0, eps, t))
-        with torch.no_grad():
-            context = text_encoder(token_ids(tokenizer, texts).to(device)).last_hidden_state
-        v = model(scheduler.add_noise(x0, eps, t), t, context).sample
-        return (v - scheduler.get_velocity(x0, eps, t)).square().mean()
-
-    def measure(step):
-        pipeline = tiny.new_pipeline(tokenizer, text_encoder, vae, ema)
-        seen, unseen = combinations()[::5], combinations(held_out=True)
-        with torch.inference_mode():
-            clips = sample(pipeline, [str(names) for names in seen + unseen], seed=step)
-        right = [shapes.judge(clip) == names for clip, names in zip(clips, seen + unseen, strict=True)]
-        _log_samples(clips[:: -(-len(clips) // 12)], folder / f"samples-{step:05d}.png")
-        shares = torch.tensor(right).float().split([len(seen), len(unseen)])
-        return {"adherence": shares[0].mean().item(), "held_out": shares[1].mean().item()}
-
-    fit(accelerator, unet, loss_of, stage, folder, ema=ema, measure=measure)
-    return ema
-
-
-def sample(pipeline, prompts, *, seed, steps=12, guidance=4.0):
-    """A clip for each prompt, all in one batch: float32 array (b, F, H, W, 3)."""
-    return pipeline(
-        prompts,
-        num_frames=shapes.NUM_FRAMES,
-        height=shapes.SIZE,
-        width=shapes.SIZE,
-        num_inference_steps=steps,
-        guidance_scale=guidance,
-        generator=rng(seed, "sample"),
-        output_type="np",
-    ).frames
-
-
-def _log_samples(clips, path):
-    from PIL import Image
-
-    rows = [torch.cat([torch.as_tensor(frame) for frame in clip[::3]], 1) for clip in clips]
-    Image.fromarray((torch.cat(rows) * 255).round().byte().numpy()).save(path)
-
-
 # ---- the command -------------------------------------------------------------------------------------------------
 def train(accelerator, recipe, work, output):
-    """All three stages; checkpoints, metrics and samples go to `work`, the pipeline to `output`."""
+    """All stages; checkpoints, metrics and samples go to `work`, the pipeline to `output`."""
     torch.manual_seed(recipe["unet"].seed)  # what the constructors draw the first weights from
     vae = train_autoencoder(accelerator, recipe["autoencoder"], work / "autoencoder")
     tokenizer, text_encoder, video_tower = train_clip(accelerator, recipe["clip"], work / "clip")
-    unet = train_unet(accelerator, recipe["unet"], work / "unet", tokenizer, text_encoder, vae)
+    latents = encode_clips(accelerator, vae, work / "latents.pt")
+    parts = tokenizer, text_encoder, vae
+    image_unet = train_images(accelerator, recipe["image"], work / "image", parts, latents)
+    unet = train_clips(accelerator, recipe["unet"], work / "unet", parts, latents, image_unet)
     if accelerator.is_main_process:
         save(output, tokenizer, text_encoder, vae, unet, video_tower)
         history = {name: (work / name / "metrics.jsonl").read_text().splitlines() for name in recipe}

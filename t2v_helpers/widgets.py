@@ -10,6 +10,7 @@ import ipywidgets
 import numpy as np
 import torch
 from matplotlib import rc_context
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 from . import samplers, shapes, toys
@@ -140,8 +141,8 @@ def sampler_explorer(seed=0):
     """Explore samplers with the exact denoiser of eight clusters: steps, eta, schedule. seed: of all noise."""
     centers, std = 2**0.5 * toys.ring_centers(), 2**0.5 * toys.RING_STD
     generator = torch.Generator().manual_seed(seed)
-    fresh, other = (2**0.5 * toys.ring(400, generator) for _ in range(2))
-    x_T, floor = torch.randn(400, 2, generator=generator), energy_distance(fresh, other)
+    fresh, other = (2**0.5 * toys.ring(250, generator) for _ in range(2))
+    x_T, floor = torch.randn(250, 2, generator=generator), energy_distance(fresh, other)
     schedules = {name: family(1000) for name, family in FAMILIES.items()}
     controls = {
         "steps": ipywidgets.SelectionSlider(options=[1, 2, 3, 4, 6, 8, 12, 16, 24, 32], value=4, description="steps"),
@@ -156,13 +157,14 @@ def sampler_explorer(seed=0):
         walk = [x for _, x, _ in samplers.ddim_sample(denoise, x_T, s, dice, steps, "x0", eta)]
         left, right = _axes(figure, (1, 1), left=0.06, bottom=0.1, wspace=0.15)
         left.scatter(*walk[-1].T.numpy(), s=6, linewidth=0, color=COLORS["diffusion"])
-        left.set_title("400 samples, and the centres of the data")
-        for i, path in enumerate(torch.stack(walk)[:, :10].unbind(1)):
-            right.plot(*path.T.numpy(), marker=".", linewidth=0.9, color=CYCLE[i % len(CYCLE)])
+        left.set_title("250 samples, and the centres of the data")
+        ways, colors = torch.stack(walk, 1)[:10].numpy(), [CYCLE[i % len(CYCLE)] for i in range(10)]
+        right.add_collection(LineCollection(ways, colors=colors, linewidths=0.9))
+        right.scatter(*ways.reshape(-1, 2).T, s=8, linewidth=0, c=np.repeat(colors, len(walk)))
         right.set_title("ten of their ways")
         for ax in (left, right):
             ax.scatter(*centers.T.numpy(), marker="+", s=60, color=COLORS["data"], zorder=3)
-            ax.set(xlim=(-3, 3), ylim=(-3, 3), aspect="equal")
+            ax.set(xlim=(-3, 3), ylim=(-3, 3), aspect="equal", xticks=(-2, 0, 2), yticks=(-2, 0, 2))
         distance = energy_distance(walk[-1], fresh)
         return (
             f"{steps} steps, eta = {eta:g}, {schedule}: energy distance to the data {distance:.3f} "

@@ -5,7 +5,7 @@ import pytest
 import torch
 from accelerate import Accelerator
 
-from t2v_helpers import loop, shapes, tiny, training
+from t2v_helpers import loop, shapes, tiny, training, training_unet
 from t2v_helpers.loop import Stage
 
 
@@ -89,15 +89,23 @@ def test_ema_lags_behind_the_model(accelerator, tmp_path):
     assert 0 < (weights(slow) - start).norm() < (weights(model) - start).norm()
 
 
-def test_held_out_combinations_are_never_drawn_for_training():
-    trained = {str(c) for c in training.combinations()}
-    assert trained.isdisjoint(shapes.HELD_OUT) and len(trained) == 90
-    assert {str(c) for c in training.combinations(held_out=True)} == shapes.HELD_OUT
+def test_held_out_combinations_are_never_drawn_for_training(accelerator, tmp_path, monkeypatch):
+    rendered = []
+
+    def render(names, generator):
+        rendered.append(str(names))
+        return np.zeros((1, 8, 8, 3))
+
+    monkeypatch.setattr(shapes, "render", render)
+    monkeypatch.setattr(training_unet, "CLIPS_PER_COMBINATION", 1)
+    vae = tiny.new_autoencoder().double()
+    training_unet.encode_clips(accelerator, vae, tmp_path / "latents.pt")
+    assert set(rendered).isdisjoint(shapes.HELD_OUT) and len(rendered) == len(set(rendered)) == 90
 
 
 def test_to_model_moves_channels_before_frames_and_scales():
     clip = shapes.render("a red circle moving left", 0)
-    moved = training.to_model(clip)
+    moved = tiny.to_model(clip)
     assert moved.shape == (3, 16, 64, 64)
     assert moved[2, 5, 10, 20].item() == pytest.approx(clip[5, 10, 20, 2] * 2 - 1)
     assert moved.min() >= -1 and moved.max() <= 1
@@ -121,9 +129,23 @@ def test_words_start_far_apart():
     assert torch.cdist(embeddings, embeddings).fill_diagonal_(99).min() > 4  # by CLIP's own draw: about 0.2
 
 
-def test_temporal_convolutions_do_not_start_at_zero():
+def test_the_unet_starts_as_the_image_model_on_each_frame_alone():
+    torch.manual_seed(0)
+    image_unet, x, t = tiny.new_image_unet().eval(), torch.randn(2, 4, 3, 8, 8), torch.tensor([10, 900])
+    context = torch.randn(2, 24, 64)
+    with torch.no_grad():
+        clips = tiny.new_unet(image_unet).eval()(x, t, context).sample
+        frames = [image_unet(x[:, :, f], t, context).sample for f in range(3)]
+    assert clips.std() > 0.1
+    torch.testing.assert_close(clips, torch.stack(frames, 2), rtol=0, atol=1e-5)
+
+
+def test_the_unet_learns_along_time_from_its_start():
+    """The last layer of each temporal part is zero, so it is there that a gradient has to arrive."""
     unet = tiny.new_unet()
-    assert all(p.abs().max() > 0 for name, p in unet.named_parameters() if "temp_convs" in name and "weight" in name)
+    unet(torch.randn(1, 4, 4, 8, 8), 500, torch.randn(1, 24, 64)).sample.square().mean().backward()
+    last = [p for name, p in unet.named_parameters() if p.ndim > 1 and not p.any()]
+    assert len(last) > 10 and all(p.grad.abs().max() > 0 for p in last)
 
 
 def test_scheduler_ends_in_pure_noise():
@@ -134,15 +156,16 @@ def test_scheduler_ends_in_pure_noise():
 
 
 def test_stages_fit_together_and_the_folder_loads_in_plain_diffusers(accelerator, tmp_path, monkeypatch):
-    monkeypatch.setattr(training, "CLIPS_PER_COMBINATION", 1)
-    monkeypatch.setattr(training, "combinations", lambda held_out=False: list(shapes.COMBINATIONS[:4]))
+    monkeypatch.setattr(training_unet, "CLIPS_PER_COMBINATION", 1)
+    monkeypatch.setattr(shapes, "combinations", lambda held_out=False: list(shapes.COMBINATIONS[:4]))
     recipe = {
         "autoencoder": Stage(steps=1, batch=2, lr=1e-3, every=2),
         "clip": Stage(steps=1, batch=4, lr=1e-3, every=2),
+        "image": Stage(steps=1, batch=2, lr=1e-3, every=2),
         "unet": Stage(steps=1, batch=2, lr=1e-3, every=2),
     }
     monkeypatch.setattr(training, "reconstruction_adherence", lambda vae, clips: 0.0)  # judged in the shipped model
-    monkeypatch.setattr(training, "_log_samples", lambda clips, path: None)
+    monkeypatch.setattr(training_unet, "_log_samples", lambda clips, path: None)
     training.train(accelerator, recipe, tmp_path / "work", tmp_path / "out")
 
     from diffusers import DiffusionPipeline

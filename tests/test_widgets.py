@@ -78,14 +78,19 @@ def test_every_control_has_a_text_label(name):
 
 @pytest.mark.parametrize("name", EXPLORERS)
 def test_answers_within_a_fifth_of_a_second(name):
-    """In processor time, so that a busy machine does not fail it; the best of three."""
-    explorer, spent = EXPLORERS[name], []
+    """In processor time of one thread, so that a busy machine does not fail it; the best of three.
+
+    With more threads, those that wait for a processor beside other tests would count as work.
+    """
+    explorer, spent, threads = EXPLORERS[name], [], torch.get_num_threads()
+    torch.set_num_threads(1)
     if name == "sampler_explorer":
         set_to(explorer, steps=32, eta=1.0)  # the slowest there is
     for _ in range(3):
         begin = time.process_time()
         explorer.refresh()
         spent.append(time.process_time() - begin)
+    torch.set_num_threads(threads)
     assert min(spent) < 0.2
 
 
