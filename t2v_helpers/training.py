@@ -1,11 +1,11 @@
-"""Train the scale model: stage after stage, each on its own, as ModelScope's were trained.
+"""Train the scale model: three stages, each on its own, as ModelScope's were trained.
 
     accelerate launch -m t2v_helpers.training --output assets/tiny-t2v --work runs/tiny-t2v
 
 1. `autoencoder`: AutoencoderKL on single frames, judged by what its reconstructions show.
 2. `clip`: a text tower and a video tower, contrastively on captions and clips (Radford et al. 2021).
-3. `image`: UNet2DConditionModel on the latents of single frames, v-prediction on a schedule with zero terminal SNR.
-4. `unet`: UNet3DConditionModel on the latents of clips; it starts from the image model's weights (training_unet.py).
+3. The UNet on latents, v-prediction on a schedule with zero terminal SNR (Lin et al. 2023), in two runs: `image`, its
+   spatial part on single frames, then `unet`, the whole of it on clips (training_unet.py).
 
 What a step draws (data, times, noise) depends on the seed and the step's number alone. So a run that was stopped goes
 on exactly where its last checkpoint was, and several processes share one global batch.
@@ -147,7 +147,7 @@ def train_clip(accelerator, stage, folder):
 
 # ---- the command -------------------------------------------------------------------------------------------------
 def train(accelerator, recipe, work, output):
-    """All stages; checkpoints, metrics and samples go to `work`, the pipeline to `output`."""
+    """All three stages; checkpoints, metrics and samples go to `work`, the pipeline to `output`."""
     torch.manual_seed(recipe["unet"].seed)  # what the constructors draw the first weights from
     vae = train_autoencoder(accelerator, recipe["autoencoder"], work / "autoencoder")
     tokenizer, text_encoder, video_tower = train_clip(accelerator, recipe["clip"], work / "clip")

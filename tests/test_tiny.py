@@ -65,8 +65,7 @@ def test_prompts_are_followed_held_out_ones_too(pipeline):
     some = shapes.captions(held_out=False)[::9] + shapes.captions(held_out=True)[::3]
     clips = [generate(caption, pipeline, seed=50 + i) for i, caption in enumerate(some)]
     shares = metrics.adherence(clips, some)
-    assert len(some) == 16 and min(shares["color"], shares["motion"]) >= 14 / 16, shares
-    assert shares["shape"] >= 7 / 16, shares
+    assert len(some) == 16 and shares["all"] >= 15 / 16, shares
     shuffled = metrics.adherence(clips, some[1:] + some[:1])
     assert shuffled["motion"] <= 8 / 16 and shuffled["all"] <= 3 / 16, "the measure does not tell captions apart"
 
@@ -77,11 +76,11 @@ def test_same_seed_same_clip_and_other_seeds_another(pipeline):
     assert metrics.object_overlap(a, c) < 0.95 and not np.array_equal(a, c)
 
 
-VERDICTS = """
+PROMPTS = ["a red circle moving left", "a cyan triangle shrinking", "a purple square falling"]
+VERDICTS = f"""
 import json
 from t2v_helpers import generate, shapes
-prompts = ["a red circle moving left", "a cyan triangle shrinking", "a purple square falling"]
-print(json.dumps([shapes.judge(generate(prompt, "tiny", seed=seed)) for seed, prompt in enumerate(prompts)]))
+print(json.dumps([shapes.judge(generate(prompt, "tiny", seed=seed)) for seed, prompt in enumerate({PROMPTS})]))
 """
 
 
@@ -93,7 +92,7 @@ def test_same_verdict_on_another_cpu():
         )
         said[name] = json.loads(done.stdout)
     assert said["here"] == said["there"]
-    assert [said["here"][0][0], said["here"][0][2]] == ["red", "left"]
+    assert said["here"] == [list(shapes.parse(prompt)) for prompt in PROMPTS]
 
 
 def test_the_video_tower_tells_clips_apart(pipeline):
@@ -122,10 +121,11 @@ def test_the_pages_figures_are_those_that_the_evaluation_stored(page, what):
     assert [float(x) for x in shown] == [round(EVALUATION[what][k], 3) for k in ("color", "shape", "motion", "all")]
 
 
-def test_the_stored_evaluation_is_as_good_as_it_was():
-    """Colour and motion are over the bar; all together (0.98 trained on, 0.95 held out) are not yet: the shape."""
-    for what in ("trained captions", "held-out captions", "other wordings"):
-        assert min(EVALUATION[what]["color"], EVALUATION[what]["motion"]) >= 0.98
-        assert EVALUATION[what]["all"] >= 0.55
+def test_the_stored_evaluation_is_over_the_bars():
+    assert EVALUATION["trained captions"]["all"] >= 0.98
+    assert EVALUATION["held-out captions"]["all"] >= 0.95
+    assert EVALUATION["other wordings"]["all"] >= 0.95
+    assert EVALUATION["seeds differ"]["all"] >= 0.9
     assert EVALUATION["control: rendered clips"]["all"] >= 0.995
     assert EVALUATION["control: captions shuffled"]["all"] < 0.05
+    assert EVALUATION["control: no text (w = 0)"]["all"] < 0.05
