@@ -14,7 +14,7 @@ help:
 	@echo "make notebooks        run the notebooks and store their outputs"
 	@echo "make figures          draw assets/figures"
 	@echo "make lint             check style"
-	@echo "make train            train the scale model again (an hour and a half); make evaluate · timing: measure it"
+	@echo "make train            train the scale model again (an hour); make evaluate · timing: measure it"
 
 $(READY): requirements.txt constraints.txt pyproject.toml
 	@$(PYTHON) -c "import sys" 2>/dev/null || { echo "$(PYTHON) was not found; install Python 3.11 to 3.13, or say where it is: make PYTHON=/path/to/python3.12" >&2; exit 1; }

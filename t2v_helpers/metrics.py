@@ -21,9 +21,14 @@ def adherence(clips, captions):
     return shares | {"all": right.all(1).mean().item()}
 
 
+def object_mask(clip):
+    """Where a clip (F, H, W, 3) shows an object: bool array (F, H, W), True where a pixel is unlike the background."""
+    return np.abs(np.asarray(clip) - np.array(shapes.BACKGROUND)).max(-1) > 0.2
+
+
 def object_overlap(clip, other):
     """Intersection over union of where two clips show an object, averaged over frames; 1 for equal clips."""
-    masks = [np.abs(np.asarray(c) - np.array(shapes.BACKGROUND)).max(-1) > 0.2 for c in (clip, other)]
+    masks = [object_mask(c) for c in (clip, other)]
     both, either = (masks[0] & masks[1]).sum((1, 2)), (masks[0] | masks[1]).sum((1, 2))
     return float((both / np.maximum(either, 1)).mean())
 

@@ -52,6 +52,22 @@ def clouds(panels, behind=None, columns=4):
             ax.set_ylabel("$x_2$")
 
 
+def _diagram(ax, boxes, arrows):
+    """Boxes, a dict of text to (middle, role), and grey arrows (x, y, to_x, to_y) between them."""
+    ax.axis("off")
+    for text, (middle, role) in boxes.items():
+        style = {"boxstyle": "round,pad=0.5", "facecolor": "white", "edgecolor": COLORS[role], "linewidth": 2}
+        ax.text(*middle, text, ha="center", va="center", bbox=style)
+    for x, y, to_x, to_y in arrows:
+        ax.annotate("", (to_x, to_y), (x, y), arrowprops={"arrowstyle": "->", "color": "#444444", "linewidth": 1.5})
+
+
+def _back(ax, start, end, role, bend):
+    """A dashed arrow in the colour of the role: who learns from what, or the way back."""
+    style = {"arrowstyle": "->", "color": COLORS[role], "linestyle": "--", "connectionstyle": f"arc3,rad={bend}"}
+    ax.annotate("", end, start, arrowprops=style)
+
+
 def gan_diagram():
     """Draw the game as a diagram: noise z into G, G(z) and data x into D, what D says, and who learns from it."""
     import matplotlib.pyplot as plt
@@ -74,18 +90,43 @@ def gan_diagram():
     with plt.rc_context(STYLE):
         _, ax = plt.subplots(figsize=(9, 2.9), layout="constrained")
         ax.set(xlim=(0, 10.9), ylim=(-0.5, 3.1), aspect="equal")
-        ax.axis("off")
-        for text, (middle, role) in boxes.items():
-            style = {"boxstyle": "round,pad=0.5", "facecolor": "white", "edgecolor": COLORS[role], "linewidth": 2}
-            ax.text(*middle, text, ha="center", va="center", bbox=style)
-        for x, y, to_x, to_y in arrows:
-            ax.annotate("", (to_x, to_y), (x, y), arrowprops={"arrowstyle": "->", "color": "#444444", "linewidth": 1.5})
-        back = {"arrowstyle": "->", "color": COLORS["gan"], "linestyle": "--", "connectionstyle": "arc3,rad=-0.25"}
-        ax.annotate("", (3.1, 0.4), (9.7, 1.0), arrowprops=back)
+        _diagram(ax, boxes, arrows)
+        _back(ax, (9.7, 1.0), (3.1, 0.4), "gan", -0.25)
         ax.text(6.3, -0.35, "$G$ learns to be taken for data", ha="center", color=COLORS["gan"])
-        back = {"arrowstyle": "->", "color": COLORS["diffusion"], "linestyle": "--", "connectionstyle": "arc3,rad=0.5"}
-        ax.annotate("", (7.2, 2.1), (9.7, 2.2), arrowprops=back)
+        _back(ax, (9.7, 2.2), (7.2, 2.1), "diffusion", 0.5)
         ax.text(8.4, 2.85, "$D$ learns to be right", ha="center", color=COLORS["diffusion"])
+
+
+def gan_beside_diffusion():
+    """Draw both ways from noise to data: a GAN's one leap above, diffusion's many small steps below."""
+    import matplotlib.pyplot as plt
+
+    above = {
+        "noise $z$": ((0.9, 3.2), "noise"),
+        "generator $G$": ((4.6, 3.2), "gan"),
+        "sample $G(z)$": ((8.3, 3.2), "gan"),
+        "discriminator $D$": ((11.6, 3.2), "gan"),
+    }
+    below = {
+        "noise $x_T$": ((0.9, 1.0), "noise"),
+        "$x_{T-1}$": ((3.4, 1.0), "diffusion"),
+        "$\\cdots$": ((5.4, 1.0), "diffusion"),
+        "$x_1$": ((7.4, 1.0), "diffusion"),
+        "sample, or data $x_0$": ((10.4, 1.0), "diffusion"),
+    }
+    arrows = [(1.6, 3.2, 3.65, 3.2), (5.6, 3.2, 7.3, 3.2), (9.35, 3.2, 10.45, 3.2)]
+    steps = [(1.65, 2.95), (3.95, 4.95), (5.85, 6.95), (7.85, 8.95)]
+    arrows += [(start, 1.0, end, 1.0) for start, end in steps]
+    with plt.rc_context(STYLE):
+        _, ax = plt.subplots(figsize=(10, 3.4), layout="constrained")
+        ax.set(xlim=(0, 12.9), ylim=(-0.5, 4.3), aspect="equal")
+        _diagram(ax, above | below, arrows)
+        ax.text(0.2, 4.05, "GAN: one leap, learned in a game of two networks", color=COLORS["gan"])
+        text = r"diffusion: many small steps, one network $\hat\epsilon(x_t, t)$ for all, learned from known noise"
+        ax.text(0.2, 1.85, text, color=COLORS["diffusion"])
+        for start, end in steps:
+            _back(ax, (end, 0.6), (start, 0.6), "noise", -0.3)
+        ax.text(5.4, -0.35, "forward: noise is added; nothing is learned here", ha="center", color=COLORS["noise"])
 
 
 def discriminators(maps, data, fake, points=60):
@@ -142,9 +183,10 @@ def scores(panels, *, ylabel, log=True):
     import matplotlib.pyplot as plt
 
     with plt.rc_context(STYLE):
-        _, axes = plt.subplots(
-            1, len(panels), figsize=(2.7 * len(panels) + 0.8, 3.1), layout="constrained", squeeze=False
+        figure, axes = plt.subplots(
+            1, len(panels), figsize=(2.7 * len(panels) + 0.8, 3.3), layout="constrained", squeeze=False
         )
+        floors = {}
         for ax, (title, named) in zip(axes[0], panels.items(), strict=True):
             dots = {name: np.asarray(v, dtype=float) for name, v in named.items() if np.ndim(v)}
             for i, (name, values) in enumerate(dots.items()):
@@ -152,12 +194,13 @@ def scores(panels, *, ylabel, log=True):
                 ax.scatter(spread, values, s=36, color=_role(name), marker=MARKERS[i % len(MARKERS)], zorder=3)
             for name, value in named.items():
                 if not np.ndim(value):
-                    ax.axhline(value, color="#444444", linestyle="--", linewidth=1.2, label=name)
-                    ax.legend(loc="best")
+                    floors[name] = ax.axhline(value, color="#444444", linestyle="--", linewidth=1.2)
             ax.set(title=title, xticks=range(len(dots)), xticklabels=list(dots), xlim=(-0.5, len(dots) - 0.5))
             if log:
                 ax.set_yscale("log")
         axes[0, 0].set_ylabel(ylabel)
+        if floors:
+            figure.legend(floors.values(), floors, loc="outside lower center")
 
 
 def against_cost(cost, diffusion, gan_cost, gan, floor):

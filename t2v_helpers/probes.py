@@ -11,8 +11,8 @@ def record_attention(unet):
 
     unet: its calls within the block are recorded; the result of a call is not changed.
     Yields a dict, layer name -> list with one tensor a call: (b, F, h, w, tokens), the attention weights averaged over
-    the heads, on the CPU in float32; they sum to 1 over the tokens. Under guidance b counts the empty prompt first, then
-    the prompt. The scale model has four such layers, 5 MB a call; ModelScope's sixteen make 2 GB of a clip.
+    the heads, on the CPU in float32; they sum to 1 over the tokens. Under guidance b is 2: the empty prompt, then the
+    prompt. The scale model's four such layers take 0.2 MB a call; ModelScope's sixteen take some 65 MB.
     Source: Vaswani et al. 2017, Eq. 1; drawn as maps by Hertz et al. 2022, section 3.
 
     >>> from t2v_helpers import tiny
@@ -67,3 +67,19 @@ def without_time(unet):
             if isinstance(module, TransformerTemporalModel):
                 undo.callback(module.register_forward_hook(lambda module, args, out: (args[0],)).remove)
         yield
+
+
+def spotlight(frames, weights, dark=0.15):
+    """The frames, bright where `weights` are large and dimmed where they are small.
+
+    frames: float array (F, H, W, 3) in [0, 1]. weights: (F, h, w), at least 0, enlarged to H x W; the largest of the
+    clip becomes full light, 0 becomes `dark`. Returns frames: float32 array (F, H, W, 3) in [0, 1].
+    """
+    frames, weights = torch.as_tensor(frames), torch.as_tensor(weights, dtype=torch.float32)
+    if frames.ndim != 4 or weights.ndim != 3 or len(frames) != len(weights):
+        got = f"frames have shape {tuple(frames.shape)} and weights {tuple(weights.shape)}"
+        raise ValueError(f"{got}, expected (F, H, W, 3) and (F, h, w)")
+    if not (weights >= 0).all() or not weights.max() > 0:
+        raise ValueError("weights: expected numbers of at least 0 that are not all 0")
+    light = torch.nn.functional.interpolate(weights[:, None] / weights.max(), frames.shape[1:3], mode="bilinear")
+    return (frames * (dark + (1 - dark) * light.movedim(1, -1))).float().numpy()

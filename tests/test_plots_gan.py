@@ -1,3 +1,5 @@
+import itertools
+
 import matplotlib
 import numpy as np
 import pytest
@@ -69,9 +71,13 @@ def test_against_cost():
     assert "FLOP" in ax.get_xlabel() and len(ax.get_legend().get_texts()) == 3
 
 
-def test_the_diagram_draws():
-    assert plots_gan.gan_diagram() is None
-    plt.gcf().canvas.draw()
+@pytest.mark.parametrize("draw", [plots_gan.gan_diagram, plots_gan.gan_beside_diffusion])
+def test_diagrams_draw_and_no_box_lies_on_another(draw):
+    assert draw() is None
+    figure = plt.gcf()
+    figure.canvas.draw()
+    boxes = [text.get_bbox_patch().get_window_extent() for text in figure.axes[0].texts if text.get_bbox_patch()]
+    assert len(boxes) >= 6 and not [1 for a, b in itertools.combinations(boxes, 2) if a.overlaps(b)]
 
 
 def test_a_film_moves_and_can_be_shown():

@@ -78,3 +78,25 @@ def test_without_time_each_frame_is_alone(unet, given):
     torch.testing.assert_close(alone, torch.cat(frames, 2), rtol=0, atol=1e-5)
     assert (whole - alone).abs().max() > 0.01
     assert torch.equal(unet(x, t, context).sample, whole), "still off after the block"
+
+
+def test_spotlight_lights_what_is_looked_at():
+    frames, weights = torch.full((2, 8, 8, 3), 0.5), torch.zeros(2, 2, 2)
+    weights[1, 0, 1] = 0.3
+    lit = probes.spotlight(frames, weights, dark=0.2)
+    assert lit.shape == (2, 8, 8, 3) and lit.dtype.name == "float32"
+    assert lit[0].max() == pytest.approx(0.1) and lit[1, 0, 7, 0] == pytest.approx(0.5) == lit.max()
+    assert lit[1, 7, 0, 0] == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize(
+    "frames, weights, message",
+    [
+        (torch.zeros(2, 8, 8, 3), torch.zeros(3, 2, 2), r"frames have shape .* weights \(3, 2, 2\), expected"),
+        (torch.zeros(2, 8, 8, 3), torch.zeros(2, 2, 2), "not all 0"),
+        (torch.zeros(2, 8, 8, 3), -torch.ones(2, 2, 2), "at least 0"),
+    ],
+)
+def test_spotlight_tells_what_is_wrong(frames, weights, message):
+    with pytest.raises(ValueError, match=message):
+        probes.spotlight(frames, weights)

@@ -2,10 +2,27 @@
 
 import pathlib
 
+import matplotlib
 import numpy as np
+import torch
 from PIL import Image, ImageDraw, ImageFont
 
-from t2v_helpers import generate, load_pipeline, save_video
+matplotlib.use("Agg")
+
+from t2v_helpers import (
+    NoiseSchedule,
+    generate,
+    load_pipeline,
+    plots,
+    plots_gan,
+    plots_reverse,
+    q_sample,
+    save_video,
+    toys,
+)
+from t2v_helpers.diffusion import exact_denoiser
+from t2v_helpers.samplers import ddpm_sample
+from t2v_helpers.shapes import render
 
 FOLDER = pathlib.Path(__file__).resolve().parent.parent / "assets" / "figures"
 PROMPTS = (
@@ -38,9 +55,40 @@ def prompts_figure():
     save_video(np.concatenate(rows, axis=1), FOLDER / "prompts.webp", fps=8)
 
 
+def forward_chain():
+    """A frame of a clip on its way to noise."""
+    generator, schedule = torch.Generator().manual_seed(0), NoiseSchedule.linear()
+    x0 = torch.from_numpy(render("a red circle moving left", 3)[8]) * 2 - 1
+    eps = torch.randn(x0.shape, generator=generator)
+    times = (0, 50, 100, 200, 400, 1000)
+    frames = [(q_sample(x0[None], t, schedule, eps[None])[0] if t else x0) / 2 + 0.5 for t in times]
+    plots.images([frame.clamp(0, 1) for frame in frames], titles=[f"$x_{{{t}}}$" for t in times])
+
+
+def reverse_chain():
+    """Points on their way back from noise, with the exact denoiser of eight clusters."""
+    generator, schedule = torch.Generator().manual_seed(0), NoiseSchedule.linear()
+    centres = 2**0.5 * toys.ring_centers()
+    denoise = exact_denoiser(centres, schedule, 2**0.5 * toys.RING_STD)
+    walk = list(ddpm_sample(denoise, torch.randn(800, 2, generator=generator), schedule, generator, predicts="x0"))
+    plots_reverse.chain(walk, [1000, 500, 200, 100, 50, 0], centres)
+
+
+FIGURES = {
+    "gan": plots_gan.gan_diagram,
+    "gan_beside_diffusion": plots_gan.gan_beside_diffusion,
+    "forward_chain": forward_chain,
+    "reverse_chain": reverse_chain,
+}
+
+
 def main():
     FOLDER.mkdir(parents=True, exist_ok=True)
     prompts_figure()
+    for name, draw in FIGURES.items():
+        draw()
+        plots.pyplot().savefig(FOLDER / f"{name}.png", dpi=110)
+        plots.pyplot().close("all")
     for path in sorted(FOLDER.iterdir()):
         print(f"{path.name}: {path.stat().st_size / 1e3:.0f} kB")
 
