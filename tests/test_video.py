@@ -371,7 +371,7 @@ def test_a_kill_at_any_time_leaves_a_whole_file(folder, sign):
     program.communicate()
     for name in [name for name in names(folder) if name.startswith("clip")]:
         back = read(folder / name)
-        assert max(psnr(back, 255 * CLIP), psnr(back, 255 * OTHER)) > 33
+        assert max(psnr(back, 255 * CLIP), psnr(back, 255 * OTHER)) > 30  # 12 where it is neither
     if (folder / "frames").exists():
         assert len(os.listdir(folder / "frames")) == 16
     if sign == "SIGINT":  # cleans up, unless it comes while the frames that were replaced are being deleted
