@@ -246,4 +246,4 @@ def guide(cond, uncond, w):
         raise ValueError(f"cond has shape {tuple(cond.shape)}, uncond has {tuple(uncond.shape)}")
     if not math.isfinite(w):
         raise ValueError(f"w = {w}, expected a finite guidance scale")
-    return uncond + w * (cond - uncond)  # Eq. 6.1
+    return uncond + w * (cond - uncond)  # Eq. 6.7

@@ -178,10 +178,11 @@ def lines(x, curves, *, xlabel, ylabel):
     """Draw one or more curves over x; curves: a dict of label to values (len(x),)."""
     plt = pyplot()
 
+    many = len(curves) > 3  # whose names would lie on them
     with plt.rc_context(STYLE):
-        _, ax = plt.subplots(figsize=(6, 3), layout="constrained")
+        _, ax = plt.subplots(figsize=(8.4 if many else 6, 3), layout="constrained")
         for (label, values), marker in zip(curves.items(), MARKERS, strict=False):
             ax.plot(x, values, marker=marker, label=label)
         ax.set(xlabel=xlabel, ylabel=ylabel)
         if len(curves) > 1:
-            ax.legend()
+            ax.legend(**({"loc": "upper left", "bbox_to_anchor": (1, 1)} if many else {}))

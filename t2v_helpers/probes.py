@@ -69,11 +69,11 @@ def without_time(unet):
         yield
 
 
-def spotlight(frames, weights, dark=0.15):
-    """The frames, bright where `weights` are large and dimmed where they are small.
+def highlight(frames, weights, strength=0.7):
+    """The frames with a white glow where `weights` are large, on the object or on the dark ground beside it.
 
-    frames: float array (F, H, W, 3) in [0, 1]. weights: (F, h, w), at least 0, enlarged to H x W; the largest of the
-    clip becomes full light, 0 becomes `dark`. Returns frames: float32 array (F, H, W, 3) in [0, 1].
+    frames: float array (F, H, W, 3) in [0, 1]. weights: (F, h, w), at least 0, enlarged to H x W. Where they are most
+    in the clip, a pixel is blended with white by `strength`; where they are 0 it stays. Returns frames: float32 array.
     """
     frames, weights = torch.as_tensor(frames), torch.as_tensor(weights, dtype=torch.float32)
     if frames.ndim != 4 or weights.ndim != 3 or len(frames) != len(weights):
@@ -81,5 +81,5 @@ def spotlight(frames, weights, dark=0.15):
         raise ValueError(f"{got}, expected (F, H, W, 3) and (F, h, w)")
     if not (weights >= 0).all() or not weights.max() > 0:
         raise ValueError("weights: expected numbers of at least 0 that are not all 0")
-    light = torch.nn.functional.interpolate(weights[:, None] / weights.max(), frames.shape[1:3], mode="bilinear")
-    return (frames * (dark + (1 - dark) * light.movedim(1, -1))).float().numpy()
+    glow = torch.nn.functional.interpolate(weights[:, None] / weights.max(), frames.shape[1:3], mode="bilinear")
+    return torch.lerp(frames.float(), torch.ones(()), strength * glow.movedim(1, -1)).numpy()

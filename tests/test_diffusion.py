@@ -342,7 +342,7 @@ def test_guide(w, cond, uncond):
     found = guide(f64([cond]), f64([uncond]), w)
     assert found.item() == pytest.approx(
         w * cond - (w - 1) * uncond, abs=1e-9
-    )  # Eq. 6.1; (1 + w') c - w' u, w' = w - 1
+    )  # Eq. 6.7; (1 + w') c - w' u, w' = w - 1
 
 
 def test_guide_with_bad_input():

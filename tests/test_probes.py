@@ -80,13 +80,13 @@ def test_without_time_each_frame_is_alone(unet, given):
     assert torch.equal(unet(x, t, context).sample, whole), "still off after the block"
 
 
-def test_spotlight_lights_what_is_looked_at():
+def test_highlight_glows_where_it_is_looked_at():
     frames, weights = torch.full((2, 8, 8, 3), 0.5), torch.zeros(2, 2, 2)
     weights[1, 0, 1] = 0.3
-    lit = probes.spotlight(frames, weights, dark=0.2)
+    lit = probes.highlight(frames, weights, strength=0.6)
     assert lit.shape == (2, 8, 8, 3) and lit.dtype.name == "float32"
-    assert lit[0].max() == pytest.approx(0.1) and lit[1, 0, 7, 0] == pytest.approx(0.5) == lit.max()
-    assert lit[1, 7, 0, 0] == pytest.approx(0.1)
+    assert (lit[0] == 0.5).all() and lit[1, 7, 0, 0] == 0.5
+    assert lit[1, 0, 7, 0] == pytest.approx(0.8) == lit.max()
 
 
 @pytest.mark.parametrize(
@@ -97,6 +97,6 @@ def test_spotlight_lights_what_is_looked_at():
         (torch.zeros(2, 8, 8, 3), -torch.ones(2, 2, 2), "at least 0"),
     ],
 )
-def test_spotlight_tells_what_is_wrong(frames, weights, message):
+def test_highlight_tells_what_is_wrong(frames, weights, message):
     with pytest.raises(ValueError, match=message):
-        probes.spotlight(frames, weights)
+        probes.highlight(frames, weights)
