@@ -27,6 +27,9 @@ $(READY): requirements.txt constraints.txt pyproject.toml
 lab: $(READY)
 	.venv/bin/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) $(LAB_FLAGS) notebooks/00_first_video.ipynb
 
+# As many workers as cores, of one thread each: with more threads they would mostly wait for one another.
+test test-notebooks: export OMP_NUM_THREADS ?= 1
+
 test: $(READY)
 	$(PY) -m pytest -n $(JOBS) --dist loadscope tests
 	$(MAKE) --no-print-directory test-notebooks
