@@ -25,6 +25,7 @@ $(READY): requirements.txt constraints.txt pyproject.toml
 	@touch $(READY)
 
 lab: $(READY)
+	@.venv/bin/jupyter trust notebooks/*.ipynb >/dev/null  # so that stored clips play before anything is run
 	.venv/bin/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) $(LAB_FLAGS) notebooks/00_first_video.ipynb
 
 # As many workers as cores, of one thread each: with more threads they would mostly wait for one another.
