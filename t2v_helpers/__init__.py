@@ -15,6 +15,7 @@ _HOME = {
     "film_strip": "video",
     "load_pipeline": "pipelines",
     "generate": "pipelines",
+    "plan": "plans",
 }
 __all__ = list(_HOME)
 

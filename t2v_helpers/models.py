@@ -1,25 +1,27 @@
-"""The models by name: what there is to know of each before anything of it is loaded, and how to fit it into memory.
+"""The models by name: what there is to know of each before anything of it is loaded.
 
-A model joins by a line in `MODELS`. This is apart from pipelines.py so that a name, a default or a plan can be looked
-up without torch.
+A model joins by an entry in `MODELS`. This is apart from pipelines.py so that a name, a default or a rule can be
+looked up without torch; what a model costs is in plans.py.
 """
 
 import dataclasses
+import json
 import os
 import pathlib
 import re
 
-PLANS = ("on the card", "one model at a time", "one layer at a time")
-
 
 @dataclasses.dataclass(frozen=True)
 class Model:
-    """A model's files, its defaults and its needs.
+    """A model's files, its defaults and its rules.
 
     repo: its folder, or its id on the hub; revision: the commit to take; also: older ids; about: a few words.
-    steps, guidance, num_frames, size (pixels, width and height) and fps: its defaults. scheduler: the class that takes
-    the place of its own. gpu_dtype: its precision on a GPU (on a CPU: float32). parameters: the weights of each part,
-    counted. working_bytes: GPU memory beside the weights for one clip of the default length and size.
+    pipeline_class: the class of diffusers; scheduler: the class that takes the place of its own. steps, guidance,
+    num_frames, size (pixels, width and height; None: what its network says) and fps: its defaults.
+    frame_step: num_frames - 1 has to be a multiple of it; divisor: width and height have to be, pixels.
+    gpu_dtype: its precision on a GPU (on a CPU: float32); float32: the parts that keep single precision there.
+    tokens: how many its pipeline reads of a prompt; None: as many as its tokenizer says. english: whether it was
+    trained on English alone.
     """
 
     repo: str
@@ -31,15 +33,20 @@ class Model:
     steps: int = 50
     guidance: float = 9.0
     num_frames: int = 16
-    size: tuple[int, int] = (256, 256)
+    frame_step: int = 1
+    size: tuple[int, int] | None = None
+    divisor: int = 8
     fps: int = 8
     gpu_dtype: str = "float16"
-    parameters: dict[str, int] = dataclasses.field(default_factory=dict)
-    working_bytes: float = 1.3e9
+    float32: tuple[str, ...] = ()
+    tokens: int | None = None
+    english: bool = True
     progress: bool = True
     licence: str = ""
 
 
+# A revision is pinned where its commit is known. The newer models' could not be looked up when this was written, so
+# main is taken, as it was when it was first fetched; safetensors and the classes of diffusers are held to all the same.
 MODELS = {
     "tiny": Model(
         repo=str(pathlib.Path(__file__).resolve().parent.parent / "assets" / "tiny-t2v"),
@@ -48,7 +55,6 @@ MODELS = {
         guidance=2.0,  # at 4 outlines bulge, at 1 some motions are missed (python -m t2v_helpers.evaluate --guidance 4)
         size=(64, 64),
         gpu_dtype="float32",
-        working_bytes=0.3e9,
         progress=False,
     ),
     "modelscope": Model(
@@ -58,18 +64,69 @@ MODELS = {
         about="1.8 billion weights, for a GPU with 2 GB or more; 3.7 GB to download, once",
         scheduler="DPMSolverMultistepScheduler",
         steps=25,
-        parameters={"text_encoder": 340_387_840, "unet": 1_411_233_860, "vae": 83_653_863},
+        size=(256, 256),
         licence="ModelScope's licence: research, not commercial use (CC-BY-NC-4.0 in its metadata, "
         "CC-BY-NC-ND-4.0 on its card)",
     ),
+    "zeroscope": Model(
+        repo="cerspense/zeroscope_v2_576w",
+        about="ModelScope, trained on for wide clips without a watermark",
+        scheduler="DPMSolverMultistepScheduler",
+        steps=40,
+        num_frames=24,
+        size=(576, 320),
+        licence="zeroscope's licence: not for commercial use (CC-BY-NC-4.0)",
+    ),
+    "wan": Model(
+        repo="Wan-AI/Wan2.1-T2V-1.3B-Diffusers",
+        about="Wan 2.1, the small one: five seconds of film, and a text encoder of 5.7 billion weights",
+        pipeline_class="WanPipeline",
+        guidance=5.0,
+        num_frames=81,
+        frame_step=4,
+        size=(832, 480),
+        divisor=16,
+        fps=16,
+        gpu_dtype="bfloat16",
+        float32=("vae",),
+        tokens=512,
+        english=False,  # and Chinese
+    ),
+    "cogvideox": Model(
+        repo="THUDM/CogVideoX-2b",
+        also=("zai-org/CogVideoX-2b",),
+        about="CogVideoX, the small one: six seconds of film, trained on this one size",
+        pipeline_class="CogVideoXPipeline",
+        guidance=6.0,
+        num_frames=49,
+        frame_step=8,
+        size=(720, 480),
+        divisor=16,
+        tokens=226,
+    ),
+    "ltx": Model(
+        repo="Lightricks/LTX-Video",
+        about="LTX-Video: seven seconds of film from few latents, the quickest of the newer ones",
+        pipeline_class="LTXPipeline",
+        guidance=3.0,
+        num_frames=161,
+        frame_step=8,
+        size=(704, 512),
+        divisor=32,
+        fps=24,
+        gpu_dtype="bfloat16",
+        tokens=128,
+        licence="LTX-Video's licence: see its card; use is restricted",
+    ),
 }
+CLASSES = tuple(dict.fromkeys(model.pipeline_class for model in MODELS.values()))
 
 
 def describe(name):
     """The `Model` behind a name of MODELS, a folder or a hub id (org/name); ValueError if it is none of them.
 
-    A folder whose tokenizer carries the scale model's words takes the scale model's defaults. What is not in MODELS
-    takes the pipeline class's own (50 steps, guidance 9) and keeps its scheduler.
+    A folder whose tokenizer carries the scale model's words takes the scale model's defaults. What else is not in
+    MODELS keeps its own scheduler and takes the defaults of its pipeline class (`of_class`).
 
     >>> describe("modelscope").steps
     25
@@ -79,33 +136,48 @@ def describe(name):
         if name in (key, model.repo, *model.also):
             return model
     if isinstance(name, str) and os.path.isdir(os.path.expanduser(name)):
-        config = pathlib.Path(os.path.expanduser(name)) / "tokenizer" / "tokenizer_config.json"
-        scale = config.is_file() and b'"known_words"' in config.read_bytes()
-        return dataclasses.replace(MODELS["tiny"], repo=name) if scale else Model(repo=name)
+        folder = pathlib.Path(os.path.expanduser(name))
+        config = folder / "tokenizer" / "tokenizer_config.json"
+        if config.is_file() and b'"known_words"' in config.read_bytes():
+            return dataclasses.replace(MODELS["tiny"], repo=name)
+        return of_class(_class_name(folder / "model_index.json"), name)
     if isinstance(name, str) and re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", name):
         return Model(repo=name)
     known = ", ".join(("auto", *MODELS))
     raise ValueError(f"model {name!r}: expected one of {known}, or a folder, or a hub id such as org/name")
 
 
-def plan_memory(free_bytes, weight_bytes=None, working_bytes=1.3e9):
-    """How to fit a pipeline into a GPU's free memory: the first of PLANS whose need is met, or the last.
+def of_class(pipeline_class, repo=""):
+    """A `Model` of a repository that is not in MODELS: the defaults and rules of its pipeline class.
 
-    free_bytes: GPU memory that is free. weight_bytes: {part: bytes}; ModelScope's in half precision if not given.
-    working_bytes: for activations. Those of ModelScope's UNet at 16 frames of 256 x 256 with guidance peak at 0.70 GB
-    (counted on the meta device); 0.6 GB more are set aside for convolution workspaces and fragments, a guess.
-
-    | plan | on the card | ModelScope needs |
-    | --- | --- | --- |
-    | on the card | every part: 1.835 B weights of 2 bytes | 3.67 + 1.3 = 5.0 GB |
-    | one model at a time | the largest, the UNet: 1.411 B | 2.82 + 1.3 = 4.1 GB |
-    | one layer at a time | a layer, and the next one on its way: the slowest | 1.3 GB and a little |
-
-    >>> plan_memory(16e9), plan_memory(4.5e9), plan_memory(2e9)
-    ('on the card', 'one model at a time', 'one layer at a time')
+    >>> of_class("WanPipeline", "org/name").frame_step
+    4
     """
-    if weight_bytes is None:
-        weight_bytes = {part: 2 * count for part, count in MODELS["modelscope"].parameters.items()}
-    needs = (sum(weight_bytes.values()), max(weight_bytes.values()), -working_bytes)
-    fits = [plan for plan, need in zip(PLANS, needs, strict=True) if need + working_bytes <= free_bytes]
-    return fits[0]
+    for model in MODELS.values():
+        if model.pipeline_class == pipeline_class != Model.pipeline_class:
+            return dataclasses.replace(model, repo=repo, revision=None, also=(), about="", licence="")
+    return Model(repo=repo)
+
+
+def _class_name(index):
+    try:
+        return json.loads(index.read_text(encoding="utf-8"))["_class_name"]
+    except (OSError, ValueError, LookupError, TypeError):
+        return None  # what is wrong with it is told when it is loaded
+
+
+def check_shape(model, num_frames=None, height=None, width=None):
+    """Refuse a clip's length or size (pixels) that a model cannot make; None stands for its own value.
+
+    Raises ValueError with one line that says the rule.
+
+    >>> check_shape(MODELS["wan"], num_frames=81, height=480)
+    """
+    step, divisor = model.frame_step, model.divisor
+    if num_frames is not None and (num_frames - 1) % step:
+        low = (num_frames - 1) // step * step + 1
+        raise ValueError(f"num_frames {num_frames}: expected {step}N + 1 for this model, such as {low} or {low + step}")
+    if (height or 0) % divisor or (width or 0) % divisor:
+        sides = (model.size or ("its own", "its own")) if None in (height, width) else (width, height)
+        width, height = width or sides[0], height or sides[1]
+        raise ValueError(f"size {width}x{height} pixels: expected multiples of {divisor}")

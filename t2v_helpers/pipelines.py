@@ -1,33 +1,34 @@
 """From a model's name to a pipeline, and from a prompt to a clip.
 
-The models are `TextToVideoSDPipeline`s, a class that diffusers has deprecated since 0.33.1 and still carries. What to
-know of it: it runs guidance below 1 as 1 and height 0 as the default, and cuts a long prompt with a log line
-(`generate` checks for all three); `clip_skip` fails under transformers 5; it has no `callback_on_step_end`, only
-`callback(step, t, latents)`; sliced decoding is `pipe.vae.enable_slicing()`. torch, diffusers and transformers are
-imported when a model is first loaded, not with this module.
+ModelScope and the scale model are `TextToVideoSDPipeline`s, a class that diffusers has deprecated since 0.33.1 and
+still carries. What to know of it: it runs guidance below 1 as 1 and height 0 as the default, and cuts a long prompt
+with a log line (`generate` checks for all three); `clip_skip` fails under transformers 5; it has no
+`callback_on_step_end`, only `callback(step, t, latents)`. The newer classes have it, and they round a length or a size
+that they cannot make, with a log line (`models.check_shape` refuses it). torch, diffusers and transformers are imported
+when a model is first loaded, not with this module.
 """
 
 import contextlib
 import functools
+import json
 import math
 import os
 import pathlib
 
-from . import prompts, weights
-from .models import MODELS, PLANS, Model, describe, plan_memory
-
-CLASSES = tuple(dict.fromkeys(model.pipeline_class for model in MODELS.values()))
+from . import placing, plans, prompts, weights
+from .models import CLASSES, MODELS, check_shape, describe, of_class
 
 
-def load_pipeline(name="auto", *, device=None):
+def load_pipeline(name="auto", *, device=None, plan=None):
     """Load a text-to-video pipeline, from safetensors alone, and put it where it fits.
 
     name: a name of MODELS, a folder, a hub id, or "auto": ModelScope where a CUDA GPU is there and its weights are on
     this machine already, else the scale model. "auto" says in one line which and why, and never starts a download.
-    device: "cuda", "cpu" and so on; None takes CUDA where it is there. On a GPU ModelScope runs in half precision,
-    by the plan that `plan_memory` gives; on a CPU in single precision, for many minutes a clip.
-    Returns a diffusers pipeline, whose `t2v_model` is its `Model`. Raises ValueError, FileNotFoundError or
-    ConnectionError with one line.
+    device: "cuda", "cpu" and so on; None takes CUDA where it is there. On a GPU the large models run in half precision,
+    on a CPU in single precision, for many minutes a clip. plan: a name of `plans.PLANS`, on a GPU; None takes the
+    first that fits.
+    Returns a diffusers pipeline, whose `t2v_model` is its `Model` and `t2v_plan` its plan. Raises ValueError,
+    FileNotFoundError, ConnectionError or OSError (no space) with one line.
 
     >>> pipe = load_pipeline("tiny")
     >>> pipe.unet.config.in_channels
@@ -35,6 +36,8 @@ def load_pipeline(name="auto", *, device=None):
     """
     if name != "auto":
         describe(name)  # a wrong name is told before torch is imported
+    if plan not in (None, *plans.PLANS):
+        raise ValueError(f"plan {plan!r}: expected one of {', '.join(map(repr, plans.PLANS))}")
     import torch
 
     device = _device(device)
@@ -43,36 +46,39 @@ def load_pipeline(name="auto", *, device=None):
         print(f"auto: {name}, because {why}")
     model = describe(name)
     folder, components = weights.locate(model.repo, model.revision, CLASSES)
-    pipe = _assemble(folder, components, torch.float32 if device.type == "cpu" else getattr(torch, model.gpu_dtype))
+    asked = json.loads((folder / "model_index.json").read_text(encoding="utf-8"))["_class_name"]
+    if asked != model.pipeline_class:
+        model = of_class(asked, model.repo)
+    dtype = torch.float32 if device.type == "cpu" else getattr(torch, model.gpu_dtype)
+    pipe = _assemble(folder, components, dtype, asked, model.float32)
     if model.scheduler:
         import diffusers
 
         pipe.scheduler = getattr(diffusers, model.scheduler).from_config(pipe.scheduler.config)
-    if not prompts.known_words(pipe.tokenizer):
-        pipe.vae.enable_slicing()  # frame by frame: 0.1 GB of activations for ModelScope's clip instead of 1.6 GB
     pipe.set_progress_bar_config(disable=not model.progress)
     pipe.t2v_model = model
-    _place(pipe, device)
+    placing.place(pipe, device, plan)
     if model.licence:
         _say_once(model.licence)
     return pipe
 
 
-def _assemble(folder, components, dtype):
+def _assemble(folder, components, dtype, pipeline_class, float32):
     """The pipeline of a checked folder. The dtype is always given: the config of ModelScope's text encoder says
     float16, and without one it would come so, beside a float32 UNet."""
-    with _quiet(bars=False):
-        from diffusers import TextToVideoSDPipeline
+    with quiet(bars=False):
+        import diffusers
 
-        models = weights.load_models(folder, components, dtype)
+        models = weights.load_models(folder, components, dtype, float32)
+        kind = getattr(diffusers, pipeline_class)
         try:
-            return TextToVideoSDPipeline.from_pretrained(folder, **models, use_safetensors=True, dtype=dtype)
+            return kind.from_pretrained(folder, **models, use_safetensors=True, dtype=dtype)
         except Exception as error:  # a tokenizer or scheduler file that is not what it should be
             raise ValueError(f"{folder} cannot be loaded as a pipeline ({weights.one_line(error)})") from error
 
 
 @contextlib.contextmanager
-def _quiet(bars):
+def quiet(bars):
     """Let diffusers and transformers log errors only, and draw no bars while they load.
 
     What else they would log is said or checked here: that the class is deprecated (top of this file), tensors that
@@ -115,38 +121,17 @@ def _auto(device):
     model = MODELS["modelscope"]
     if device.type != "cuda":
         return "tiny", "ModelScope needs a CUDA GPU and this runs on the CPU"
-    free, need = _free_bytes(device) / 1e9, model.working_bytes / 1e9
-    if free < need:
-        return "tiny", f"{free:.1f} GB of GPU memory are free and ModelScope needs more than {need:.1f} GB"
+    free = placing.free_bytes(device)
+    counts = plans.COUNTS["modelscope"]
+    need = plans.needs(plans.part_bytes(model, counts), counts)[plans.LAYER]
+    if free < need + plans.MARGIN:
+        return "tiny", f"{free / 1e9:.1f} GB of GPU memory are free and ModelScope needs more than {need / 1e9:.1f} GB"
     try:
         weights.check_cache(model.repo, model.revision, CLASSES)
     except (ValueError, FileNotFoundError) as error:
-        size = 2 * sum(model.parameters.values()) / 1e9
+        size = 2 * sum(counts.parameters) / 1e9
         return "tiny", f"{error} (load_pipeline('modelscope') downloads {size:.1f} GB, once)"
     return "modelscope", "a GPU and the weights are here"
-
-
-def _free_bytes(device):
-    import torch
-
-    return torch.cuda.mem_get_info(device)[0]
-
-
-def _place(pipe, device):
-    """Put a pipeline that was loaded on the CPU where `plan_memory` says."""
-    import torch
-
-    if device.type == "cuda":
-        models = {name: part for name, part in pipe.components.items() if isinstance(part, torch.nn.Module)}
-        sizes = {name: sum(p.numel() * p.element_size() for p in part.parameters()) for name, part in models.items()}
-        free = _free_bytes(device)
-        plan = plan_memory(free, sizes, pipe.t2v_model.working_bytes)
-        if plan != PLANS[0]:
-            print(f"{free / 1e9:.1f} GB of GPU memory are free: the weights go there {plan}, which is slower")
-            if plan == PLANS[1]:
-                return pipe.enable_model_cpu_offload(device=device)
-            return pipe.enable_group_offload(device, offload_type="leaf_level", use_stream=True)
-    pipe.to(device)
 
 
 def generate(
@@ -167,36 +152,40 @@ def generate(
     `load_pipeline` takes it, which is loaded once and kept (a folder: until a file in it changes). seed: int in
     [0, 2**63); it draws the noise on the CPU in float32, so that it means the same clip on every device, up to
     rounding. steps: of the sampler. guidance: 0 does not use the prompt, 1 does, and more leans on it. num_frames;
-    height, width: pixels, multiples of 8. None for any of these is the model's default. negative_prompt: what to lean
-    away from, in place of the empty prompt; it has no say at guidance 1.
+    height, width: pixels; `models.check_shape` says which a model can make. None for any of these is the model's
+    default. negative_prompt: what to lean away from, in place of the empty prompt; it has no say at guidance 1.
+    When a GPU's memory does not suffice, the weights are placed by the next plan, in one line, and the clip is made
+    from its start.
     Returns frames: float32 array (F, H, W, 3) in [0, 1]. Raises ValueError with one line, before anything runs, and
-    afterwards if the frames are not finite.
+    afterwards if the frames are not finite or memory does not suffice again.
 
     >>> generate("a red circle moving left", "tiny", seed=1, steps=2).shape
     (16, 64, 64, 3)
     """
     prompts.check_settings(seed=seed, steps=steps, guidance=guidance, num_frames=num_frames, height=height, width=width)
     prompts.check_prompt(prompt)
+    if isinstance(pipeline, str | os.PathLike) and pipeline != "auto":
+        check_shape(describe(pipeline), num_frames, height, width)  # before it is loaded
     pipe = _kept(pipeline)
-    model = getattr(pipe, "t2v_model", None)  # a pipeline from elsewhere has none
-    model = model or (MODELS["tiny"] if prompts.known_words(pipe.tokenizer) else Model(repo=""))
+    model = _model_of(pipe)
     steps, num_frames = steps or model.steps, num_frames or model.num_frames
     guidance = model.guidance if guidance is None else guidance
-    most, scale = pipe.scheduler.config.num_train_timesteps, pipe.vae_scale_factor
+    most = pipe.scheduler.config.num_train_timesteps
     if steps > most:
         raise ValueError(f"steps {steps}: expected at most {most}, as many as the model was trained with")
-    height, width = (value or pipe.unet.config.sample_size * scale for value in (height, width))
-    divisor = math.lcm(8, scale)  # the class asks for 8 whatever its autoencoder does
+    width, height = (own if value is None else value for value, own in zip((width, height), _size(pipe), strict=True))
+    check_shape(model, num_frames)
+    divisor = math.lcm(model.divisor, _scale(pipe))  # a class asks for its own, whatever its autoencoder does
     if height % divisor or width % divisor:
         raise ValueError(f"size {width}x{height} pixels: expected multiples of {divisor}")
-    prompt = prompts.check_prompt(prompt, pipe.tokenizer)
+    reads = {"limit": model.tokens, "english": model.english}
+    prompt = prompts.check_prompt(prompt, pipe.tokenizer, **reads)
     if negative_prompt is not None:
-        negative_prompt = prompts.check_prompt(negative_prompt, pipe.tokenizer, name="negative prompt", blank=True)
+        reads |= {"name": "negative prompt", "blank": True}
+        negative_prompt = prompts.check_prompt(negative_prompt, pipe.tokenizer, **reads)
     if guidance == 0:  # eps_uncond alone, which is what the class gives for the empty prompt unguided
         prompt, negative_prompt, guidance = negative_prompt or "", None, 1
-    return _run(
-        pipe,
-        int(seed),
+    settings = dict(
         prompt=prompt,
         negative_prompt=negative_prompt,
         num_inference_steps=int(steps),
@@ -205,22 +194,58 @@ def generate(
         height=int(height),
         width=int(width),
     )
+    return placing.with_less(pipe, lambda: _run(pipe, int(seed), **settings))
+
+
+def _model_of(pipe):
+    """A pipeline's `Model`; for one from elsewhere the defaults of its class."""
+    if not hasattr(pipe, "t2v_model"):
+        pipe.t2v_plan, scale = None, prompts.known_words(pipe.tokenizer)
+        pipe.t2v_model = MODELS["tiny"] if scale else of_class(type(pipe).__name__)
+    return pipe.t2v_model
+
+
+def _scale(pipe):
+    """Pixels of a latent's side; each class has its own name for it."""
+    names = ("vae_scale_factor", "vae_scale_factor_spatial", "vae_spatial_compression_ratio")
+    return next(getattr(pipe, name) for name in names if hasattr(pipe, name))
+
+
+def _size(pipe):
+    """Width and height of a pipeline's own, pixels."""
+    side = pipe.t2v_model.size or pipe.unet.config.sample_size * _scale(pipe)
+    return side if isinstance(side, tuple) else (side, side)
 
 
 def _run(pipe, seed, **settings):
     import numpy as np
     import torch
 
-    generator = torch.Generator().manual_seed(seed)
-    sides = [settings[side] // pipe.vae_scale_factor for side in ("height", "width")]
-    noise = torch.randn((1, pipe.unet.config.in_channels, settings["num_frames"], *sides), generator=generator)
-    with _quiet(bars=True):
-        frames = pipe(latents=noise.to(pipe.unet.dtype), generator=generator, **settings).frames[0]
+    net, generator = placing.denoiser(pipe), torch.Generator().manual_seed(seed)
+    with quiet(bars=True):
+        noise = _noise(pipe, generator, **{key: settings[key] for key in ("num_frames", "height", "width")})
+        frames = pipe(latents=noise, generator=generator, output_type="np", **settings).frames[0]
     if not np.isfinite(frames).all():
-        dtype = str(pipe.unet.dtype).removeprefix("torch.")
+        dtype = str(net.dtype).removeprefix("torch.")
         hint = "half precision overflows soon, try less guidance" if "16" in dtype else "the weights may be damaged"
         raise ValueError(f"the model gave frames that are not finite, in {dtype} ({hint})")
     return frames
+
+
+def _noise(pipe, generator, **shape):
+    """Noise of unit variance, drawn on the CPU in float32, laid out as the pipeline's class lays it out.
+
+    A class that scales the noise by its scheduler's sigma does so again with what it is given, so that is taken back.
+    Where a class leaves the precision as it is given, it is the denoiser's.
+    """
+    import torch
+
+    net = placing.denoiser(pipe)
+    options = {"dtype": torch.float32, "device": torch.device("cpu"), "generator": generator}
+    noise = pipe.prepare_latents(batch_size=1, num_channels_latents=net.config.in_channels, **shape, **options)
+    noise /= getattr(pipe.scheduler, "init_noise_sigma", 1)
+    keeps = type(pipe).__name__ in ("TextToVideoSDPipeline", "CogVideoXPipeline")
+    return noise.to(net.dtype) if keeps else noise
 
 
 def _kept(pipeline):

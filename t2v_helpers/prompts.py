@@ -46,11 +46,12 @@ def _whole(name, value, low):
         raise ValueError(f"{name} {value!r}: expected a whole number from {low}{top}")
 
 
-def check_prompt(prompt, tokenizer=None, *, name="prompt", blank=False):
+def check_prompt(prompt, tokenizer=None, *, name="prompt", blank=False, limit=None, english=True):
     """Check a prompt against what a model's tokenizer can read, and return the text to give to the model.
 
     prompt: str. tokenizer: the model's; without one only the type and blankness are checked. name: what to call the
-    text in a message. blank: whether it may be blank, as a negative prompt may.
+    text in a message. blank: whether it may be blank, as a negative prompt may. limit: the tokens that the model reads;
+    None: as many as its tokenizer says. english: whether it was trained on English alone.
     The scale model's tokenizer carries its words (`init_kwargs["known_words"]`): a word outside them, or a prompt over
     its limit of tokens, is an error. For other models a prompt that does not look English, or whose end lies beyond
     the tokenizer's limit and is cut, is a warning.
@@ -70,7 +71,8 @@ def check_prompt(prompt, tokenizer=None, *, name="prompt", blank=False):
         raise ValueError(f"the {name} is empty: expected a text, such as 'a red circle moving left'")
     if tokenizer is None:
         return prompt
-    beyond = cut(prompt, tokenizer)
+    limit = min(limit or math.inf, tokenizer.model_max_length)
+    beyond = cut(prompt, tokenizer, limit)
     if known:
         unknown = [word for word in dict.fromkeys(prompt.replace(",", " ").split()) if word not in known]
         if unknown:
@@ -79,13 +81,13 @@ def check_prompt(prompt, tokenizer=None, *, name="prompt", blank=False):
                 f"the {name} says {says}, which the scale model does not know; it knows {', '.join(known)}"
             )
         if beyond:
-            limit = tokenizer.model_max_length - 2
-            raise ValueError(f"the {name} is over the scale model's limit of {limit} tokens: {beyond!r} would be cut")
+            raise ValueError(
+                f"the {name} is over the scale model's limit of {limit - 2} tokens: {beyond!r} would be cut"
+            )
         return prompt
-    if not looks_english(prompt):
+    if english and not looks_english(prompt):
         warnings.warn(f"the {name} does not look English, and this model was trained on English only", stacklevel=3)
     if beyond:
-        limit = tokenizer.model_max_length
         warnings.warn(f"the {name} is cut at {limit} tokens; lost or cut: {beyond!r}", stacklevel=3)
     return prompt
 
@@ -106,12 +108,13 @@ def plain(prompt):
     return ", ".join(filter(None, clauses))
 
 
-def cut(prompt, tokenizer):
+def cut(prompt, tokenizer, limit=None):
     """The words of `prompt` that lie beyond the tokenizer's limit, from the first that loses a token; "" if none.
 
-    CLIP reads 77 tokens, of which the first and the last are marks: 75 are left for the text.
+    CLIP reads 77 tokens, of which the first and the last are marks: 75 are left for the text. T5 marks the end alone.
+    limit: of tokens; None: as many as the tokenizer says.
     """
-    limit = tokenizer.model_max_length
+    limit = limit or tokenizer.model_max_length
     starts = [start for start, _ in tokenizer(prompt, return_offsets_mapping=True, verbose=False).offset_mapping]
     if len(starts) <= limit:
         return ""

@@ -1,12 +1,13 @@
 """A model's files: found in a folder, in the hub's cache or on the hub, and checked before minutes go into loading.
 
-It is apart from pipelines.py because it knows files, not models. Weights come from safetensors alone, since a pickle
-can run any code when it is opened, and only classes of diffusers and transformers are built. A file that is missing,
-cut short or incomplete is named; the libraries underneath would put random numbers for a missing tensor and an empty
-vocabulary for a missing tokenizer, and go on.
+It is apart from pipelines.py because it knows files, not models, and from downloads.py, which fetches them. Weights
+come from safetensors alone, since a pickle can run any code when it is opened, and only classes of diffusers and
+transformers are built. A file that is missing, cut short or incomplete is named; the libraries underneath would put
+random numbers for a missing tensor and an empty vocabulary for a missing tokenizer, and go on.
 """
 
 import importlib
+import importlib.util
 import json
 import os
 import pathlib
@@ -18,7 +19,7 @@ def locate(repo, revision, classes):
 
     repo: a folder, or a hub id; what the cache holds is read from there without asking the hub. revision: a commit;
     None is main, as it was when it was fetched. classes: the pipeline classes that may be asked for.
-    Returns (folder, components), see `check_folder`. Raises FileNotFoundError, ValueError or ConnectionError.
+    Returns (folder, components), see `check_folder`. Raises FileNotFoundError, ValueError, ConnectionError or OSError.
     """
     folder = pathlib.Path(os.path.expanduser(repo))
     if not folder.is_dir():
@@ -27,7 +28,9 @@ def locate(repo, revision, classes):
         try:
             return check_cache(repo, revision, classes)
         except FileNotFoundError as missing:
-            folder = fetch(repo, revision, classes, missing)
+            from . import downloads
+
+            folder = downloads.fetch(repo, revision, classes, missing)
     return folder, check_folder(folder, classes)
 
 
@@ -53,11 +56,15 @@ def check_folder(folder, classes):
         part, variant = folder / name, None
         if "Tokenizer" in kind:
             _need(part, "tokenizer.json", "vocab.json", "spiece.model")
+            _check_tokenizer(part)
         elif "Scheduler" in kind:
             _need(part, "scheduler_config.json")
         else:
             _need(part, "config.json")
-            files, variant = choose([file.name for file in part.iterdir()], part)
+            names = [file.name for file in part.iterdir()]
+            files, variant = choose(names, part)
+            if len(files) > 1 and not any(name.endswith(".json") and ".index." in name for name in names):
+                raise FileNotFoundError(f"{part}/{files[0].split('-')[0]}.safetensors.index.json is missing")
             for file in files:
                 _check_header(part / file)
         components[name] = (library, kind, variant)
@@ -86,11 +93,18 @@ def choose(names, where):
     """Of the file names of a component, the weights to read, and their variant: (names, "fp16" or "").
 
     The half-precision files where there are some, on a CPU too: half the download, and the same numbers as on a GPU.
+    Large models come in shards, which are all named, or FileNotFoundError says which is not there.
     """
     for variant in ("fp16", ""):
-        pattern = "(diffusion_pytorch_)?model" + (variant and rf"\.{variant}") + r"(-\d+-of-\d+)?\.safetensors"
-        if files := sorted(name for name in names if re.fullmatch(pattern, name)):
-            return files, variant
+        stem = "(diffusion_pytorch_)?model" + (variant and rf"\.{variant}")
+        if whole := sorted(name for name in names if re.fullmatch(rf"{stem}\.safetensors", name)):
+            return whole, variant
+        if shards := sorted(name for name in names if re.fullmatch(rf"{stem}-\d+-of-\d+\.safetensors", name)):
+            first, count = re.fullmatch(r"(.+)-\d+-of-(\d+)\.safetensors", shards[0]).groups()
+            for number in range(1, int(count) + 1):
+                if (name := f"{first}-{number:05}-of-{count}.safetensors") not in shards:
+                    raise FileNotFoundError(f"{where}/{name} is missing")
+            return shards, variant
     if pickled := sorted(name for name in names if name.endswith((".bin", ".ckpt", ".pt", ".pth"))):
         raise ValueError(f"{where} has only pickled weights ({pickled[0]}), which are not opened: expected safetensors")
     raise FileNotFoundError(f"{where} has no weights: expected a file such as model.safetensors")
@@ -99,6 +113,23 @@ def choose(names, where):
 def _need(part, *any_of):
     if not any((part / name).is_file() for name in any_of):
         raise FileNotFoundError(f"{part / any_of[0]} is missing")
+
+
+def _check_tokenizer(part):
+    """A SentencePiece model alone is read by two packages that nothing else here needs."""
+    if not any((part / name).is_file() for name in ("tokenizer.json", "vocab.json")):
+        lacks = [name for name in ("sentencepiece", "google.protobuf") if not _installed(name)]
+        if lacks:
+            raise ValueError(
+                f"{part}/spiece.model needs packages that are not installed: pip install sentencepiece protobuf"
+            )
+
+
+def _installed(name):
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ModuleNotFoundError:  # of the package above
+        return False
 
 
 def _check_header(file):
@@ -113,15 +144,22 @@ def _check_header(file):
         raise ValueError(f"{file} is broken or cut short ({one_line(error)}): {again}") from None
 
 
-def load_models(folder, components, dtype):
-    """Load the components that have weights: {component: torch module}; ValueError naming the file that will not do."""
+def load_models(folder, components, dtype, float32=()):
+    """Load the components that have weights: {component: torch module}; ValueError naming the file that will not do.
+
+    float32: the components that are loaded in single precision whatever the dtype is.
+    """
+    import torch
+
     models = {}
     for name, (library, kind, variant) in components.items():
         if variant is None:
             continue
         part = folder / name
-        file = part / choose([file.name for file in part.iterdir()], part)[0][0]
-        options = {"use_safetensors": True, "output_loading_info": True, "dtype": dtype, "variant": variant or None}
+        files = choose([file.name for file in part.iterdir()], part)[0]
+        file = part / files[0] if len(files) == 1 else part
+        options = {"use_safetensors": True, "output_loading_info": True, "variant": variant or None}
+        options |= {"dtype": torch.float32 if name in float32 else dtype}
         try:
             model, info = getattr(importlib.import_module(library), kind).from_pretrained(part, **options)
         except Exception as error:  # each library has its own, many of several lines
@@ -130,44 +168,6 @@ def load_models(folder, components, dtype):
             raise ValueError(f"{file} lacks {len(lacks)} of the tensors that {kind} needs, such as {lacks[0]}")
         models[name] = model
     return models
-
-
-def fetch(repo, revision, classes, missing):
-    """Download what `choose` would read of a repository into the hub's cache, and return the folder.
-
-    A download that was interrupted is taken up where it stopped. missing: why it is needed, for the message.
-    """
-    import huggingface_hub as hub
-    from huggingface_hub import constants, errors
-
-    try:
-        info = hub.model_info(repo, revision=revision, files_metadata=True, timeout=10)
-        sizes = {file.rfilename: file.size or 0 for file in info.siblings}
-        index = pathlib.Path(hub.hf_hub_download(repo, "model_index.json", revision=revision))
-        files = ["model_index.json"]
-        for name, (_, kind) in read_index(index, classes).items():
-            names = [file.removeprefix(f"{name}/") for file in sizes if file.startswith(f"{name}/")]
-            keep = [file for file in names if file.endswith((".json", ".txt", ".model"))]
-            if "Tokenizer" not in kind and "Scheduler" not in kind:
-                keep += choose(names, f"{repo}/{name}")[0]
-            files += [f"{name}/{file}" for file in keep]
-        print(f"downloading {repo}: {sum(sizes[file] for file in files) / 1e9:.2f} GB into {constants.HF_HUB_CACHE}")
-        return pathlib.Path(hub.snapshot_download(repo, revision=revision, allow_patterns=files))
-    except errors.GatedRepoError:
-        raise ValueError(f"{repo} is gated: accept its terms at hf.co/{repo}, then run 'hf auth login'") from None
-    except errors.RepositoryNotFoundError:
-        raise ValueError(f"{repo!r} is no folder here, and the hub has no model of this name, or hides it") from None
-    except errors.RevisionNotFoundError:
-        raise ValueError(f"{repo} on the hub has no revision {revision}") from None
-    except errors.RemoteEntryNotFoundError:
-        raise FileNotFoundError(f"{repo} on the hub is not a pipeline: it has no model_index.json") from None
-    except ValueError:
-        raise
-    except Exception as error:  # whatever the network, the disk and the libraries between can raise
-        raise ConnectionError(
-            f"{missing}, and the hub cannot give it ({one_line(error)}): connect and try again (what came is kept), "
-            "or take the model 'tiny', which needs no network"
-        ) from error
 
 
 def one_line(error):

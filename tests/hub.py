@@ -70,13 +70,16 @@ def write_scale_model(folder):
     return pathlib.Path(folder)
 
 
-def write_hub_cache(cache):
-    """A hub cache that holds ModelScope's repository at the pinned commit; returns the snapshot's folder."""
+def write_hub_cache(cache, repo=REPO):
+    """A hub cache that holds ModelScope's repository at the pinned commit; returns the snapshot's folder.
+
+    repo: another id for the same files.
+    """
     from safetensors.torch import save
     from transformers import CLIPTokenizer
 
     files = {f"tokenizer/{name}": text for name, text in _tokenizer_files().items()}
-    with_files = _store(cache, files)
+    with_files = _store(cache, files, repo)
     models = small_models(CLIPTokenizer.from_pretrained(with_files / "tokenizer"), sample_size=32, tokens=77)
     files = {"README.md": "---\nlicense: cc-by-nc-4.0\n---\n", "model_index.json": json.dumps(INDEX)}
     files["scheduler/scheduler_config.json"] = json.dumps(SCHEDULER)
@@ -93,7 +96,7 @@ def write_hub_cache(cache):
         files[f"{name}/{stem}.safetensors"] = save(tensors, {"format": "pt"})
         files[f"{name}/{stem}.fp16.safetensors"] = save(half, {"format": "pt"})
         files[f"{name}/{pickle}.bin"] = files[f"{name}/{pickle}.fp16.bin"] = "a pickle that must never be opened"
-    return _store(cache, files)
+    return _store(cache, files, repo)
 
 
 def _old_names(part, tensors):
@@ -130,9 +133,15 @@ def _tokenizer_files():
     }
 
 
-def _store(cache, files):
+def store_folder(cache, repo, folder):
+    """Put a pipeline's folder into a hub cache as the repository of that id; returns the snapshot's folder."""
+    files = [path for path in pathlib.Path(folder).rglob("*") if path.is_file()]
+    return _store(cache, {str(path.relative_to(folder)): path.read_bytes() for path in files}, repo)
+
+
+def _store(cache, files, repo=REPO):
     """Write files as the hub's client does: contents under blobs/<hash>, links under snapshots/<commit>/."""
-    repo = pathlib.Path(cache) / f"models--{REPO.replace('/', '--')}"
+    repo = pathlib.Path(cache) / f"models--{repo.replace('/', '--')}"
     snapshot = repo / "snapshots" / REVISION
     for folder in (repo / "blobs", repo / "refs", snapshot):
         folder.mkdir(parents=True, exist_ok=True)

@@ -12,6 +12,7 @@ import pytest
 
 from t2v_helpers import pipelines
 from t2v_helpers.__main__ import main
+from t2v_helpers.models import Model
 
 PROMPT = "a red circle moving left"
 
@@ -212,7 +213,7 @@ def test_warnings_are_one_line_each(here, monkeypatch, capsys):
 
     hub.write_hub_cache(here / "cache")
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(here / "cache"))
-    monkeypatch.setitem(pipelines.MODELS, "modelscope", pipelines.Model(hub.REPO, hub.REVISION, progress=False))
+    monkeypatch.setitem(pipelines.MODELS, "modelscope", Model(hub.REPO, hub.REVISION, size=(256, 256), progress=False))
     small = ("--model", "modelscope", "--steps", 1, "--frames", 1, "--size", "64x64", "--output", "clip.gif")
     assert run("ein Hund und eine Katze", *small) == 0
     assert capsys.readouterr().err == (

@@ -4,7 +4,6 @@ only headers and names decide, but for the two tests of `load_models`."""
 import json
 import pathlib
 import shutil
-import types
 
 import hub
 import hypothesis
@@ -13,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from t2v_helpers import weights
+from t2v_helpers import downloads, weights
 
 CLASSES = ("TextToVideoSDPipeline",)
 UNET, VAE = "unet/diffusion_pytorch_model.safetensors", "vae/diffusion_pytorch_model.safetensors"
@@ -189,7 +188,7 @@ def cache(tmp_path, monkeypatch):
 
 
 def test_cached_model_is_found_without_the_hub(cache, monkeypatch):
-    monkeypatch.setattr(weights, "fetch", None)
+    monkeypatch.setattr(downloads, "fetch", None)
     for revision in (hub.REVISION, None):
         folder, components = weights.locate(hub.REPO, revision, CLASSES)
         assert folder == cache and components["unet"] == ("diffusers", "UNet3DConditionModel", "fp16")
@@ -214,83 +213,6 @@ def test_truncated_blob_is_named_by_its_own_path(cache):
     blob.write_bytes(blob.read_bytes()[:1000])
     with pytest.raises(ValueError, match=f"broken or cut short .*: delete {blob} and get it again"):
         weights.locate(hub.REPO, hub.REVISION, CLASSES)
-
-
-def siblings(snapshot):
-    """What the hub would list: the files of a snapshot, and their sizes."""
-    files = [path for path in snapshot.rglob("*") if path.is_file()]
-    listed = [types.SimpleNamespace(rfilename=str(f.relative_to(snapshot)), size=f.stat().st_size) for f in files]
-    return types.SimpleNamespace(siblings=listed)
-
-
-def test_download_takes_half_precision_safetensors_and_no_more(cache, monkeypatch, capsys):
-    """The hub is simulated: it lists the whole repository, and its client's download is a copy."""
-    import huggingface_hub as client
-
-    asked = {}
-
-    def snapshot_download(repo, **options):
-        asked.update(options, repo=repo)
-        return str(cache)
-
-    monkeypatch.setattr(client, "model_info", lambda *a, **k: siblings(cache))
-    monkeypatch.setattr(client, "hf_hub_download", lambda repo, name, revision: str(cache / name))
-    monkeypatch.setattr(client, "snapshot_download", snapshot_download)
-    assert weights.fetch(hub.REPO, hub.REVISION, CLASSES, "") == cache
-    assert (asked["repo"], asked["revision"]) == (hub.REPO, hub.REVISION)
-    assert sorted(asked["allow_patterns"]) == [
-        "model_index.json",
-        "scheduler/scheduler_config.json",
-        "text_encoder/config.json",
-        "text_encoder/model.fp16.safetensors",
-        "tokenizer/merges.txt",
-        "tokenizer/special_tokens_map.json",
-        "tokenizer/tokenizer_config.json",
-        "tokenizer/vocab.json",
-        "unet/config.json",
-        "unet/diffusion_pytorch_model.fp16.safetensors",
-        "vae/config.json",
-        "vae/diffusion_pytorch_model.fp16.safetensors",
-    ]
-    assert capsys.readouterr().out.startswith(f"downloading {hub.REPO}: 0.00 GB into ")
-
-
-def failing(error):
-    def call(*args, **kwargs):
-        raise error
-
-    return call
-
-
-def hub_error(name):
-    """An error as the hub's client makes it, with the several lines it has."""
-    from huggingface_hub import errors
-
-    cls = getattr(errors, name)
-    return cls.__new__(cls, "404 Client Error.\n\nSee https://hf.co/docs\nfor more.")
-
-
-@pytest.mark.parametrize(
-    ("error", "kind", "said"),
-    [
-        (hub_error("GatedRepoError"), ValueError, "org/name is gated: accept its terms"),
-        (hub_error("RepositoryNotFoundError"), ValueError, "'org/name' is no folder here, and the hub has no model"),
-        (hub_error("RevisionNotFoundError"), ValueError, "org/name on the hub has no revision abc"),
-        (hub_error("RemoteEntryNotFoundError"), FileNotFoundError, "no model_index.json"),
-        (hub_error("LocalEntryNotFoundError"), ConnectionError, "gone, and the hub cannot give it"),
-        (OSError(28, "No space left on device"), ConnectionError, "No space left on device"),
-        (TimeoutError("timed\nout"), ConnectionError, "(timed out): connect and try again"),
-        (RuntimeError(), ConnectionError, "(RuntimeError): connect"),
-    ],
-    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
-)
-def test_what_the_hub_says(monkeypatch, error, kind, said):
-    import huggingface_hub as client
-
-    monkeypatch.setattr(client, "model_info", failing(error))
-    with pytest.raises(kind) as caught:
-        weights.fetch("org/name", "abc", CLASSES, "gone")
-    assert said in str(caught.value) and "\n" not in str(caught.value)
 
 
 def test_offline(tmp_path, monkeypatch):
