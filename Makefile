@@ -1,4 +1,4 @@
-# make lab · test · video · notebooks · figures · lint · train · evaluate · timing · mutants; each makes .venv first.
+# make lab · test · video · notebooks · figures · lint · train and more (make help); each makes .venv first.
 PYTHON ?= python3
 PROMPT ?= a red circle moving left
 OUTPUT ?= clip.mp4
@@ -6,7 +6,8 @@ PY := .venv/bin/python
 READY := .venv/ready
 JOBS ?= 2
 
-.PHONY: help lab test test-notebooks video notebooks figures lint train evaluate timing mutants clean
+.PHONY: help lab test test-notebooks video notebooks figures lint train evaluate timing mutants lessons benchmark \
+    pages alterations readonly versions clean
 help:
 	@echo "make lab              open the course in JupyterLab"
 	@echo "make test             run all tests and all notebooks"
@@ -14,7 +15,10 @@ help:
 	@echo "make notebooks        run the notebooks and store their outputs"
 	@echo "make figures          draw assets/figures"
 	@echo "make lint             check style"
+	@echo "make pages            export the notebooks as HTML files that need no network and no kernel"
 	@echo "make train            train the scale model again (an hour); make evaluate · timing: measure it"
+	@echo "make lessons          the long trainings of notebook 08 (half an hour); make benchmark: speed and memory"
+	@echo "make mutants · alterations · readonly · versions     would the tests notice? do others' machines do?"
 
 $(READY): requirements.txt constraints.txt pyproject.toml
 	@$(PYTHON) -c "import sys" 2>/dev/null || { echo "$(PYTHON) was not found; install Python 3.11 to 3.13, or say where it is: make PYTHON=/path/to/python3.12" >&2; exit 1; }
@@ -65,6 +69,24 @@ mutants: $(READY)
 
 timing: $(READY)
 	$(PY) tools/timing.py
+
+lessons: $(READY)
+	$(PY) tools/lessons.py $(LESSONS)
+
+benchmark: $(READY)
+	$(PY) -m t2v_helpers.benchmark $(BENCHMARK)
+
+pages: $(READY)
+	$(PY) tools/export.py pages $(if $(THEME),--theme $(THEME))
+
+alterations: $(READY)
+	$(PY) tools/alterations.py
+
+readonly: $(READY)
+	$(PY) tools/readonly.py
+
+versions: $(READY)
+	$(PY) tools/versions.py
 
 clean:
 	rm -rf .venv build *.egg-info

@@ -1,8 +1,7 @@
 """An exported notebook in a real browser: its clips play by themselves, in their colours, and captions stay text."""
 
-import os
-import shutil
-
+import nbconvert
+import nbformat
 import numpy as np
 import pytest
 
@@ -33,29 +32,15 @@ def pixels(video):
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory):
+def page(open_page, tmp_path_factory):
     """The page that nbconvert makes of a notebook with clips stored in it."""
-    nbformat = pytest.importorskip("nbformat")
-    nbconvert = pytest.importorskip("nbconvert")
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if not chromium:
-        assert not os.environ.get("T2V_REQUIRE_BROWSER"), "no chromium on this machine, and here one is required"
-        pytest.skip("no chromium on this machine, expected one on the PATH")
     shown = [InlineVideo(CLIP, caption=CAPTION), InlineVideo(FLAT)]
     outputs = [nbformat.v4.new_output("display_data", {"text/html": video.html}) for video in shown]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(outputs=outputs)])
     file = tmp_path_factory.mktemp("page") / "notebook.html"
     file.write_text(nbconvert.HTMLExporter().from_notebook_node(notebook)[0])
-    arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=chromium, args=arguments, timeout=120_000)
-        page = browser.new_page(viewport={"width": 1100, "height": 900})
-        page.set_default_timeout(120_000)  # milliseconds: the machine may be busy with the other tests
-        page.route("http*://**", lambda route: route.abort())  # what an export asks of the network is not needed
-        page.goto(file.as_uri(), wait_until="domcontentloaded")
-        yield page
-        browser.close()
+    page, _ = open_page(file.as_uri())  # what the export asks of the network is not needed
+    return page
 
 
 def test_clips_play_by_themselves_and_from_the_page_alone(page):

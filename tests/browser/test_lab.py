@@ -1,0 +1,196 @@
+"""The course in JupyterLab itself: notebooks run from the menu, clips play, explorers answer to mouse and keyboard."""
+
+import contextlib
+import json
+import os
+import pathlib
+import re
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+
+import nbformat
+import pytest
+
+NOTEBOOKS = pathlib.Path(__file__).parents[2] / "notebooks"
+PATIENCE = 120_000  # milliseconds: the machine may be busy with the other tests
+TOKEN = "of-this-test"
+SETTINGS = {
+    "@jupyterlab/notebook-extension/tracker": {"windowingMode": "none", "autoStartDefaultKernel": True},
+    "@jupyterlab/apputils-extension/notification": {"fetchNews": "false"},
+}
+RAN = ("00_first_video", "02_forward_diffusion", "04_schedules_and_steps", "07_inside_the_pipeline")
+DONE = """() => {
+    const prompts = [...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')].map(p => p.textContent)
+    const failed = document.querySelector('[data-mime-type="application/vnd.jupyter.error"]')
+    return failed || prompts.length && prompts.every(text => /^\\[\\d+\\]:$/.test(text))
+}"""
+# The controls of an explorer, in the order in which a keyboard comes to them, and its picture and words.
+CONTROLS = ".noUi-handle, select, input[type=checkbox]"
+EXPLORER = ".jp-OutputArea-output .widget-vbox:has(img)"
+FOCUSED = """([explorer, controls]) => {
+    const all = [...explorer.querySelectorAll(controls)]
+    return all.indexOf(document.activeElement)
+}"""
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    """The address of a JupyterLab with a home of its own, that serves copies of the notebooks without outputs."""
+    home = tmp_path_factory.mktemp("home")
+    for name, settings in SETTINGS.items():
+        file = home / "settings" / f"{name}.jupyterlab-settings"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(settings))
+    course = home / "course"
+    course.mkdir()
+    for name in RAN:
+        notebook = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)
+        for cell in notebook.cells:
+            if cell.cell_type == "code":
+                cell.outputs, cell.execution_count = [], None
+        notebook.metadata.pop("widgets", None)
+        nbformat.write(notebook, course / f"{name}.ipynb")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    places = {"JUPYTERLAB_SETTINGS_DIR": "settings", "JUPYTERLAB_WORKSPACES_DIR": "workspaces", "HOME": ""}
+    places |= {f"JUPYTER_{what}_DIR": what.lower() for what in ("CONFIG", "DATA", "RUNTIME")}
+    environment = os.environ | {name: str(home / folder) for name, folder in places.items()}
+    environment |= {
+        "OMP_NUM_THREADS": "1",
+        "PATH": os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]]),
+    }
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--ServerApp.root_dir={course}"]
+    command += [f"--ServerApp.port={port}", "--ServerApp.port_retries=0", f"--IdentityProvider.token={TOKEN}"]
+    address = f"http://127.0.0.1:{port}"
+    with (home / "log").open("wb") as log, subprocess.Popen(command, env=environment, stdout=log, stderr=log) as server:
+        try:
+            wait_for(address, server, home / "log")
+            yield address
+        finally:
+            server.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                server.wait(30)
+            server.kill()
+
+
+def wait_for(address, server, log):
+    end = time.monotonic() + PATIENCE / 1000
+    while time.monotonic() < end and server.poll() is None:
+        with contextlib.suppress(OSError):
+            return urllib.request.urlopen(f"{address}/api?token={TOKEN}", timeout=5).read()
+        time.sleep(0.2)
+    pytest.fail(f"JupyterLab did not start:\n{log.read_text()[-2000:]}")
+
+
+@pytest.fixture(scope="module")
+def asked():
+    """The addresses that pages of this file asked for and that are not this machine's."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def run(lab, open_page, asked):
+    """Opens a notebook and runs it from the menu, the first time that it is asked for: run(name) -> page."""
+    pages = {}
+
+    def run(name):
+        if name not in pages:
+            page, far = open_page(f"{lab}/lab/tree/{name}.ipynb?token={TOKEN}&reset")
+            page.wait_for_selector(".jp-NotebookPanel .jp-CodeCell")
+            page.wait_for_selector("#jp-main-statusbar :text('| Idle')")  # a menu that comes first asks for a kernel
+            page.click(".lm-MenuBar-item:has-text('Run')")
+            page.click(".lm-Menu-item:has-text('Run All Cells') >> nth=0")
+            page.wait_for_function(DONE, timeout=2 * PATIENCE)
+            pages[name] = page
+            asked.append(far)
+        return pages[name]
+
+    return run
+
+
+@pytest.mark.parametrize("name", RAN)
+def test_a_notebook_runs_from_the_menu_without_an_error(run, name):
+    page = run(name)
+    errors = page.query_selector_all(
+        '[data-mime-type="application/vnd.jupyter.error"], [data-mime-type="application/vnd.jupyter.stderr"]'
+    )
+    assert [error.text_content() for error in errors] == []
+    playing = "[...document.querySelectorAll('video')].every(v => v.videoWidth && v.currentTime > 0.2)"
+    assert page.locator("video").count() > 0
+    page.wait_for_function(playing)
+
+
+@pytest.fixture
+def explorer(run, request):
+    """(page, the explorer in it) for a notebook and the number of the explorer among those that it shows."""
+    name, number = request.param
+    page = run(name)
+    explorer = page.locator(EXPLORER).nth(number)
+    explorer.scroll_into_view_if_needed()
+    return page, explorer
+
+
+every_explorer = pytest.mark.parametrize(
+    "explorer",
+    [("02_forward_diffusion", 0), ("04_schedules_and_steps", 0), ("04_schedules_and_steps", 1)],
+    indirect=True,
+    ids=["forward", "schedules", "samplers"],
+)
+
+
+def state(explorer):
+    """What an explorer shows: (address of its picture, which is new with each, and the words below it)."""
+    return explorer.locator("img").get_attribute("src"), explorer.locator(".widget-html-content").last.text_content()
+
+
+def changed(page, explorer, before):
+    """What the explorer shows once picture and words are others than before; fails if they stay."""
+    for _ in range(PATIENCE // 100):
+        now = state(explorer)
+        if now[0] != before[0] and now[1] != before[1]:
+            assert explorer.locator("img").evaluate("image => image.decode().then(() => image.naturalWidth)") > 0
+            return now
+        page.wait_for_timeout(100)
+    pytest.fail(f"the explorer still shows {before[1]!r}")
+
+
+@every_explorer
+def test_a_slider_that_is_dragged_changes_picture_and_words(explorer):
+    page, explorer = explorer
+    before, shown = state(explorer), explorer.locator("img").screenshot()
+    handle, track = explorer.locator(".noUi-handle").first, explorer.locator(".noUi-base").first
+    start, whole = handle.bounding_box(), track.bounding_box()
+    middle = start["x"] + start["width"] / 2, start["y"] + start["height"] / 2
+    page.mouse.move(*middle)
+    page.mouse.down()
+    page.mouse.move(whole["x"] + whole["width"] / 2, middle[1], steps=5)
+    page.mouse.up()
+    changed(page, explorer, before)
+    assert explorer.locator("img").screenshot() != shown
+
+
+@every_explorer
+def test_a_keyboard_comes_to_every_control_and_moves_the_sliders(explorer):
+    page, explorer = explorer
+    number, reached = explorer.locator(CONTROLS).count(), []
+    explorer.locator(CONTROLS).first.focus()
+    for _ in range(3 * number):
+        at = page.evaluate(FOCUSED, [explorer.element_handle(), CONTROLS])
+        if at >= 0:
+            reached.append(at)
+            if page.evaluate("document.activeElement.classList.contains('noUi-handle')"):
+                before = state(explorer)
+                at_its_end = page.evaluate("(e => +e.ariaValueNow == +e.ariaValueMin)(document.activeElement)")
+                page.keyboard.press("ArrowRight" if at_its_end else "ArrowLeft")
+                changed(page, explorer, before)
+        page.keyboard.press("Tab")
+    assert reached == list(range(number)), "not every control is reached, in order"
+
+
+def test_nothing_is_asked_of_the_network_but_the_badge(run, asked):
+    assert {re.sub(r"^https://", "", address) for far in asked for address in far} <= {
+        "colab.research.google.com/assets/colab-badge.svg"
+    }

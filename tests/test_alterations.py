@@ -1,0 +1,95 @@
+"""The regression notices: of every notebook, each text that is stored and each equation's line is altered in a copy."""
+
+import importlib.util
+import pathlib
+import subprocess
+import sys
+
+import nbformat
+import pytest
+
+ROOT = pathlib.Path(__file__).parent.parent
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+every_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem[:2])
+NBVAL = "--nbval --nbval-current-env --nbval-sanitize-with tests/nbval_sanitize.cfg".split()
+
+
+@pytest.fixture(scope="module")
+def tool():
+    spec = importlib.util.spec_from_file_location("alterations", ROOT / "tools" / "alterations.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@every_notebook
+def test_each_altered_output_is_told_from_the_stored_one(tool, path):
+    made, passed = tool.sweep_outputs(path)
+    assert made > 100 and passed == []
+
+
+@every_notebook
+def test_every_cell_is_compared(tool, path):
+    """No cell is exempted from nbval's comparison, by its source, its tags or a missing run."""
+    for cell in tool.code_cells(path):
+        assert "NBVAL" not in cell.source and not cell.metadata.get("tags")
+        assert cell.execution_count is not None
+        assert tool.same(cell.outputs, cell.outputs)
+
+
+@every_notebook
+def test_an_altered_line_of_each_equation_is_noticed(path):
+    """In a process of its own, which forks before each alteration; see tools/alterations.py."""
+    command = [sys.executable, ROOT / "tools" / "alterations.py", "--one", "--only", "sources", path]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_what_stands_for_a_run_of_nbval_is_what_nbval_says(tool, tmp_path):
+    """Cells whose outputs are altered fail under nbval itself, as `make test` calls it, and no others do."""
+    sound = nbformat.v4.new_output("stream", name="stdout", text="alpha 1\nbeta 2\n")
+    copies = [[sound], *list(tool.altered_outputs([sound]))]
+    cells = [nbformat.v4.new_code_cell("print('alpha 1\\nbeta 2')", outputs=o, execution_count=1) for o in copies]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "altered.ipynb")
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *NBVAL, tmp_path / "altered.ipynb"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    assert f"{len(copies) - 1} failed, 1 passed" in done.stdout, done.stdout[-2000:]
+    assert [tool.same([sound], other) for other in copies] == [True] + [False] * (len(copies) - 1)
+    assert " ".join(NBVAL) in " ".join(
+        (ROOT / "Makefile").read_text().replace("--nbval-cell-timeout 300 \\", "").split()
+    )
+
+
+def test_alterations_of_a_line(tool):
+    source = "def f(x):\n    y = x + 1\n    return 2 * x  # Eq. 9.1\n"
+    made = [(equation, line) for equation, line, _ in tool.altered_sources(source)]
+    assert made == [("9.1", "return 3 * x  # Eq. 9.1"), ("9.1", "return 2 / x  # Eq. 9.1")]
+    assert list(tool.altered_sources("%pip install course")) == []
+
+
+@pytest.fixture
+def toy(tmp_path):
+    def toy(*sources, outputs):
+        cells = [
+            nbformat.v4.new_code_cell(source, outputs=stored, execution_count=1)
+            for source, stored in zip(sources, outputs, strict=True)
+        ]
+        nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "toy.ipynb")
+        command = [sys.executable, ROOT / "tools" / "alterations.py", "--only", "sources", tmp_path / "toy.ipynb"]
+        done = subprocess.run(command, capture_output=True, text=True)
+        return done.returncode, done.stdout + done.stderr
+
+    return toy
+
+
+def test_an_alteration_that_nothing_notices_is_reported(toy):
+    printed = nbformat.v4.new_output("stream", name="stdout", text="2\n")
+    code, said = toy("x = 1 + 1  # Eq. 1.1", "print(x)", outputs=[[], [printed]])
+    assert code == 0 and "3 of 3 alterations noticed" in said
+    code, said = toy("x = 1 + 1  # Eq. 1.1", "y = 2", outputs=[[], []])
+    assert code == 1 and "0 of 3 alterations noticed" in said
+
+
+def test_a_notebook_that_does_not_run_as_it_is_stored_is_an_error(toy):
+    code, said = toy("1 / 0", "x = 1 + 1  # Eq. 1.1", outputs=[[], []])
+    assert code == 2 and "toy.ipynb, cell 0 as it is: ZeroDivisionError" in said

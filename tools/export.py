@@ -1,0 +1,123 @@
+"""Write the notebooks as web pages that read without a kernel and without a network: make pages.
+
+Each page is one file: pictures and clips stand in it, and equations are MathML, which browsers draw by themselves, with
+a mathematical font that stands in the page too. No script is loaded; of an explorer the page shows the line that stands
+for it. Stored outputs are shown, nothing is run.
+Usage: python tools/export.py FOLDER [--theme dark] [notebook ...]
+"""
+
+import argparse
+import base64
+import functools
+import importlib.util
+import io
+import os
+import pathlib
+import re
+from html import escape
+
+import nbformat
+from fontTools import subset
+from fontTools.ttLib import TTFont
+from jinja2 import pass_context
+from latex2mathml.converter import convert
+from nbconvert import HTMLExporter
+from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+# The page of JupyterLab's look, less the parts that load require.js, MathJax, mermaid and the widgets from elsewhere.
+TEMPLATE = """
+{%- extends 'lab/index.html.j2' -%}
+{%- block html_head_js -%}{%- endblock -%}
+{%- block jupyter_widgets -%}{%- endblock -%}
+{%- block html_head_js_mathjax -%}{%- endblock -%}
+{%- block html_head_js_mermaidjs -%}{%- endblock -%}
+{%- block html_head_css -%}<style>
+  body.jp-Notebook { max-width: 62rem; margin: 0 auto; padding: 1rem; }
+  @font-face { font-family: "STIX Two Math"; src: url(data:font/woff;base64,{{ resources.math_font }}); }
+  math { font-family: "STIX Two Math", math; font-size: 1.1em; }
+  .equation { display: flex; align-items: center; margin: 1em 0; overflow-x: auto; }
+  .equation math { flex: 1; }
+  .jp-InputArea .highlight pre { white-space: pre-wrap; }
+  .jp-RenderedHTMLCommon table { display: block; overflow-x: auto; max-width: 100%; }
+</style>{%- endblock -%}
+"""
+
+# Latin and Greek, upright and slanted, script and double-struck letters, accents, operators.
+GLYPHS = (
+    *(range(0x20, 0x7F), range(0xA0, 0x100), range(0x300, 0x400), range(0x2010, 0x2050), range(0x2100, 0x2150)),
+    *(range(0x2190, 0x21D0), range(0x2200, 0x22F0), range(0x2308, 0x230C), range(0x23DC, 0x23E2)),
+    *(range(0x1D434, 0x1D468), range(0x1D49C, 0x1D4D0), range(0x1D538, 0x1D56C), range(0x1D6E2, 0x1D71C)),
+)
+
+
+@functools.cache
+def math_font():
+    """The letters and signs of equations in STIX Two Math (SIL Open Font License), as base64 of a WOFF file."""
+    file = pathlib.Path(importlib.util.find_spec("ziamath").origin).parent / "fonts" / "STIXTwoMath-Regular.ttf"
+    font, data = TTFont(file), io.BytesIO()
+    part = subset.Subsetter(subset.Options(layout_features=["ssty"]))
+    part.populate(unicodes=[code for codes in GLYPHS for code in codes])
+    part.subset(font)
+    font.flavor = "woff"
+    font.save(data)
+    return base64.b64encode(data.getvalue()).decode()
+
+
+class Renderer(IPythonRenderer):
+    """nbconvert's own, but for equations, links from one notebook to another, and pictures that lie elsewhere."""
+
+    def block_math(self, body):
+        number = re.search(r"\\tag\{([^}]*)\}", body)
+        equation = convert(body.replace(number[0], "") if number else body, display="block")
+        return f'<div class="equation">{equation}{f"<span>({escape(number[1])})</span>" if number else ""}</div>'
+
+    def inline_math(self, body):
+        return convert(body)
+
+    def link(self, text, url, title=None):
+        return super().link(text, re.sub(r"^([\w/]+)\.ipynb\b", r"\1.html", url), title)
+
+    def image(self, text, url, title=None):
+        return escape(text) if re.match(r"https?:", url) else super().image(text, url, title)
+
+
+class PageExporter(HTMLExporter):
+    """A notebook as one file that asks nothing of anyone."""
+
+    @pass_context
+    def markdown2html(self, context, source):
+        path = context["resources"]["metadata"]["path"]
+        return MarkdownWithMath(Renderer(escape=False, embed_images=True, path=path)).render(source)
+
+
+def page(path, theme="light"):
+    """The HTML of one notebook. path: of the notebook. theme: light or dark."""
+    notebook = nbformat.read(path, as_version=4)
+    notebook.metadata.pop("widgets", None)
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            output.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None)
+    exporter = PageExporter(raw_template=TEMPLATE, theme=theme)
+    title = re.match(r"# (.*)", notebook.cells[0].source)[1]
+    resources = {"metadata": {"name": title, "path": str(path.parent)}, "math_font": math_font()}
+    return exporter.from_notebook_node(notebook, resources)[0]
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(description="Write the notebooks as web pages that need no kernel and no network.")
+    parser.add_argument("folder", type=pathlib.Path, help="where the pages go; it is made if it is not there")
+    parser.add_argument("notebooks", nargs="*", type=pathlib.Path, help="which notebooks; without any, all of them")
+    parser.add_argument("--theme", choices=("light", "dark"), default="light")
+    chosen = parser.parse_args(arguments)
+    chosen.folder.mkdir(parents=True, exist_ok=True)
+    for path in chosen.notebooks or sorted((ROOT / "notebooks").glob("*.ipynb")):
+        target = chosen.folder / f"{path.stem}.html"
+        temporary = target.with_suffix(".tmp")
+        temporary.write_text(page(path, chosen.theme), encoding="utf-8")
+        os.replace(temporary, target)
+        print(target)
+
+
+if __name__ == "__main__":
+    main()
