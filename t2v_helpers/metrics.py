@@ -6,16 +6,17 @@ import torch
 from . import shapes
 
 
-def adherence(clips, captions):
+def adherence(clips, captions, colors=shapes.COLORS):
     """Share of clips that show what their caption says, by `shapes.judge`.
 
     clips: sequence of frames (F, H, W, 3) in [0, 1]; captions: texts or `shapes.Attributes`, one for each clip.
+    colors: the judge's palette.
     Returns a dict of shares in [0, 1]: "color", "shape", "motion", and "all" three together.
     """
     if len(clips) != len(captions) or not len(clips):
         raise ValueError(f"got {len(clips)} clips and {len(captions)} captions, expected as many of both, at least one")
     said = [c if isinstance(c, shapes.Attributes) else shapes.parse(c) for c in captions]
-    seen = [shapes.judge(clip) for clip in clips]
+    seen = [shapes.judge(clip, colors) for clip in clips]
     right = np.array([[a == b for a, b in zip(*pair, strict=True)] for pair in zip(seen, said, strict=True)])
     shares = dict(zip(shapes.Attributes._fields, right.mean(0).tolist(), strict=True))
     return shares | {"all": right.all(1).mean().item()}

@@ -164,47 +164,74 @@ def _path(names, generator, num_frames, size):
     return center, first + (last - first) * time
 
 
-def render(caption, seed, num_frames=NUM_FRAMES, size=SIZE):
+def render(caption, seed, num_frames=NUM_FRAMES, size=SIZE, colors=COLORS):
     """Draw a clip of what the caption says.
 
     caption: a text that names one colour, shape and motion of the world, in any wording, or an `Attributes`.
-    seed: an int, or a torch.Generator; it chooses size (pixels), speed (pixels a frame) and start.
+    seed: an int, or a torch.Generator; it chooses size (pixels), speed (pixels a frame) and start. colors: the palette,
+    for an `Attributes` whose colour the world does not have.
     Returns frames: float32 array (num_frames, size, size, 3) in [0, 1]. Raises ValueError on an unknown caption.
     """
     names = caption if isinstance(caption, Attributes) else parse(caption)
     generator = seed if isinstance(seed, torch.Generator) else torch.Generator().manual_seed(seed)
     center, radius = _path(names, generator, num_frames, size)
     cover = coverage(names.shape, center, radius, size)[..., None]
-    background, color = torch.tensor(BACKGROUND), torch.tensor(COLORS[names.color])
+    background, color = torch.tensor(BACKGROUND), torch.tensor(colors[names.color])
     return (background + cover * (color - background)).numpy()
 
 
-def judge(frames):
+def judge(frames, colors=COLORS):
     """Say what a clip shows, from its pixels alone: `Attributes`, with None for what cannot be told.
 
     Colour: the mean over the object's core, next to the palette. Motion: the straight line through the centroid's
     path, and the trend of the object's size. Shape: the outline of equal area and centroid that overlaps best.
-    frames: float array (F, H, W, 3) in [0, 1]; the object has to be seen in every frame.
+    frames: float array (F, H, W, 3) in [0, 1]; the object has to be seen in every frame. colors: the palette.
     """
+    color, cover = _look(frames, colors)
+    if cover is None:
+        return Attributes(color, None, None)
+    center, area = _moments(cover)
+    return Attributes(color, _judge_shape(cover, center, area), _judge_motion(center, area, cover.shape[1]))
+
+
+def track(frames, colors=COLORS):
+    """Where a clip shows its object: centres (F, 2), x to the right and y down, and radii (F,), in pixels.
+
+    The radius is that of the circle of equal area. frames, colors: as `judge` takes them. Raises ValueError where no
+    object of these colours is seen in every frame.
+    """
+    _, cover = _look(frames, colors)
+    if cover is None:
+        raise ValueError("no object is seen in every frame of the clip, expected one to follow")
+    center, area = _moments(cover)
+    return center, (area / math.pi).sqrt()
+
+
+def _look(frames, colors):
+    """The colour of the object, and how much of each pixel it covers (F, size, size); None for what cannot be told."""
     frames = torch.tensor(np.asarray(frames), dtype=torch.float32)
     if frames.ndim != 4 or frames.shape[1] != frames.shape[2] or frames.shape[3] != 3:
         raise ValueError(f"frames have shape {tuple(frames.shape)}, expected (F, H, W, 3) with H = W")
-    background, palette = torch.tensor(BACKGROUND), torch.tensor(list(COLORS.values()))
+    background, palette = torch.tensor(BACKGROUND), torch.tensor(list(colors.values()))
     contrast = (frames - background).norm(dim=-1)
     core = contrast > 0.7 * contrast.amax()
     mean = frames[core].mean(0)
     distance = (palette - mean).norm(dim=1)
     if contrast.amax() < 0.3 or distance.min() > 0.25:
-        return Attributes(None, None, None)
-    color = list(COLORS)[distance.argmin()]
+        return None, None
+    color = list(colors)[distance.argmin()]
     cover = ((frames - background) @ (mean - background) / (mean - background).square().sum()).clamp(0, 1)
     cover = torch.where(cover < 0.15, torch.zeros(()), cover)
-    area = cover.sum((1, 2))
-    if area.min() < 20 * (frames.shape[1] / SIZE) ** 2:
-        return Attributes(color, None, None)
-    axis = torch.arange(frames.shape[1]) + 0.5
+    if cover.sum((1, 2)).min() < 20 * (frames.shape[1] / SIZE) ** 2:
+        return color, None
+    return color, cover
+
+
+def _moments(cover):
+    """Centroid (F, 2) in pixels, x first, and area (F,) of the covered pixels."""
+    axis, area = torch.arange(cover.shape[1]) + 0.5, cover.sum((1, 2))
     center = torch.stack([(cover.sum(1) * axis).sum(1), (cover.sum(2) * axis).sum(1)], 1) / area[:, None]
-    return Attributes(color, _judge_shape(cover, center, area), _judge_motion(center, area, frames.shape[1]))
+    return center, area
 
 
 def _judge_shape(cover, center, area):

@@ -97,8 +97,12 @@ class VideoTower(nn.Module):
         return nn.functional.normalize(self.layers(frames), dim=1)
 
 
-def new_autoencoder():
-    """AutoencoderKL: frames (b, 3, 64, 64) in [-1, 1] to latents (b, 4, 8, 8) and back, 8x smaller as in ModelScope."""
+def new_autoencoder(size=shapes.SIZE, latent_channels=LATENT[0]):
+    """AutoencoderKL: frames (b, 3, size, size) in [-1, 1] to latents (b, 4, size / 8, size / 8) and back.
+
+    It makes pictures 8x smaller, as ModelScope's does. size: pixels, a multiple of 8. latent_channels: 4 in ModelScope;
+    in pictures of 32 x 32 pixels an outline is so small that its code needs 8.
+    """
     from diffusers import AutoencoderKL
 
     return AutoencoderKL(
@@ -107,55 +111,63 @@ def new_autoencoder():
         up_block_types=("UpDecoderBlock2D",) * 4,
         layers_per_block=1,
         norm_num_groups=8,
-        latent_channels=LATENT[0],
-        sample_size=shapes.SIZE,
+        latent_channels=latent_channels,
+        sample_size=size,
     )
 
 
-UNET = {"sample_size": LATENT[-1], "layers_per_block": 1, "norm_num_groups": 8, "cross_attention_dim": WIDTH}
 CHANNELS = (32, 64, 96)  # of the UNet's three levels, 8 x 8, 4 x 4 and 2 x 2; ModelScope: (320, 640, 1280, 1280)
 HEAD = 8  # channels of one head of attention; ModelScope: 64
 
 
-def new_image_unet():
+def _unet_config(sample_size, latent_channels, kind):
+    """Both UNets' settings. Attention to the text sits at 4 x 4, where it costs little, or at the finest level."""
+    text = 1 if sample_size >= 8 else 0
+    down = [f"{'CrossAttn' * (level == text)}DownBlock{kind}" for level in range(3)]
+    return {
+        "sample_size": sample_size,
+        "in_channels": latent_channels,
+        "out_channels": latent_channels,
+        "block_out_channels": CHANNELS,
+        "down_block_types": tuple(down),
+        "up_block_types": tuple(block.replace("Down", "Up") for block in reversed(down)),
+        "layers_per_block": 1,
+        "norm_num_groups": 8,
+        "cross_attention_dim": WIDTH,
+    }
+
+
+def new_image_unet(sample_size=LATENT[-1], latent_channels=LATENT[0]):
     """UNet2DConditionModel: one latent frame (b, 4, 8, 8), step (b,) and context (b, 24, 64) to v (b, 4, 8, 8).
 
     The part of `new_unet` that looks at a single frame. It is trained first, as Stable Diffusion's was for ModelScope.
     """
     from diffusers import UNet2DConditionModel
 
-    return UNet2DConditionModel(
-        block_out_channels=CHANNELS,
-        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"),
-        up_block_types=("UpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
-        attention_head_dim=tuple(channels // HEAD for channels in CHANNELS),  # which this class takes for their number
-        use_linear_projection=True,
-        **UNET,
-    )
+    heads = tuple(channels // HEAD for channels in CHANNELS)  # this class takes attention_head_dim for their number
+    config = _unet_config(sample_size, latent_channels, "2D")
+    return UNet2DConditionModel(attention_head_dim=heads, use_linear_projection=True, **config)
 
 
-def new_unet(image_unet=None):
+def new_unet(image_unet=None, sample_size=LATENT[-1], latent_channels=LATENT[0], still=True):
     """UNet3DConditionModel: latents (b, 4, 16, 8, 8), step (b,) and context (b, 24, 64) to v (b, 4, 16, 8, 8).
 
-    Attention to the text sits at 4 x 4, where it costs little. Every layer that looks along time starts as the
-    identity: the temporal convolutions by diffusers' own draw, the temporal attentions by zeros in their last layer.
-    So with `image_unet`, a model from `new_image_unet` whose weights it takes over, it starts as that model on each
-    frame alone, as ModelScope started from Stable Diffusion (Wang et al. 2023).
+    image_unet: a model from `new_image_unet`, whose weights it takes over. still: whether every layer that looks along
+    time starts as the identity: the temporal convolutions by diffusers' own draw, the temporal attentions by zeros in
+    their last layer. So it starts as the image model on each frame alone, as ModelScope started from Stable Diffusion
+    (Wang et al. 2023). Else the last layers of both are drawn: it starts worse, and with few steps learns sooner.
     """
     from diffusers import UNet3DConditionModel
+    from diffusers.models.resnet import TemporalConvLayer
     from diffusers.models.transformers.transformer_temporal import TransformerTemporalModel
 
-    unet = UNet3DConditionModel(
-        block_out_channels=CHANNELS,
-        down_block_types=("DownBlock3D", "CrossAttnDownBlock3D", "DownBlock3D"),
-        up_block_types=("UpBlock3D", "CrossAttnUpBlock3D", "UpBlock3D"),
-        attention_head_dim=HEAD,
-        **UNET,
-    )
+    unet = UNet3DConditionModel(attention_head_dim=HEAD, **_unet_config(sample_size, latent_channels, "3D"))
     for module in unet.modules():
-        if isinstance(module, TransformerTemporalModel):
+        if isinstance(module, TransformerTemporalModel) and still:
             nn.init.zeros_(module.proj_out.weight)
             nn.init.zeros_(module.proj_out.bias)
+        if isinstance(module, TemporalConvLayer) and not still:
+            module.conv4[-1].reset_parameters()
     if image_unet is not None:
         unet.load_state_dict(image_unet.state_dict(), strict=False)
     return unet
@@ -192,9 +204,12 @@ def new_pipeline(tokenizer, text_encoder, vae, unet):
     """The components as one `TextToVideoSDPipeline`, the class that ModelScope's weights are loaded into."""
     from diffusers import TextToVideoSDPipeline
 
-    pipeline = TextToVideoSDPipeline(
-        vae=vae, text_encoder=text_encoder, tokenizer=tokenizer, unet=unet, scheduler=new_scheduler()
-    )
+    from .pipelines import quiet
+
+    with quiet(bars=True):
+        pipeline = TextToVideoSDPipeline(
+            vae=vae, text_encoder=text_encoder, tokenizer=tokenizer, unet=unet, scheduler=new_scheduler()
+        )
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
 

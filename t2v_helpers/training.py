@@ -1,6 +1,6 @@
 """Train the scale model: three stages, each on its own, as ModelScope's were trained.
 
-    accelerate launch -m t2v_helpers.training --output assets/tiny-t2v --work runs/tiny-t2v
+    accelerate launch -m t2v_helpers.training --output runs/mine/model --work runs/mine
 
 1. `autoencoder`: AutoencoderKL on single frames, judged by what its reconstructions show.
 2. `clip`: a text tower and a video tower, contrastively on captions and clips (Radford et al. 2021).
@@ -15,17 +15,21 @@ import argparse
 import dataclasses
 import json
 import math
+import os
 import pathlib
 import sys
+import tempfile
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
 from . import shapes, tiny
-from .loop import Stage, choose, fit, rng
+from .files import write_whole
+from .loop import Stage, choose, fit, rng, share
 from .tiny import to_model
 from .training_unet import encode_clips, train_clips, train_images
+from .worlds import Folder, Rendered
 
 RECIPE = {
     "autoencoder": Stage(steps=800, batch=64, lr=2e-3),
@@ -33,6 +37,12 @@ RECIPE = {
     "image": Stage(steps=4000, batch=128, lr=2.5e-3, every=500, warmup=100),
     "unet": Stage(steps=2000, batch=36, lr=2e-3, warmup=100),
 }
+EPILOG = """\
+One process or many, on CPUs or GPUs: accelerate launch --num_processes 2 -m t2v_helpers.training ...
+(--cpu without a GPU, --mixed_precision bf16 with one). Batches are those of all processes together. --data names a
+folder with clips and metadata.jsonl, a line for each clip: {"file_name": "0.webp", "text": "a red circle moving left"}.
+Exit code: 0 trained, 2 bad input or a loss that runs away (one line says what), 130 interrupted.
+"""
 
 
 # ---- stage 1 -------------------------------------------------------------------------------------------------------
@@ -57,19 +67,20 @@ class AutoencoderLoss(nn.Module):
         return error.abs().mean() + error.square().mean() + 1e-3 * kl + 0.3 * anchor.square().mean()
 
 
-def train_autoencoder(accelerator, stage, folder):
-    """Stage 1, on single frames of every combination: it has to draw what it is told, not to know any caption."""
-    vae = tiny.new_autoencoder()
+def train_autoencoder(accelerator, stage, folder, world, watch=None, latent_channels=4):
+    """Stage 1, on single frames of every kind: it has to draw what it is told, not to know any caption."""
+    vae = tiny.new_autoencoder(world.size, latent_channels)
 
     def loss_of(model, step):
-        images = []
-        for index in range(accelerator.process_index, stage.batch, accelerator.num_processes):
+        images, eps = [], []
+        for index in share(accelerator, stage.batch):
             generator = rng(stage.seed, step, index)
-            clip = shapes.render(choose(shapes.COMBINATIONS, generator), generator)
-            images.append(to_model(clip)[:, torch.randint(len(clip), (), generator=generator)])
-        eps = torch.randn(len(images), 4, 8, 8, generator=rng(stage.seed, step, accelerator.process_index, "eps"))
-        with torch.autocast(accelerator.device.type, torch.bfloat16):
-            return model(torch.stack(images).to(accelerator.device), eps.to(accelerator.device))
+            kind = int(torch.randint(len(world.kinds), (), generator=generator))
+            images.append(choose(to_model(world.clip(kind, generator)).unbind(1), generator))
+            eps.append(torch.randn(latent_channels, world.size // 8, world.size // 8, generator=generator))
+        images, eps = (torch.stack(many).to(accelerator.device) for many in (images, eps))
+        with torch.autocast("cpu", torch.bfloat16, enabled=images.device.type == "cpu"):
+            return model(images, eps)
 
     fit(
         accelerator,
@@ -77,27 +88,29 @@ def train_autoencoder(accelerator, stage, folder):
         loss_of,
         stage,
         folder,
-        measure=lambda step: {"adherence": reconstruction_adherence(vae, 54)},
+        measure=lambda step: {"adherence": reconstruction_adherence(vae, world, 54)},
+        watch=watch,
     )
-    vae.register_to_config(scaling_factor=1 / _latent_deviation(vae))
+    vae.register_to_config(scaling_factor=1 / _latent_deviation(vae, world))
     return vae.eval()
 
 
 @torch.no_grad()
-def reconstruction_adherence(vae, clips, seed=10**6):
+def reconstruction_adherence(vae, world, clips, seed=10**6):
     """Share of rendered clips that the judge still reads rightly once the autoencoder has coded and decoded them."""
     right = 0
     for i in range(clips):
-        names = shapes.COMBINATIONS[i * len(shapes.COMBINATIONS) // clips]
-        images = to_model(shapes.render(names, seed + i)).movedim(1, 0).to(vae.device)
+        kind = i * len(world.kinds) // clips
+        images = to_model(world.clip(kind, rng(seed, i))).movedim(1, 0).to(vae.device)
         decoded = vae.decode(vae.encode(images).latent_dist.mean).sample.float().cpu()
-        right += shapes.judge((decoded / 2 + 0.5).clamp(0, 1).movedim(1, -1)) == names
+        right += shapes.judge((decoded / 2 + 0.5).clamp(0, 1).movedim(1, -1)) == world.kinds[kind]
     return right / clips
 
 
 @torch.no_grad()
-def _latent_deviation(vae):
-    clips = [to_model(shapes.render(names, 2 * 10**6)).movedim(1, 0) for names in shapes.COMBINATIONS[::3]]
+def _latent_deviation(vae, world):
+    kinds = range(0, len(world.kinds), max(1, len(world.kinds) // 36))
+    clips = [to_model(world.clip(kind, rng(2 * 10**6, kind))).movedim(1, 0) for kind in kinds]
     return vae.encode(torch.cat(clips).to(vae.device)).latent_dist.mean.std().item()
 
 
@@ -117,7 +130,7 @@ class ContrastiveLoss(nn.Module):
         return (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
 
 
-def train_clip(accelerator, stage, folder):
+def train_clip(accelerator, stage, folder, world, watch=None):
     """Stage 2: the text tower, whose words the UNet will read, and a video tower to measure CLIPSIM with.
 
     Every process computes the whole batch (each clip is a negative for each caption), which takes seconds.
@@ -126,35 +139,37 @@ def train_clip(accelerator, stage, folder):
     text_encoder = tiny.new_text_encoder(tokenizer, rng(stage.seed, "embeddings"))
     model = ContrastiveLoss(text_encoder, tiny.VideoTower()).to(accelerator.device)
 
-    def batch(seed, step, held_out):
+    def batch(seed, step, kinds):
         generator = rng(seed, step, "clip")
-        names = shapes.combinations(held_out)
-        order = torch.randperm(len(names), generator=generator)[: stage.batch].tolist()
-        texts = [choose(shapes.wordings(names[i]), generator) for i in order]
-        frames = torch.stack([to_model(shapes.render(names[i], generator)) for i in order])
+        order = torch.randperm(kinds, generator=generator)[: stage.batch].tolist()
+        texts = [world.text(kind, generator) for kind in order]
+        frames = torch.stack([to_model(world.clip(kind, generator)) for kind in order])
         return tiny.token_ids(tokenizer, texts).to(accelerator.device), frames.to(accelerator.device)
 
     @torch.no_grad()
     def measure(step):
-        ids, frames = batch(10**6, step, held_out=None)
+        ids, frames = batch(10**6, step, len(world.kinds))
         text = F.normalize(text_encoder(ids).pooler_output, dim=1)
         right = (text @ model.video_tower(frames).T).argmax(1) == torch.arange(len(ids), device=text.device)
         return {"retrieval": right.float().mean().item()}
 
-    fit(accelerator, model, lambda model, step: model(*batch(stage.seed, step, False)), stage, folder, measure=measure)
+    def loss_of(model, step):
+        return model(*batch(stage.seed, step, len(world.trained)))
+
+    fit(accelerator, model, loss_of, stage, folder, measure=measure, watch=watch)
     return tokenizer, text_encoder.eval(), model.video_tower.eval()
 
 
 # ---- the command -------------------------------------------------------------------------------------------------
-def train(accelerator, recipe, work, output):
+def train(accelerator, recipe, work, output, world):
     """All three stages; checkpoints, metrics and samples go to `work`, the pipeline to `output`."""
     torch.manual_seed(recipe["unet"].seed)  # what the constructors draw the first weights from
-    vae = train_autoencoder(accelerator, recipe["autoencoder"], work / "autoencoder")
-    tokenizer, text_encoder, video_tower = train_clip(accelerator, recipe["clip"], work / "clip")
-    latents = encode_clips(accelerator, vae, work / "latents.pt")
+    vae = train_autoencoder(accelerator, recipe["autoencoder"], work / "autoencoder", world)
+    tokenizer, text_encoder, video_tower = train_clip(accelerator, recipe["clip"], work / "clip", world)
+    latents = encode_clips(accelerator, vae, world, work / "latents.pt")
     parts = tokenizer, text_encoder, vae
-    image_unet = train_images(accelerator, recipe["image"], work / "image", parts, latents)
-    unet = train_clips(accelerator, recipe["unet"], work / "unet", parts, latents, image_unet)
+    image_unet = train_images(accelerator, recipe["image"], work / "image", parts, latents, world)
+    unet = train_clips(accelerator, recipe["unet"], work / "unet", parts, latents, world, image_unet)
     if accelerator.is_main_process:
         save(output, tokenizer, text_encoder, vae, unet, video_tower)
         history = {name: (work / name / "metrics.jsonl").read_text().splitlines() for name in recipe}
@@ -162,36 +177,80 @@ def train(accelerator, recipe, work, output):
             name: {"recipe": dataclasses.asdict(recipe[name]), "metrics": [json.loads(line) for line in lines]}
             for name, lines in history.items()
         }
-        (output / "training.json").write_text(json.dumps(history, indent=1) + "\n")
+        write_whole(output / "training.json", (json.dumps(history, indent=1) + "\n").encode())
 
 
 def save(output, tokenizer, text_encoder, vae, unet, video_tower):
-    """Write the pipeline's folder, weights as safetensors in half precision, and the video tower beside it."""
+    """Write the pipeline's folder, weights as safetensors in half precision, and the video tower beside it.
+
+    All is written beside `output` first and moved there file by file, so that a full disk leaves the old model.
+    """
     from safetensors.torch import save_file
 
-    pipeline = tiny.new_pipeline(tokenizer, text_encoder, vae, unet)
-    pipeline.to(dtype=torch.float16).save_pretrained(output, safe_serialization=True)
-    (output / "video_tower").mkdir(exist_ok=True)
-    save_file(video_tower.half().state_dict(), output / "video_tower" / "model.safetensors")
+    pipeline = tiny.new_pipeline(tokenizer, text_encoder, vae, unet).to(dtype=torch.float16)
+    output.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".", dir=output.parent) as folder:
+        new = pathlib.Path(folder)
+        pipeline.save_pretrained(new, safe_serialization=True)
+        config = (
+            new / "text_encoder" / "config.json"
+        )  # transformers would load it as it was saved, beside a float32 UNet
+        config.write_text(config.read_text().replace('"dtype": "float16"', '"dtype": "float32"'))
+        (new / "video_tower").mkdir()
+        save_file(video_tower.half().state_dict(), new / "video_tower" / "model.safetensors")
+        for file in [path for path in new.rglob("*") if path.is_file()]:
+            (output / file.relative_to(new)).parent.mkdir(exist_ok=True)
+            os.replace(file, output / file.relative_to(new))
 
 
-def main(arguments=None):
-    """The command line; see --help."""
-    parser = argparse.ArgumentParser("python -m t2v_helpers.training", description=__doc__.split("\n")[0])
-    parser.add_argument("--output", type=pathlib.Path, required=True, help="folder for the trained pipeline")
-    parser.add_argument(
+def parser():
+    """The command line's arguments."""
+    p = argparse.ArgumentParser("python -m t2v_helpers.training", description=__doc__.split("\n")[0], epilog=EPILOG)
+    p.formatter_class = argparse.RawDescriptionHelpFormatter
+    p.add_argument("--output", type=pathlib.Path, required=True, help="folder for the trained pipeline")
+    p.add_argument(
         "--work",
         type=pathlib.Path,
         default=pathlib.Path("runs/tiny-t2v"),
         help="folder for checkpoints, metrics and samples; an interrupted run goes on from it",
     )
+    p.add_argument("--data", type=pathlib.Path, metavar="DIR", help="clips to train on; left out, they are rendered")
     for name, stage in RECIPE.items():
-        parser.add_argument(f"--{name}-steps", type=int, default=stage.steps, help=f"default {stage.steps}")
-    given = parser.parse_args(arguments)
-    recipe = {name: dataclasses.replace(stage, steps=getattr(given, f"{name}_steps")) for name, stage in RECIPE.items()}
+        p.add_argument(f"--{name}-steps", type=int, metavar="N", default=stage.steps, help=f"default {stage.steps}")
+        p.add_argument(f"--{name}-batch", type=int, metavar="N", default=stage.batch, help=f"default {stage.batch}")
+        p.add_argument(f"--{name}-lr", type=float, metavar="X", default=stage.lr, help=f"default {stage.lr:g}")
+    p.add_argument("--every", type=int, metavar="N", help="steps between checkpoints (default: 100 to 500)")
+    return p
+
+
+def recipe_of(given):
+    """The RECIPE with what the command line says instead; ValueError for a number that no training can have."""
+    recipe = {}
+    for name, stage in RECIPE.items():
+        changed = {key: getattr(given, f"{name}_{key}") for key in ("steps", "batch", "lr")}
+        for key, value in (changed | {"every": given.every or stage.every}).items():
+            if not 0 < value < math.inf:
+                raise ValueError(f"{name} {key} {value}: expected a number above 0")
+        recipe[name] = dataclasses.replace(stage, **changed, every=given.every or stage.every)
+    return recipe
+
+
+def main(arguments=None):
+    """The command line; returns the exit code."""
     from accelerate import Accelerator
 
-    train(Accelerator(), recipe, given.work, given.output)
+    given = parser().parse_args(arguments)
+    try:
+        recipe = recipe_of(given)
+        world = Folder(given.data) if given.data else Rendered()
+        train(Accelerator(), recipe, given.work, given.output, world)
+    except (ValueError, OSError, FloatingPointError) as error:
+        print("t2v_helpers.training:", " ".join(str(error).split()), file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"t2v_helpers.training: interrupted; the same command goes on from {given.work}", file=sys.stderr)
+        return 130
+    return 0
 
 
 if __name__ == "__main__":

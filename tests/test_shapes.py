@@ -121,3 +121,22 @@ def test_judge_survives_the_noise_that_a_decoder_leaves():
     clips = [(n, shapes.render(n, 77 + i)) for i, n in enumerate(shapes.COMBINATIONS)]
     noisy = [(n, np.clip(c + 0.03 * generator.standard_normal(c.shape), 0, 1).astype(np.float32)) for n, c in clips]
     assert sum(shapes.judge(c) == n for n, c in noisy) >= 106
+
+
+def test_track_follows_the_path_that_was_drawn():
+    names = shapes.Attributes("blue", "triangle", "growing")
+    center, radius = shapes._path(names, torch.Generator().manual_seed(3), 16, 64)
+    seen_center, seen_radius = shapes.track(shapes.render(names, 3))
+    assert (seen_center - center).abs().max() < 0.3 and (seen_radius - radius).abs().max() < 0.3
+    with pytest.raises(ValueError, match="no object is seen in every frame"):
+        shapes.track(np.broadcast_to(np.float32(shapes.BACKGROUND), (16, 64, 64, 3)))
+
+
+def test_a_larger_palette_draws_and_sees_a_colour_that_the_world_has_not():
+    palette = shapes.COLORS | {"orange": (0.95, 0.55, 0.12)}
+    for seed, motion in enumerate(shapes.MOTIONS):
+        names = shapes.Attributes("orange", "square", motion)
+        assert shapes.judge(shapes.render(names, seed, colors=palette), palette) == names
+    assert all(shapes.judge(shapes.render(n, 1), palette) == n for n in shapes.COMBINATIONS[::7])
+    with pytest.raises(KeyError):
+        shapes.render(names, 0)

@@ -47,6 +47,14 @@ def test_plain_diffusers_loads_it():
     assert classes["tokenizer"].startswith("CLIPTokenizer")
 
 
+def test_the_cards_own_snippet_runs(monkeypatch):
+    (code,) = re.findall(r"```python\n(from diffusers.*?)```", (FOLDER / "README.md").read_text(), re.S)
+    monkeypatch.chdir(FOLDER.parent.parent)
+    space = {}
+    exec(code.replace("num_inference_steps=20", "num_inference_steps=2"), space)
+    assert np.asarray(space["frames"][0]).shape == (64, 64, 3) and len(space["frames"]) == 16
+
+
 def test_layout_is_modelscopes_at_a_quarter_of_the_side(pipeline):
     assert pipeline.vae_scale_factor == 8
     assert (pipeline.unet.config.in_channels, pipeline.unet.config.sample_size) == (4, 8)

@@ -5,7 +5,7 @@ import pytest
 import torch
 from accelerate import Accelerator
 
-from t2v_helpers import loop, shapes, tiny, training, training_unet
+from t2v_helpers import loop, shapes, tiny, training, training_unet, worlds
 from t2v_helpers.loop import Stage
 
 
@@ -92,14 +92,13 @@ def test_ema_lags_behind_the_model(accelerator, tmp_path):
 def test_held_out_combinations_are_never_drawn_for_training(accelerator, tmp_path, monkeypatch):
     rendered = []
 
-    def render(names, generator):
+    def render(names, *_):
         rendered.append(str(names))
         return np.zeros((1, 8, 8, 3))
 
     monkeypatch.setattr(shapes, "render", render)
-    monkeypatch.setattr(training_unet, "CLIPS_PER_COMBINATION", 1)
     vae = tiny.new_autoencoder().double()
-    training_unet.encode_clips(accelerator, vae, tmp_path / "latents.pt")
+    training_unet.encode_clips(accelerator, vae, worlds.Rendered(), tmp_path / "latents.pt", clips_per_kind=1)
     assert set(rendered).isdisjoint(shapes.HELD_OUT) and len(rendered) == len(set(rendered)) == 90
 
 
@@ -156,17 +155,18 @@ def test_scheduler_ends_in_pure_noise():
 
 
 def test_stages_fit_together_and_the_folder_loads_in_plain_diffusers(accelerator, tmp_path, monkeypatch):
-    monkeypatch.setattr(training_unet, "CLIPS_PER_COMBINATION", 1)
-    monkeypatch.setattr(shapes, "combinations", lambda held_out=False: list(shapes.COMBINATIONS[:4]))
+    world = worlds.Rendered(shapes.COMBINATIONS[:4])
     recipe = {
         "autoencoder": Stage(steps=1, batch=2, lr=1e-3, every=2),
         "clip": Stage(steps=1, batch=4, lr=1e-3, every=2),
         "image": Stage(steps=1, batch=2, lr=1e-3, every=2),
         "unet": Stage(steps=1, batch=2, lr=1e-3, every=2),
     }
-    monkeypatch.setattr(training, "reconstruction_adherence", lambda vae, clips: 0.0)  # judged in the shipped model
+    monkeypatch.setattr(
+        training, "reconstruction_adherence", lambda vae, world, clips: 0.0
+    )  # judged in the shipped model
     monkeypatch.setattr(training_unet, "_log_samples", lambda clips, path: None)
-    training.train(accelerator, recipe, tmp_path / "work", tmp_path / "out")
+    training.train(accelerator, recipe, tmp_path / "work", tmp_path / "out", world)
 
     from diffusers import DiffusionPipeline
 
