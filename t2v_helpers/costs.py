@@ -14,7 +14,8 @@ TOKENS = 77  # of a prompt, as CLIP pads it
 
 class Cost(typing.NamedTuple):
     """flops: of one forward pass, a multiplication and an addition counting as two. activation_bytes: what a forward
-    pass keeps for the backward pass, weights left out. parameters: how many weights."""
+    pass keeps for the backward pass, weights left out; attention is counted in plain products, with the matrices that
+    fused kernels do not keep. parameters: how many weights."""
 
     flops: int
     activation_bytes: int

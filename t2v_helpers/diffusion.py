@@ -24,9 +24,14 @@ class Prediction(typing.NamedTuple):
 
 
 def _check(schedule, **tensors):
-    """Check that `schedule` is one, and that the tensors are float, finite, not empty and of one shape."""
+    """Check that `schedule` is one, and the tensors as `_check_tensors` does."""
     if not isinstance(schedule, NoiseSchedule):
         raise ValueError(f"schedule is a {type(schedule).__name__}, expected a NoiseSchedule (see its from_scheduler)")
+    _check_tensors(**tensors)
+
+
+def _check_tensors(**tensors):
+    """Check that the tensors are float, finite, not empty and of one shape."""
     first = next(iter(tensors))
     for name, x in tensors.items():
         if not isinstance(x, torch.Tensor) or not x.is_floating_point():
@@ -242,8 +247,7 @@ def guide(cond, uncond, w):
     >>> guide(torch.tensor([3.0]), torch.tensor([1.0]), 9.0)
     tensor([19.])
     """
-    if cond.shape != uncond.shape:
-        raise ValueError(f"cond has shape {tuple(cond.shape)}, uncond has {tuple(uncond.shape)}")
+    _check_tensors(uncond=uncond, cond=cond)
     if not math.isfinite(w):
         raise ValueError(f"w = {w}, expected a finite guidance scale")
     return uncond + w * (cond - uncond)  # Eq. 6.7

@@ -46,8 +46,8 @@ def fit(accelerator, model, loss_of, stage, folder, *, ema=None, measure=None, w
     """Minimise `loss_of(model, step)` with AdamW; each `stage.every` steps a checkpoint and a line of metrics.
 
     ema: a copy of the model that follows its weights (`follow`), or None. measure: called as measure(step) at each
-    checkpoint; the dict it returns joins the line in folder/metrics.jsonl. watch: called with all lines so far, in place of
-    a printed line.
+    checkpoint; the dict it returns joins the line in folder/metrics.jsonl. watch: called with all lines so far, where
+    else the line is printed.
     Goes on from folder/checkpoint.pt where there is one, exactly as if it had not been stopped. Ctrl-C, or "interrupt"
     in a notebook, ends the step that runs, keeps a checkpoint of it, and then raises KeyboardInterrupt.
     Raises ValueError where a checkpoint is of another model or recipe, or the batch does not divide among the

@@ -8,8 +8,14 @@ import torch
 
 from .schedules import NoiseSchedule
 
-# Okabe & Ito's palette. These four stay apart for every kind of colour blindness, and stand out against white.
-COLORS = {"data": "#000000", "noise": "#CC79A7", "gan": "#D55E00", "diffusion": "#0072B2"}
+# Okabe & Ito's palette, and a brown. These stay apart for every kind of colour blindness, and stand out against white.
+COLORS = {
+    "data": "#000000",
+    "noise": "#CC79A7",
+    "gan": "#D55E00",  # and its generator
+    "discriminator": "#5D4037",
+    "diffusion": "#0072B2",
+}
 CYCLE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#56B4E9", "#E69F00")  # for curves without a role
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")  # goes with the colour, so that nothing hangs on colour alone
 STYLE = {
@@ -175,14 +181,14 @@ def images(arrays, *, titles=None, cmap="gray"):
 
 
 def lines(x, curves, *, xlabel, ylabel):
-    """Draw one or more curves over x; curves: a dict of label to values (len(x),)."""
+    """Draw one or more curves over x; curves: a dict of label to values (len(x),). A role has its colour."""
     plt = pyplot()
 
     many = len(curves) > 3  # whose names would lie on them
     with plt.rc_context(STYLE):
         _, ax = plt.subplots(figsize=(8.4 if many else 6, 3), layout="constrained")
         for (label, values), marker in zip(curves.items(), MARKERS, strict=False):
-            ax.plot(x, values, marker=marker, label=label)
+            ax.plot(x, values, marker=marker, label=label, color=COLORS.get("gan" if label == "generator" else label))
         ax.set(xlabel=xlabel, ylabel=ylabel)
         if len(curves) > 1:
             ax.legend(**({"loc": "upper left", "bbox_to_anchor": (1, 1)} if many else {}))

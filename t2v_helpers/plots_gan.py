@@ -1,12 +1,13 @@
 """Figures of the notebooks on GANs: clouds of points, discriminators as maps, digits, clips of a training, scores.
 
-As in `plots`, every function that draws returns None, and a colour stands for a role: data, noise, GAN, diffusion.
+As in `plots`, every function that draws returns None, and a colour stands for a role: data, noise, GAN, its
+discriminator, diffusion.
 """
 
 import numpy as np
 import torch
 
-from .plots import COLORS, CYCLE, MARKERS, STYLE
+from .plots import COLORS, MARKERS, STYLE
 
 LIMIT = 1.5  # the plane is shown from -LIMIT to LIMIT
 
@@ -18,9 +19,9 @@ def plane(points=40):
 
 
 def _role(title):
-    """The colour of the role that a title names: "GAN, seed 1" is drawn in the GAN's."""
+    """The colour of the role that a title names: "GAN, seed 1" is drawn in the GAN's, a control in grey."""
     words = title.lower().replace(",", " ").split()
-    return next((color for role, color in COLORS.items() if role in words), CYCLE[2])
+    return next((color for role, color in COLORS.items() if role in words), "#666666")
 
 
 def _plane(ax, title):
@@ -77,8 +78,8 @@ def gan_diagram():
         "generator $G$": ((3.1, 0.9), "gan"),
         "$G(z)$": ((5.1, 0.9), "gan"),
         "data $x$": ((5.1, 2.3), "data"),
-        "discriminator $D$": ((7.2, 1.6), "diffusion"),
-        "$D = 1$: data\n$D = 0$: generated": ((9.7, 1.6), "diffusion"),
+        "discriminator $D$": ((7.2, 1.6), "discriminator"),
+        "$D = 1$: data\n$D = 0$: generated": ((9.7, 1.6), "discriminator"),
     }
     arrows = [
         (1.55, 0.9, 2.25, 0.9),
@@ -93,8 +94,8 @@ def gan_diagram():
         _diagram(ax, boxes, arrows)
         _back(ax, (9.7, 1.0), (3.1, 0.4), "gan", -0.25)
         ax.text(6.3, -0.35, "$G$ learns to be taken for data", ha="center", color=COLORS["gan"])
-        _back(ax, (9.7, 2.2), (7.2, 2.1), "diffusion", 0.5)
-        ax.text(8.4, 2.85, "$D$ learns to be right", ha="center", color=COLORS["diffusion"])
+        _back(ax, (9.7, 2.2), (7.2, 2.1), "discriminator", 0.5)
+        ax.text(8.4, 2.85, "$D$ learns to be right", ha="center", color=COLORS["discriminator"])
 
 
 def gan_beside_diffusion():
@@ -105,7 +106,7 @@ def gan_beside_diffusion():
         "noise $z$": ((0.9, 3.2), "noise"),
         "generator $G$": ((4.6, 3.2), "gan"),
         "sample $G(z)$": ((8.3, 3.2), "gan"),
-        "discriminator $D$": ((11.6, 3.2), "gan"),
+        "discriminator $D$": ((11.6, 3.2), "discriminator"),
     }
     below = {
         "noise $x_T$": ((0.9, 1.0), "noise"),

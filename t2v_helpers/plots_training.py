@@ -1,5 +1,6 @@
 """Figures of training: loss and adherence as they come, live or afterwards, and what a step costs."""
 
+import html
 import io
 
 import ipywidgets
@@ -24,7 +25,7 @@ class Watch(ipywidgets.VBox):
 
     def __init__(self, what):
         self.what, self.picture, self.words = what, ipywidgets.Image(format="png"), ipywidgets.HTML("not started")
-        super().__init__([ipywidgets.HTML(f"<b>Training: {what}</b>"), self.picture, self.words])
+        super().__init__([ipywidgets.HTML(f"<b>Training: {html.escape(what)}</b>"), self.picture, self.words])
 
     def __call__(self, lines):
         with rc_context(STYLE):
@@ -80,7 +81,7 @@ def history(stages, chance=None):
         ax.legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize=9)
 
 
-def costs(panels, ylabel):
+def cost_panels(panels, ylabel):
     """Draw what grows with what, both axes logarithmic, one panel each.
 
     panels: dict of what grows to (values, {label: costs}).

@@ -60,7 +60,7 @@ def ddim_step(x_t, x0_hat, t, s, schedule, noise=None, eta=0.0):
     >>> ddim_step(torch.ones(1, 1), torch.full((1, 1), 0.5), 1, 0, NoiseSchedule([0.1]))
     tensor([[0.5000]])
     """
-    noise = torch.zeros_like(x_t) if noise is None and eta == 0 else noise
+    noise = x_t if noise is None and eta == 0 else noise  # any will do: its factor is 0
     _check(schedule, x_t=x_t, x0_hat=x0_hat, noise=noise)
     if not 0 <= eta <= 1:
         raise ValueError(f"eta = {eta}, expected a number from 0 to 1")

@@ -4,6 +4,7 @@ Step t is 1 ... T in the text, and index t - 1 in every table of the code; t = 0
 """
 
 import math
+import numbers
 import operator
 
 import torch
@@ -40,6 +41,9 @@ def _check_steps(T):
 def _ends(family, T, start, end, start_rate, end_rate):
     """beta at both ends: as given, else rate / T, so that alpha_bar_T is near 0 for a small T as for a large one."""
     T = _check_steps(T)
+    for name, value in (("start", start), ("end", end)):  # here, because scaled_linear takes their roots
+        if value is not None and not (isinstance(value, numbers.Real) and 0 <= value <= 1):
+            raise ValueError(f"{family}: {name} = {value!r}, expected a beta from 0 to 1")
     if end is None and T < end_rate:
         need = f"expected T >= {end_rate:g}, or an end of your own"
         raise ValueError(f"{family} with T = {T} would end at beta = {end_rate / T:.3g}, {need}")

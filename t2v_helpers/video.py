@@ -71,7 +71,7 @@ def _check_place(path, overwrite):
     if path.is_dir():
         raise FileExistsError(f"{str(path)!r} is a folder, expected the name of a file")
     if path.exists() and not overwrite:
-        raise FileExistsError(f"{str(path)!r} exists already, expected a new name, or leave to overwrite")
+        raise FileExistsError(f"{str(path)!r} exists already, expected a new name, or --overwrite (overwrite=True)")
     parent = path.resolve().parent  # of what a link points to: that is written, and the link stays
     if not parent.is_dir():
         raise FileNotFoundError(f"folder {str(parent)!r} does not exist, expected an existing one")

@@ -350,6 +350,13 @@ def test_guide_with_bad_input():
         guide(noise(2, 3), noise(1, 3), 2.0)
     with pytest.raises(ValueError, match="w = nan"):
         guide(noise(2, 3), noise(2, 3), math.nan)
+    for bad, says in (
+        (noise(2, 3) * math.nan, "uncond has NaN"),
+        (torch.ones(2, 3).long(), "uncond is torch.int64, expected a tensor of floats"),
+        (noise(0, 3), "uncond is empty"),
+    ):
+        with pytest.raises(ValueError, match=says):
+            guide(bad, bad, 2.0)
 
 
 # --- what a wrong call gets

@@ -8,7 +8,7 @@ import torch
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
-from t2v_helpers import plots_gan
+from t2v_helpers import plots, plots_gan
 from t2v_helpers.plots import COLORS
 from t2v_helpers.video import InlineVideo
 
@@ -107,3 +107,12 @@ def test_the_explorer_shows_the_round_and_the_seed_that_are_chosen():
     explorer.controls["seed"].value = 1
     assert explorer.picture.value != second
     assert plots_gan.plane(40).shape == (1600, 2)
+
+
+@pytest.mark.parametrize("draw", [plots_gan.gan_diagram, plots_gan.gan_beside_diffusion])
+def test_the_discriminator_has_one_colour_in_every_figure(draw):
+    draw()
+    box = next(text for text in plt.gca().texts if text.get_text().startswith("discriminator"))
+    assert box.get_bbox_patch().get_edgecolor()[:3] == rgb(COLORS["discriminator"])
+    plots.lines([0, 1], {"discriminator": [0, 1], "generator": [1, 0]}, xlabel="", ylabel="")
+    assert [line.get_color() for line in plt.gca().lines] == [COLORS["discriminator"], COLORS["gan"]]

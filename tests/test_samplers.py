@@ -257,6 +257,8 @@ def test_a_wrong_step():
         ddpm_step(x, x, 2, 1, SCHEDULE, z)
     with pytest.raises(ValueError, match=r"noise has shape \(3, 1\), x_t has \(3, 2\)"):
         ddim_step(x, x, 2, 1, SCHEDULE, z, 0.5)
+    with pytest.raises(ValueError, match="x_t is float64, expected a tensor of floats"):
+        ddim_step(x.numpy(), x, 2, 1, SCHEDULE)
     with pytest.raises(ValueError, match="noise is NoneType"):
         ddim_step(x, x, 2, 1, SCHEDULE, eta=0.5)
     with pytest.raises(ValueError, match=r"eta = 2\.0"):

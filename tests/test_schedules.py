@@ -157,6 +157,10 @@ def test_bad_ends():
     for ends in ((0.0, 0.5), (0.1, 1.5), (0.1, math.nan), (-0.1, 0.5)):
         with pytest.raises(ValueError, match=r"beta"):
             NoiseSchedule.linear(10, *ends)
+    for family, bad in itertools.product(("linear", "scaled_linear", "sigmoid"), (-0.1, 1.5, math.nan, "1")):
+        for ends in ((bad, 0.5), (0.1, bad)):
+            with pytest.raises(ValueError, match=rf"{family}: (start|end) = .*, expected a beta from 0 to 1$"):
+                getattr(NoiseSchedule, family)(10, *ends)
     assert len(NoiseSchedule.linear(np.int64(30))) == 30
 
 

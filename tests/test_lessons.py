@@ -1,0 +1,45 @@
+"""What the long trainings of notebook 08 stored: over the bars, and made by the notebook's own cells."""
+
+import importlib.util
+import json
+import pathlib
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parent.parent
+
+
+def stored(name):
+    return json.loads((ROOT / "assets" / "lessons" / f"{name}.json").read_text())
+
+
+@pytest.fixture
+def tool():
+    spec = importlib.util.spec_from_file_location("lessons_tool", ROOT / "tools" / "lessons.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("name, writes", [("first_model", "first_model.json"), ("schedules", "schedules.json")])
+def test_a_lesson_is_the_notebooks_cells_with_the_full_budget(tool, name, writes):
+    cells = [cell.source for cell in tool.cells(tool.LESSONS[name])]
+    assert sum('BUDGET = "full"' in cell for cell in cells) == 1 and not any(
+        'BUDGET = "short"' in cell for cell in cells
+    )
+    assert sum(f'(WORK / "{writes}").write_text' in cell for cell in cells) == 1
+    assert not any("raise NotImplementedError" in cell for cell in cells)
+
+
+def test_the_first_model_follows_prompts_within_ten_minutes():
+    lesson = stored("first_model")
+    assert lesson["result"]["trained"] >= 0.95 and lesson["result"]["held_out"] >= 0.9
+    assert lesson["seconds"] < 600 and lesson["threads"] <= 2
+    assert list(lesson["stages"]) == ["autoencoder", "clip", "image", "unet"]
+
+
+def test_what_the_schedule_is_for():
+    shares = {name: runs[0] for name, runs in stored("schedules")["shares"].items()}
+    epsilon, v, zero = shares.values()
+    assert zero[-1] >= 0.9 and max(epsilon) < 0.6
+    assert sum(zero) > sum(v), "zero terminal SNR does not learn sooner"
