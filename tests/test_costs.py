@@ -84,7 +84,9 @@ def test_history_draws_stages_one_after_another():
 
 def test_cost_panels_have_their_data_and_labels():
     plt = plots_training.pyplot()
-    plots_training.cost_panels({"frames": ([1, 2], {"GFLOP": [3, 6]}), "width": ([8, 16], {"GFLOP": [3, 12]})}, "a step")
+    plots_training.cost_panels(
+        {"frames": ([1, 2], {"GFLOP": [3, 6]}), "width": ([8, 16], {"GFLOP": [3, 12]})}, "a step"
+    )
     left, right = plt.gcf().axes
     assert left.get_xlabel() == "frames" and left.get_ylabel() == "a step"
     assert list(right.lines[0].get_ydata()) == [3, 12] and right.get_xscale() == "log"
