@@ -1,0 +1,97 @@
+"""Notebook 01: by scipy's energy distance and Jensen-Shannon distance, by Bernoulli laws, by differences."""
+
+import math
+
+import numpy as np
+import scipy
+import torch
+from torch.distributions import Bernoulli, Normal
+from torch.nn.functional import binary_cross_entropy_with_logits, softplus
+
+from . import Line
+
+x, y = np.array([0.0, 1.0, 3.0]), np.array([0.5, 2.0])
+across, within_x, within_y = (np.abs(np.subtract.outer(a, b)).mean() for a, b in ((x, y), (x, x), (y, y)))
+
+logits = torch.tensor([-3.0, 0.2, 1.5]).double()
+taken_for_data, taken_for_generated = (Bernoulli(logits=logits).log_prob(torch.full((3,), v)) for v in (1.0, 0.0))
+game = {
+    "D": lambda x: x,
+    "G": lambda z: 2 * z,
+    "x": logits + 1,
+    "z": logits,
+    "z_next": logits - 1,
+    "softplus": softplus,
+}
+ones, zeros = torch.ones(3).double(), torch.zeros(3).double()
+
+p, q = Normal(0.3, 0.5), Normal(-0.4, 1.0)
+here = torch.tensor(0.1).double()
+p_here, q_here = (law.log_prob(here).exp().item() for law in (p, q))
+best = scipy.optimize.brentq(lambda D: p_here / D - q_here / (1 - D), 1e-9, 1 - 1e-9, xtol=1e-14)
+
+some_p, some_q = np.array([0.1, 0.2, 0.7]), np.array([0.5, 0.3, 0.2])
+D_best = some_p / (some_p + some_q)
+
+
+def slope(loss, h=1e-6):
+    at = logits.numpy()
+    return torch.from_numpy((loss(at + h) - loss(at - h)) / (2 * h))
+
+
+log_D, log_not_D = scipy.special.log_expit, lambda logit: scipy.special.log_expit(-logit)
+slopes = {"minimax": slope(log_not_D), "non-saturating": slope(lambda logit: -log_D(logit))}
+
+LINES = {
+    "1.1": [
+        Line(
+            {"across": across, "within_x": within_x, "within_y": within_y},
+            scipy.stats.energy_distance(x, y) ** 2,
+            ("2 * across", "across"),
+        )
+    ],
+    "1.2": [
+        Line(
+            {"D_data": logits.sigmoid(), "D_fake": logits.sigmoid()},
+            taken_for_data.mean() + taken_for_generated.mean(),
+            ("(1 - D_fake)", "D_fake"),
+        )
+    ],
+    "1.3": [
+        Line(
+            game,
+            binary_cross_entropy_with_logits(logits + 1, ones) + binary_cross_entropy_with_logits(2 * logits, zeros),
+            ("softplus(-D(x))", "softplus(D(x))"),
+        )
+    ],
+    "1.4": [
+        Line(
+            {"log_p": p.log_prob, "log_q": q.log_prob, "x": here},
+            torch.tensor(best).double().logit(),
+            ("log_p(x) - log_q(x)", "log_q(x) - log_p(x)"),
+        )
+    ],
+    "1.5": [
+        Line(
+            {"jsd": scipy.spatial.distance.jensenshannon(some_p, some_q) ** 2, "math": math},
+            (some_p * np.log(D_best) + some_q * np.log(1 - D_best)).sum(),
+            ("math.log(4)", "math.log(2)"),
+        )
+    ],
+    "1.6": [
+        Line(
+            {"logits": logits, "softplus": softplus},
+            {"minimax": taken_for_generated, "non-saturating": -taken_for_data},
+            ("-softplus(logits)", "softplus(logits)"),
+        )
+    ],
+    "1.7": [
+        Line(
+            {"logits": logits, "softplus": softplus},
+            {"minimax": taken_for_generated, "non-saturating": -taken_for_data},
+            ("softplus(-logits)", "softplus(logits)"),
+        ),
+        Line(game, binary_cross_entropy_with_logits(2 * (logits - 1), ones), ("softplus(-D", "softplus(D")),
+    ],
+    "1.8": [Line({"slopes": slopes, "D": logits.sigmoid(), "torch": torch}, None, ('"minimax"], -D', '"minimax"], D'))],
+}

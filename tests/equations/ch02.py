@@ -1,0 +1,64 @@
+"""Notebook 02: by diffusers' DDPMScheduler, by entropies, by an integral."""
+
+import scipy
+import torch
+from diffusers import DDPMScheduler
+from diffusers.schedulers.scheduling_ddim import rescale_zero_terminal_snr
+from diffusers.training_utils import compute_snr
+from torch.distributions import Normal
+
+from . import Line, named
+
+betas = torch.tensor([0.1, 0.25, 0.4], dtype=torch.float64)
+scheduler = DDPMScheduler(trained_betas=betas.tolist())
+scheduler.alphas_cumprod = (1 - betas).log().cumsum(0).exp()  # its own table is float32
+x0, eps = torch.tensor([[1.5], [-2.0]]).double(), torch.tensor([[0.3], [1.1]]).double()
+
+
+def noised(x, noise, t):
+    return scheduler.add_noise(x, noise, torch.tensor([t - 1]))
+
+
+left = scheduler.alphas_cumprod[2].item()
+a, b = torch.tensor([1.0, 2.0, 0.0]).double(), torch.tensor([0.0, 1.0, 0.5]).double()
+middle, width = (left**0.5 * (a - b).norm() / 2).item(), (1 - left) ** 0.5
+nearer = scipy.integrate.quad(lambda u: scipy.stats.norm.pdf(u, middle, width), 0, 20, epsabs=1e-12)[0]
+jump = {"torch": torch}
+
+LINES = {
+    "2.1": [Line({}, noised(x0, eps, 1), ("beta**0.5 * eta", "beta * eta"), call=(x0, 0.1, eps))],
+    "2.2": [Line(jump, noised(x0, eps, 2), ("(1 - alpha_bar).sqrt()", "(1 - alpha_bar)"), call=(x0, 2, betas, eps))],
+    "2.3": [Line(jump, noised(x0, eps, 2), ("betas[:t]", "betas[: t - 1]"), call=(x0, 2, betas, eps))],
+    "2.4": [
+        Line(
+            {"s": named(alpha_bars=scheduler.alphas_cumprod)},
+            compute_snr(scheduler, torch.tensor([2]))[0],
+            ("(1 - s.alpha_bars[-1])", "(1 - s.alpha_bars[-1]).sqrt()"),
+        )
+    ],
+    "2.5": [
+        Line(
+            {"root": scheduler.alphas_cumprod.sqrt()},
+            (1 - rescale_zero_terminal_snr(betas)).cumprod(0).sqrt(),
+            ("root[0] - root[-1]", "root[0] + root[-1]"),
+        )
+    ],
+    "2.6": [
+        Line(  # for Gaussian data: how much more uncertain x_T is than x_T given x0
+            {"torch": torch},
+            (
+                Normal(0.0, torch.ones(()).double()).entropy()
+                - Normal(0.0, (1 - scheduler.alphas_cumprod[2]).sqrt()).entropy()
+            ).item(),
+            ("-0.5", "0.5"),
+            call=(named(alpha_bars=scheduler.alphas_cumprod),),
+        )
+    ],
+    "2.7": [
+        Line(
+            {"shown": {"s": named(snr=torch.tensor([left / (1 - left)]).double())}, "a": a, "b": b, "Normal": Normal},
+            {"s": nearer},
+            (".sqrt()", ""),
+        )
+    ],
+}

@@ -1,0 +1,135 @@
+"""Notebook 03: by quadrature, by autograd, by diffusers' schedulers, by a table of a few probabilities."""
+
+import itertools
+
+import numpy as np
+import torch
+from diffusers import DDIMScheduler
+from torch.distributions import Normal
+from torch.nn.functional import mse_loss
+
+from t2v_helpers import NoiseSchedule, diffusion
+
+from . import Line
+from .ch02 import betas, eps, noised, x0
+
+schedule = NoiseSchedule(betas)
+ab = schedule.alpha_bars
+signal, noise = ab[1].sqrt(), (1 - ab[1]).sqrt()
+x_t = noised(x0, eps, 2)
+
+u = np.linspace(-12, 12, 40_001)
+
+
+def bell(x, mean, variance):
+    return np.exp(-((x - mean) ** 2) / (2 * variance))
+
+
+def posterior(x, start, t):
+    """Mean and variance of x_{t-1}, given x_t = x and x_0 = start, on the grid."""
+    s_bar, beta = ab[t - 2].item(), betas[t - 1].item()
+    weight = bell(u, s_bar**0.5 * start, 1 - s_bar) * bell(x, (1 - beta) ** 0.5 * u, beta)
+    mean = (u * weight).sum() / weight.sum()
+    return mean, ((u - mean) ** 2 * weight).sum() / weight.sum()
+
+
+mean, variance = posterior(x_t[0].item(), 1.5, 2)
+step = {"schedule": schedule, "torch": torch}
+both = torch.tensor([mean]).double(), torch.tensor(variance).double()
+
+centres, std = torch.tensor([[-1.0], [2.0]]).double(), 0.4
+law = sum(bell(u, c, std**2) for c in (-1.0, 2.0)) * bell(x_t.numpy(), signal.item() * u, noise.item() ** 2)
+best = torch.from_numpy((u * law).sum(1) / law.sum(1))[:, None]
+
+variable = x_t.clone().requires_grad_()
+(score,) = torch.autograd.grad(Normal(signal * x0, noise).log_prob(variable).sum(), variable)
+angle = torch.atan2(noise, signal)  # v is how x_t changes with the angle, where signal = cos, noise = sin
+velocity = torch.autograd.functional.jacobian(lambda phi: phi.cos() * x0 + phi.sin() * eps, angle)
+
+library = DDIMScheduler(3, trained_betas=betas.tolist(), clip_sample=False, prediction_type="sample")
+library.alphas_cumprod = ab.clone()
+library.set_timesteps(3)
+z = torch.tensor([[0.7], [-0.2]]).double()
+added = library._get_variance(1, 0) * 0.5**2
+ddim = {"ab_s": ab[0], "ab_t": ab[1], "x0_hat": x0, "eps_hat": eps, "variance": added, "z": z}
+
+table = [(e, x, p) for (e, x), p in zip(itertools.product((-1.0, 2.0), (0, 1)), (0.1, 0.4, 0.3, 0.2), strict=True)]
+best_of = [sum(e * p for e, x, p in table if x == at) / sum(p for _, x, p in table if x == at) for at in (0, 1)]
+said = [0.3, -0.8]  # by some network
+
+
+def mean_square(f):
+    return sum(p * f(e, x) ** 2 for e, x, p in table)
+
+
+least, apart = mean_square(lambda e, x: best_of[x] - e), mean_square(lambda e, x: said[x] - best_of[x])
+
+LINES = {
+    "3.1": [
+        Line(
+            {"betas": betas, "t": 1, "printed": x0, "eta": eps},
+            noised(x0, -eps, 1),
+            ("betas[t - 1].sqrt() * eta", "betas[t - 1] * eta"),
+        ),
+        Line(
+            {"keep": (1 - betas[0]).sqrt(), "add": betas[0].sqrt(), "known": x0, "etas": [eps, 2 * eps], "t": 1},
+            noised(x0, -eps, 1),
+            ("etas[t - 1]", "etas[t]"),
+        ),
+    ],
+    "3.2": [Line(step, both, ("(1 - beta).sqrt()", "(1 - beta)"), call=(x_t[0], x0[0], 2))],
+    "3.3": [Line(step, both, ("(1 - ab_s) / (1 - ab_t) * beta  #", "beta  #"), call=(x_t[0], x0[0], 2))],
+    "3.4": [
+        Line(
+            {"alpha_bars": ab, "STD": std, "centres": centres},
+            best,
+            ("signal * STD**2 / variance", "STD**2 / variance"),
+            call=(x_t, 2),
+        )
+    ],
+    "3.5": [
+        Line(
+            {"x_t": x_t, "noise": noise, "eps_hat": eps, "signal": signal, "x0_hat": x0, "torch": torch},
+            None,
+            ("/ signal", "* signal"),
+        )
+    ],
+    "3.6": [
+        Line(
+            {"signal": signal, "noise": noise, "eps_hat": eps, "x0_hat": x0},
+            velocity,
+            ("- noise * x0_hat", "+ noise * x0_hat"),
+        )
+    ],
+    "3.7": [Line({"eps_hat": eps, "noise": noise}, score, ("-eps_hat", "eps_hat"))],
+    "3.8": [
+        Line({"eps_hat": x0, "eps": eps}, mse_loss(x0, eps), (".mean()", ".sum()")),
+        Line(
+            {"diffusion": diffusion, "net": lambda x, t: x, "batch": x0, "t": 2, "schedule": schedule, "eps": eps},
+            mse_loss(x_t, eps),
+            ("t, schedule", "t - 1, schedule"),
+        ),
+    ],
+    "3.9": [
+        Line(
+            {"mean": x0, "variance": betas[2], "z": z},
+            Normal(x0, betas[2].sqrt()).icdf(Normal(0.0, 1.0).cdf(z)),
+            (".sqrt()", ""),
+        )
+    ],
+    "3.10": [
+        Line(  # a quarter of the posterior's
+            {"eta": 0.5, "ab_s": ab[0], "ab_t": ab[1]}, both[1] / 4, ("eta**2", "eta")
+        )
+    ],
+    "3.11": [
+        Line(
+            ddim,
+            library.step(x0, 1, x_t, eta=0.5, variance_noise=z).prev_sample,
+            ("1 - ab_s - variance", "1 - ab_s"),
+        )
+    ],
+    "3.12": [
+        Line({"least": [least], "apart": [apart]}, [mean_square(lambda e, x: said[x] - e)], ("a + b", "a - b")),
+    ],
+}

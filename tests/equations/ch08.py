@@ -1,0 +1,64 @@
+"""Notebook 08: by torch's own losses, divergence and interpolation, by diffusers' velocity, by numpy's polynomials."""
+
+import types
+
+import numpy as np
+import torch
+from torch.distributions import Normal, kl_divergence
+from torch.nn.functional import l1_loss, mse_loss
+
+from . import Line, named
+from .ch02 import eps, x0
+from .ch03 import signal, velocity, x_t
+
+draw = torch.randn(4, 3, 8, 8, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+images, drawn = draw[:1], draw[1:2]
+mean, var = draw[2, 0, 0, :4].reshape(1, 4, 1, 1), draw[3, 0, 0, :4].reshape(1, 4, 1, 1).exp()
+code = named(mean=mean, var=var, std=var.sqrt(), logvar=var.log())
+vae = named(encode=lambda x: named(latent_dist=code), decode=lambda z: named(sample=drawn))
+ground = torch.tensor([0.1, 0.2, 0.3]).double()
+anchor = 2 * (images.mean((2, 3)) - (2 * ground - 1))[..., None, None]
+loss = l1_loss(drawn, images) + mse_loss(drawn, images) + 0.3 * mse_loss(mean[:, :3], anchor)
+loss += 1e-3 * kl_divergence(Normal(mean, var.sqrt()), Normal(0.0, torch.ones(()).double())).mean()
+world = {"torch": torch, "nn": torch.nn, "shapes": types.SimpleNamespace(BACKGROUND=ground.tolist())}
+
+a, b = named(weight=draw[0]), named(weight=draw[1])
+g = draw.flatten(1)[:, :6].reshape(12, 2)
+rows = {"red": 0, "yellow": 1, "orange": 2}
+
+LINES = {
+    "8.1": [Line(world, loss, ("1e-3 / 2 * spread", "1e-3 * spread"), call=(vae, images, 0.0))],
+    "8.2": [Line({"alpha_bar": signal**2, "eps": eps, "x0": x0}, velocity, (".sqrt() * x0", " * x0"))],
+    "8.3": [
+        Line(
+            {"unet": lambda x, t, c: named(sample=x), "x_t": x_t, "t": 2, "context": None, "v": velocity},
+            mse_loss(x_t, velocity),
+            ("** 2", "** 3"),
+        )
+    ],
+    "8.4": [
+        Line(
+            {"texts": ["a", "b", "c"], "forget": [True, False, True]},
+            np.where([True, False, True], "", ["a", "b", "c"]).tolist(),
+            ("if gone", "if not gone"),
+        )
+    ],
+    "8.5": [
+        Line(
+            {"kept": 0.9, "slow": a, "fast": b},
+            torch.lerp(b.weight, a.weight, 0.9),
+            ("kept * slow.weight", "kept * fast.weight"),
+        )
+    ],
+    "8.6": [Line({"torch": torch, "shares": [g[k::3].mean(0) for k in range(3)], "g": g}, True, ("g.mean", "g.sum"))],
+    "8.7": [
+        Line({"table": draw[0, 0].clone(), "row": rows}, torch.lerp(draw[0, 0, 0], draw[0, 0, 1], 0.5), ("/ 2", "* 2"))
+    ],
+    "8.8": [
+        Line(
+            {"torch": torch, "abc": torch.tensor([3.0, 0.2, 0.01]).double()},
+            float(np.polyval([0.01, 0.2, 3.0], 320)),
+            ("320**2", "320"),
+        )
+    ],
+}

@@ -1,0 +1,159 @@
+"""The first use in Colab, simulated: a stub of google.colab, Colab's packages, a pip that records what it was told."""
+
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+
+import nbformat
+import pytest
+
+from t2v_helpers import colab
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+REQUIREMENTS, PINS = ((ROOT / f"{name}.txt").read_text().splitlines() for name in ("requirements", "constraints"))
+COLAB = {  # what a runtime of Colab had; what is not named it lacks
+    "torch": "2.8.0+cu126",
+    "numpy": "2.0.2",
+    "diffusers": "0.35.2",
+    "transformers": "4.57.1",
+    "accelerate": "1.11.0",
+    "safetensors": "0.6.2",
+    "tokenizers": "0.22.1",
+    "huggingface-hub": "0.36.0",
+    "pillow": "11.3.0",
+    "matplotlib": "3.10.0",
+    "imageio": "2.37.0",
+    "scikit-learn": "1.6.1",
+    "ipywidgets": "7.7.1",
+    "tqdm": "4.67.1",
+}
+
+
+def test_only_what_is_missing_or_out_of_range_is_installed_at_its_tested_version():
+    install, held, notes = colab.plan(REQUIREMENTS, PINS, COLAB)
+    assert install == [pin for pin in PINS if pin.split("==")[0] in ("diffusers", "imageio-ffmpeg", "transformers")]
+    assert {"torch==2.8.0+cu126", "numpy==2.0.2", "ipywidgets==7.7.1", "huggingface-hub<=2.4.0"} <= set(held)
+    assert len({line.split("=")[0].split("<")[0] for line in held}) == len(held), "two rules for one package"
+    assert notes == []
+
+
+def test_torch_and_ipywidgets_are_never_replaced():
+    install, held, notes = colab.plan(REQUIREMENTS, PINS, COLAB | {"torch": "2.4.1+cu121", "numpy": "1.26.4"})
+    assert not [line for line in install if line.startswith(("torch", "ipywidgets", "jupyterlab", "nbval"))]
+    assert "numpy==2.4.6" in install and "numpy==2.4.6" in held
+    assert "torch==2.4.1+cu121" in held and notes[0].startswith("torch 2.4.1+cu121 is kept as it is")
+
+
+def test_nothing_is_installed_where_all_is_there(capsys, monkeypatch):
+    monkeypatch.setattr(colab.subprocess, "run", lambda *args, **kwargs: pytest.fail("pip was called"))
+    colab.install()  # this environment has everything
+    assert capsys.readouterr().out == "all that this course needs is here\n"
+
+
+def test_a_failing_pip_stops_the_cell(monkeypatch):
+    failed = subprocess.CompletedProcess(
+        [], 1, "", "WARNING: x\nERROR: no matching distribution found for imageio-ffmpeg\n"
+    )
+    monkeypatch.setattr(colab.importlib.metadata, "distributions", list)
+    monkeypatch.setattr(colab.subprocess, "run", lambda *args, **kwargs: failed)
+    with pytest.raises(RuntimeError, match=r"pip could not install .*: ERROR: no matching distribution"):
+        colab.install()
+
+
+PIP = """
+import json, os, sys
+constraints = open(sys.argv[sys.argv.index("-c") + 1]).read().split()
+with open(os.environ["PIP_SAYS"], "w") as file:
+    json.dump({"arguments": sys.argv[1:], "constraints": constraints}, file)
+"""
+RUN = """
+import sys, google.colab, nbformat
+from IPython.core.interactiveshell import InteractiveShell
+shell = InteractiveShell.instance()
+for cell in nbformat.read(sys.argv[1], 4).cells:
+    if cell.cell_type == "code":
+        shell.run_cell(cell.source.replace('REPOSITORY = ""', f"REPOSITORY = {sys.argv[2]!r}")).raise_error()
+        if sys.argv[3] in cell.source:
+            break
+else:
+    sys.exit("the cell to stop at was not found")
+import t2v_helpers
+print("helpers:", t2v_helpers.__file__)
+"""
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory):
+    """This working tree as a repository of its own, to be cloned."""
+    if not shutil.which("git"):
+        pytest.skip("git is not installed")
+    folder = tmp_path_factory.mktemp("origin")
+    for name in ("t2v_helpers", "assets/tiny-t2v"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("requirements.txt", "constraints.txt", "pyproject.toml"):
+        shutil.copy(ROOT / name, folder)
+    git = ["git", "-c", "user.name=test", "-c", "user.email=test@localhost", "-c", "commit.gpgsign=false"]
+    for command in (["init", "--quiet"], ["add", "--all"], ["commit", "--quiet", "--message", "all", "--no-verify"]):
+        subprocess.run([*git, *command], cwd=folder, check=True, env=_without_git())
+    return folder.as_uri()
+
+
+def _without_git():
+    return {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+
+
+@pytest.fixture
+def machine(tmp_path):
+    """A runtime's start: (an empty working folder, its environment): google.colab, its packages, a pip that records."""
+    stubs = tmp_path / "stubs"
+    (stubs / "google" / "colab").mkdir(parents=True)
+    (stubs / "google" / "colab" / "__init__.py").touch()
+    (stubs / "pip").mkdir()
+    (stubs / "pip" / "__init__.py").touch()
+    (stubs / "pip" / "__main__.py").write_text(PIP)
+    for name, version in {"torch": COLAB["torch"], "ipywidgets": "7.7.1", "imageio-ffmpeg": "0.1"}.items():
+        info = stubs / f"{name.replace('-', '_')}-{version}.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+    work = tmp_path / "content"
+    work.mkdir()
+    path = os.pathsep.join([str(stubs), os.environ["PYTHONPATH"]])
+    return work, _without_git() | {"PYTHONPATH": path, "PIP_SAYS": str(tmp_path / "pip.json"), "IPYTHONDIR": str(stubs)}
+
+
+STOPS = {"00_first_video.ipynb": "show_video(frames", "09_modelscope.ipynb": 'plan("modelscope"'}
+
+
+@pytest.mark.parametrize("name", STOPS)
+def test_a_notebook_starts_in_an_empty_folder(name, repository, machine):
+    """The set-up cell, then all cells up to the first clip (notebook 00) or the first plan (09), from the clone."""
+    work, env = machine
+    shutil.copy(ROOT / "notebooks" / name, work)
+    command = [sys.executable, "-c", RUN, name, repository, STOPS[name]]
+    done = subprocess.run(command, cwd=work, env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    assert f"helpers: {work / 'course'}" in done.stdout
+    assert "torch 2.8.0+cu126 was left as it is" in done.stdout
+    said = json.loads(pathlib.Path(env["PIP_SAYS"]).read_text())
+    assert said["arguments"][-1] == "imageio-ffmpeg==0.8.1" and said["arguments"][0] == "install"
+    assert not [word for word in said["arguments"] if word.startswith("torch")]
+    assert {"torch==2.8.0+cu126", "ipywidgets==7.7.1", "imageio-ffmpeg==0.8.1"} <= set(said["constraints"])
+
+
+def test_the_set_up_cell_asks_for_the_repository_first(machine):
+    work, env = machine
+    shutil.copy(ROOT / "notebooks" / "09_modelscope.ipynb", work)
+    command = [sys.executable, "-c", RUN, "09_modelscope.ipynb", "", "google.colab"]
+    done = subprocess.run(command, cwd=work, env=env, capture_output=True, text=True)
+    assert "fill in REPOSITORY" in done.stdout + done.stderr and not (work / "course").exists()
+
+
+def test_every_notebook_has_the_same_set_up_cell():
+    cells = {}
+    for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
+        first = next(cell for cell in nbformat.read(path, 4).cells if cell.cell_type == "code")
+        cells.setdefault(first.source, []).append(path.name)
+    assert len(cells) == 1, f"the set-up cells differ: {list(cells.values())}"
