@@ -11,7 +11,7 @@ import torch
 from equations import COVERED, LINES
 
 TESTS = pathlib.Path(__file__).parent
-NOTEBOOKS = sorted((TESTS.parent / "notebooks").glob("*.ipynb"))
+NOTEBOOKS = sorted((TESTS.parent / "notebooks").glob("0[0-8]*.ipynb"))  # 09's are asserted in the notebook itself
 SIMPLE = (ast.Assign, ast.Return, ast.Assert, ast.Expr)
 
 
@@ -63,7 +63,7 @@ def result(code, line):
 
 def check(code, line):
     got = result(code, line)
-    if isinstance(line.expected, str):
+    if isinstance(line.expected, str) or (isinstance(line.expected, list) and isinstance(line.expected[0], str)):
         assert got == line.expected
     elif line.expected is not None:
         torch.testing.assert_close(got, line.expected, rtol=line.rtol, atol=1e-9, check_dtype=False)
