@@ -32,6 +32,14 @@ def rng(*numbers):
     return torch.Generator().manual_seed(random.Random(repr(numbers)).getrandbits(63))
 
 
+@contextlib.contextmanager
+def first_weights(stage, name):
+    """Let constructors draw from the stage's seed: a run that goes on draws what the first one drew."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(rng(stage.seed, name, "first weights").initial_seed())
+        yield
+
+
 def choose(things, generator):
     """One of a sequence, drawn by a torch.Generator."""
     return things[torch.randint(len(things), (), generator=generator)]

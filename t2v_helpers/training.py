@@ -26,7 +26,7 @@ from torch.nn import functional as F
 
 from . import shapes, tiny
 from .files import write_whole
-from .loop import Stage, choose, fit, rng, share
+from .loop import Stage, choose, first_weights, fit, rng, share
 from .tiny import to_model
 from .training_unet import encode_clips, train_clips, train_images
 from .worlds import Folder, Rendered
@@ -69,7 +69,8 @@ class AutoencoderLoss(nn.Module):
 
 def train_autoencoder(accelerator, stage, folder, world, watch=None, latent_channels=4):
     """Stage 1, on single frames of every kind: it has to draw what it is told, not to know any caption."""
-    vae = tiny.new_autoencoder(world.size, latent_channels)
+    with first_weights(stage, "autoencoder"):
+        vae = tiny.new_autoencoder(world.size, latent_channels)
 
     def loss_of(model, step):
         images, eps = [], []
@@ -136,8 +137,9 @@ def train_clip(accelerator, stage, folder, world, watch=None):
     Every process computes the whole batch (each clip is a negative for each caption), which takes seconds.
     """
     tokenizer = tiny.new_tokenizer()
-    text_encoder = tiny.new_text_encoder(tokenizer, rng(stage.seed, "embeddings"))
-    model = ContrastiveLoss(text_encoder, tiny.VideoTower()).to(accelerator.device)
+    with first_weights(stage, "clip"):
+        text_encoder = tiny.new_text_encoder(tokenizer, rng(stage.seed, "embeddings"))
+        model = ContrastiveLoss(text_encoder, tiny.VideoTower()).to(accelerator.device)
 
     def batch(seed, step, kinds):
         generator = rng(seed, step, "clip")
@@ -163,7 +165,6 @@ def train_clip(accelerator, stage, folder, world, watch=None):
 # ---- the command -------------------------------------------------------------------------------------------------
 def train(accelerator, recipe, work, output, world):
     """All three stages; checkpoints, metrics and samples go to `work`, the pipeline to `output`."""
-    torch.manual_seed(recipe["unet"].seed)  # what the constructors draw the first weights from
     vae = train_autoencoder(accelerator, recipe["autoencoder"], work / "autoencoder", world)
     tokenizer, text_encoder, video_tower = train_clip(accelerator, recipe["clip"], work / "clip", world)
     latents = encode_clips(accelerator, vae, world, work / "latents.pt")

@@ -11,7 +11,7 @@ from accelerate.utils import gather_object
 
 from . import shapes, tiny
 from .files import write_whole
-from .loop import choose, fit, rng, share
+from .loop import choose, first_weights, fit, rng, share
 
 CLIPS_PER_KIND = 80  # whose latents are trained on, for each kind that is not held out
 UNCONDITIONAL = 0.1  # share of captions replaced by "" (classifier-free guidance, Ho & Salimans 2022)
@@ -44,13 +44,15 @@ def train_images(accelerator, stage, folder, parts, latents, world, watch=None):
 
     parts: tokenizer, text encoder and autoencoder, which stay as they are. latents: as `encode_clips` gives them.
     """
-    new = [tiny.new_image_unet(*_sizes(parts, world)) for _ in range(2)]
+    with first_weights(stage, "image"):
+        new = [tiny.new_image_unet(*_sizes(parts, world)) for _ in range(2)]
     return _train(accelerator, stage, folder, parts, latents, world, *new, 1, watch)
 
 
 def train_clips(accelerator, stage, folder, parts, latents, world, image_unet, watch=None, still=True):
     """The same on whole clips, from the weights of `image_unet` on. still: see `tiny.new_unet`."""
-    new = (tiny.new_unet(some, *_sizes(parts, world), still=still) for some in (image_unet, None))
+    with first_weights(stage, "unet"):
+        new = [tiny.new_unet(some, *_sizes(parts, world), still=still) for some in (image_unet, None)]
     return _train(accelerator, stage, folder, parts, latents, world, *new, world.num_frames, watch)
 
 
