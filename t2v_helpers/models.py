@@ -91,6 +91,7 @@ MODELS = {
         float32=("vae",),
         tokens=512,
         english=False,  # and Chinese
+        licence="Wan 2.1's licence: Apache 2.0",
     ),
     "cogvideox": Model(
         repo="THUDM/CogVideoX-2b",
@@ -103,6 +104,7 @@ MODELS = {
         size=(720, 480),
         divisor=16,
         tokens=226,
+        licence="CogVideoX-2b's licence: Apache 2.0",
     ),
     "ltx": Model(
         repo="Lightricks/LTX-Video",
@@ -116,7 +118,7 @@ MODELS = {
         fps=24,
         gpu_dtype="bfloat16",
         tokens=128,
-        licence="LTX-Video's licence: see its card; use is restricted",
+        licence="LTX-Video's licence: its own (open weights, with restrictions on use): see its card",
     ),
 }
 CLASSES = tuple(dict.fromkeys(model.pipeline_class for model in MODELS.values()))
