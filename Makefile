@@ -7,7 +7,7 @@ READY := .venv/ready
 JOBS ?= 2
 
 .PHONY: help lab test test-notebooks video notebooks figures lint train evaluate timing mutants lessons benchmark \
-    pages alterations readonly versions clean
+    pages handout equations alterations readonly versions clean
 help:
 	@echo "make lab              open the course in JupyterLab"
 	@echo "make test             run all tests and all notebooks"
@@ -16,6 +16,7 @@ help:
 	@echo "make figures          draw assets/figures"
 	@echo "make lint             check style"
 	@echo "make pages            export the notebooks as HTML files that need no network and no kernel"
+	@echo "make handout          write the notebooks without their solutions; make equations: docs/equations.md"
 	@echo "make train            train the scale model again (an hour); make evaluate · timing: measure it"
 	@echo "make lessons          the long trainings of notebook 08 (half an hour); make benchmark: speed and memory"
 	@echo "make mutants · alterations · readonly · versions     would the tests notice? do others' machines do?"
@@ -78,6 +79,12 @@ benchmark: $(READY)
 
 pages: $(READY)
 	$(PY) tools/export.py pages $(if $(THEME),--theme $(THEME))
+
+handout: $(READY)
+	$(PY) tools/handout.py $(HANDOUT)
+
+equations: $(READY)
+	$(PY) tools/equations.py
 
 alterations: $(READY)
 	$(PY) tools/alterations.py

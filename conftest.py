@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import signal
 import sys
 
 _OFFLINE = str(pathlib.Path(__file__).parent / "tests" / "offline")
@@ -12,3 +13,6 @@ if _OFFLINE not in sys.path:
     sys.path.insert(0, _OFFLINE)
 sys.modules.pop("sitecustomize", None)
 import sitecustomize  # noqa: E402, F401
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell starts what runs in the background
+    signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -2,45 +2,28 @@
 
 import ast
 import pathlib
-import re
-import textwrap
 
-import nbformat
+import course
 import pytest
 import torch
 from equations import COVERED, LINES
 
 TESTS = pathlib.Path(__file__).parent
-NOTEBOOKS = sorted((TESTS.parent / "notebooks").glob("0[0-8]*.ipynb"))  # 09's are asserted in the notebook itself
-SIMPLE = (ast.Assign, ast.Return, ast.Assert, ast.Expr)
+NOTEBOOKS = [path for path in course.NOTEBOOKS if path.name < "09"]  # 09's are asserted in the notebook itself
 
 
 def read():
-    """The tagged equations, and number -> [(statement, the function around it or None)], as source code."""
+    """The tagged equations, and number -> [the marks in its own notebook]."""
     tags, found = [], {}
     for path in NOTEBOOKS:
-        chapter = str(int(path.name[:2]))
-        for cell in nbformat.read(path, as_version=4).cells:
+        for cell in course.cells(path):
             if cell.cell_type == "markdown":
-                tags += re.findall(r"\\tag\{([\d.]+)\}", cell.source)
-            elif "# Eq." in cell.source:
-                for number, statement in marked(cell.source):
-                    if number.split(".")[0] == chapter:
-                        found.setdefault(number, []).append(statement)
+                tags += course.tags(cell.source)
+            else:
+                for mark in course.marked(cell.source):
+                    if mark.number.split(".")[0] == str(int(path.name[:2])):
+                        found.setdefault(mark.number, []).append(mark)
     return tags, found
-
-
-def marked(source):
-    """(number, (statement, function)) of each mark in a cell, with whole lines, so that the marks are in them."""
-    nodes, lines = list(ast.walk(ast.parse(source))), source.splitlines()
-    for at, line in enumerate(lines, 1):
-        around = [node for node in nodes if hasattr(node, "end_lineno") and node.lineno <= at <= node.end_lineno]
-        for number in re.findall(r"Eq\. (\d+\.\d+)", line.partition("#")[2]):
-            parts = []
-            for kinds in (SIMPLE, ast.FunctionDef):
-                inner = max((node for node in around if isinstance(node, kinds)), key=lambda n: n.lineno, default=None)
-                parts.append(inner and textwrap.dedent("\n".join(lines[inner.lineno - 1 : inner.end_lineno])))
-            yield number, tuple(parts)
 
 
 TAGS, FOUND = read()
@@ -70,8 +53,8 @@ def check(code, line):
 
 
 def code_of(number, i):
-    statement, function = FOUND[number][i]
-    return statement if LINES[number][i].call is None else function
+    mark = FOUND[number][i]
+    return mark.statement if LINES[number][i].call is None else mark.function
 
 
 @every_line
@@ -82,7 +65,7 @@ def test_a_line_gives_what_its_equation_says(number, i):
 @every_line
 def test_a_mistake_in_the_line_is_seen(number, i):
     (old, new), code = LINES[number][i].wrong, code_of(number, i)
-    statement = FOUND[number][i][0].splitlines()
+    statement = FOUND[number][i].statement.splitlines()
     assert code.count(old) == 1 and any(old in line for line in statement), f"{old!r} is not once in:\n{code}"
     with pytest.raises(AssertionError):
         check(code.replace(old, new), LINES[number][i])

@@ -1,9 +1,6 @@
 """The solutions in the notebooks are run through their checkers, and so are the typical wrong answers."""
 
-import pathlib
-import re
-
-import nbformat
+import course
 import numpy as np
 import pytest
 import torch
@@ -11,33 +8,24 @@ from wrong_answers import WRONG
 
 from t2v_helpers import exercises, shapes
 
-NOTEBOOKS = sorted((pathlib.Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
 NAMES = {"np": np, "torch": torch, "judge": shapes.judge, "parse": shapes.parse}
 
 
 def solutions():
-    """(number, code) of every exercise: its check cell, and the first folded solution after it."""
+    """(number, name, code) of every exercise."""
     found = []
-    for path in NOTEBOOKS:
-        number = None
-        for cell in nbformat.read(path, as_version=4).cells:
-            asked = re.search(r'^check\("([\d.]+)", (\w+)\)', cell.source, re.M)
-            if cell.cell_type == "code" and asked:
-                number, name = asked.groups()
-                assert "raise NotImplementedError" in cell.source, f"{path.name}: exercise {number} has no stub"
-            elif cell.cell_type == "markdown" and number:
-                code = re.search(r"<summary>Solution</summary>\s*```python\n(.*?)```", cell.source, re.S)
-                assert code, f"{path.name}: exercise {number} has no solution under it"
-                found.append((number, name, code.group(1)))
-                number = None
-        assert number is None, f"{path.name}: exercise {number} has no solution"
+    for path in course.NOTEBOOKS:
+        for exercise in course.exercises(path):
+            assert "raise NotImplementedError" in exercise.stub, f"{path.name}: {exercise.number} has no stub"
+            assert exercise.solution, f"{path.name}: exercise {exercise.number} has no solution under it"
+            found.append((exercise.number, exercise.name, exercise.solution))
     return found
 
 
 def test_every_exercise_has_a_checker_and_every_checker_an_exercise():
     numbers = [number for number, _, _ in solutions()]
     assert sorted(numbers) == sorted(exercises.CHECKERS)
-    for path in NOTEBOOKS:
+    for path in course.NOTEBOOKS:
         mine = [n for n in numbers if n.split(".")[0] == str(int(path.name[:2]))]
         assert len(mine) >= 2, f"{path.name} has {len(mine)} exercises"
 

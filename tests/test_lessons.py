@@ -21,13 +21,13 @@ def tool():
     return module
 
 
-@pytest.mark.parametrize("name, writes", [("first_model", "first_model.json"), ("schedules", "schedules.json")])
-def test_a_lesson_is_the_notebooks_cells_with_the_full_budget(tool, name, writes):
+@pytest.mark.parametrize("name", ["first_model", "new_word", "schedules"])
+def test_a_lesson_is_the_notebooks_cells_with_the_full_budget(tool, name):
     cells = [cell.source for cell in tool.cells(tool.LESSONS[name])]
     assert sum('BUDGET = "full"' in cell for cell in cells) == 1 and not any(
         'BUDGET = "short"' in cell for cell in cells
     )
-    assert sum(f'(WORK / "{writes}").write_text' in cell for cell in cells) == 1
+    assert sum(f'(WORK / "{name}.json").write_text' in cell for cell in cells) == 1
     assert not any("raise NotImplementedError" in cell for cell in cells)
 
 
@@ -36,6 +36,13 @@ def test_the_first_model_follows_prompts_within_ten_minutes():
     assert lesson["result"]["trained"] >= 0.95 and lesson["result"]["held_out"] >= 0.9
     assert lesson["seconds"] < 600 and lesson["threads"] <= 2
     assert list(lesson["stages"]) == ["autoencoder", "clip", "image", "unet"]
+
+
+def test_the_new_word_is_learned_and_nothing_else_lost_within_three_minutes():
+    lesson = stored("new_word")
+    assert lesson["of"] >= 36 and lesson["new"] >= 0.9 * lesson["of"]
+    assert lesson["old prompts"] >= 54 and lesson["after"] >= lesson["before"] - 0.02
+    assert lesson["seconds"] < 180 and lesson["threads"] <= 2
 
 
 def test_what_the_schedule_is_for():

@@ -1,14 +1,13 @@
 """What every notebook of the course has to look like; that they run is nbval's business (make test-notebooks)."""
 
-import pathlib
 import re
 import statistics
 
+import course
 import nbformat
 import pytest
 
-NOTEBOOKS = sorted((pathlib.Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
-READ = {path.name: nbformat.read(path, as_version=4) for path in NOTEBOOKS}
+READ = {path.name: nbformat.read(path, as_version=4) for path in course.NOTEBOOKS}
 every_notebook = pytest.mark.parametrize("name", READ)
 
 
@@ -39,8 +38,8 @@ def test_cells_are_short_and_prose_is_ample(name):
 @every_notebook
 def test_every_tagged_equation_is_computed_by_a_line_with_its_number_and_the_other_way_round(name):
     chapter = int(name[:2])
-    tags = re.findall(r"\\tag\{([\d.]+)\}", prose(name))
-    computed = set(re.findall(r"# Eq\. ([\d.]+\d)", "\n".join(cell.source for cell in code_cells(name))))
+    tags = course.tags(prose(name))
+    computed = {mark.number for cell in code_cells(name) for mark in course.marked(cell.source)}
     assert len(tags) == len(set(tags)), "a number is used twice"
     assert set(tags) <= computed, f"{sorted(set(tags) - computed)} are nowhere computed"
     assert {n for n in computed if n.split(".")[0] == str(chapter)} <= set(tags), (
@@ -71,7 +70,7 @@ def test_pictures_drawn_by_the_notebook_are_spoken_of(name):
 
 @every_notebook
 def test_no_path_of_a_machine(name):
-    text = (pathlib.Path(__file__).parent.parent / "notebooks" / name).read_text()
+    text = (course.ROOT / "notebooks" / name).read_text()
     assert not re.search(r"/(home|root|work|Users|tmp)/", text)
 
 

@@ -2,7 +2,7 @@
 
 The notebook itself runs with a short budget, so that tests can run it; the cells are the same. Each lesson is the
 notebook's preamble with BUDGET = "full" and the code cells under some of its headings, in a kernel of their own; the
-figures that they write are moved to assets/lessons. Usage: python tools/lessons.py [first_model] [schedules]
+figures that they write are moved to assets/lessons. Usage: python tools/lessons.py [first_model] [new_word] [schedules]
 """
 
 import os
@@ -17,7 +17,7 @@ from nbclient import NotebookClient
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 NOTEBOOK = ROOT / "notebooks" / "08_train_text_to_video.ipynb"
-LESSONS = {"first_model": ("1", "2", "3", "4", "5"), "schedules": ("8",)}  # the headings that it takes
+LESSONS = {"first_model": ("1", "2", "3", "4", "5"), "new_word": ("7",), "schedules": ("8",)}  # headings
 
 
 def cells(headings):

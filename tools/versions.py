@@ -1,4 +1,4 @@
-"""Run the core tests with the oldest and the newest supported versions of what the course stands on: make versions.
+"""Core tests and three notebooks under the oldest and the newest supported packages: make versions.
 
 Each row is a throwaway virtual environment on top of the one that runs this: the packages that the row names, and what
 these need, stand before those that are installed. torch stays as it is unless --torch names versions. Prints a table of
@@ -17,7 +17,18 @@ import venv
 from importlib.metadata import version
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-TESTS = [f"tests/test_{name}.py" for name in ("schedules", "samplers", "tiny", "pipelines", "probes")]
+# What stands on these packages most: tests of the code, and the notebooks on schedulers and the pipeline's insides.
+CODE = sorted(
+    str(path.relative_to(ROOT))
+    for name in ("schedules", "samplers", "tiny", "pipelines", "probes")
+    for path in (ROOT / "tests").glob(f"test_{name}*.py")
+)
+NOTEBOOKS = [
+    f"notebooks/{name}.ipynb" for name in ("00_first_video", "04_schedules_and_steps", "07_inside_the_pipeline")
+]
+NBVAL = "--nbval --nbval-current-env --nbval-cell-timeout 300 --nbval-sanitize-with tests/nbval_sanitize.cfg".split()
+# What another version calls deprecated is no failure of it.
+WARNINGS = ["-W", "ignore::DeprecationWarning", "-W", "ignore::FutureWarning"]
 # A row: the packages that are other than those of constraints.txt. "newest" is what pip finds within requirements.txt.
 ROWS = [
     {},
@@ -72,7 +83,7 @@ def run(row):
         variables = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
         code = f"from importlib.metadata import version; print(*map(version, {SHOWN}))"
         seen = subprocess.run([python, "-c", code], env=variables, capture_output=True, text=True, check=True)
-        command = [python, "-m", "pytest", "-p", "no:cacheprovider", "--tb=line", *TESTS]
+        command = [python, "-m", "pytest", "-p", "no:cacheprovider", "--tb=line", *WARNINGS, *NBVAL, *CODE, *NOTEBOOKS]
         done = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True)
         said = (done.stdout.strip() or done.stderr.strip()).splitlines()
         failures = [line for line in said if line.startswith(("FAILED", "ERROR"))][:5]
@@ -80,12 +91,12 @@ def run(row):
 
 
 def main(arguments=None):
-    parser = argparse.ArgumentParser(description="Run the core tests with other versions of what the course stands on.")
+    parser = argparse.ArgumentParser(description="Run core tests under other versions of what the course stands on.")
     parser.add_argument(
         "--torch", nargs="*", default=[], help="versions of torch to try as well; each is a big download"
     )
     chosen = parser.parse_args(arguments)
-    print("|", " | ".join(SHOWN), "| core tests |")
+    print("|", " | ".join(SHOWN), "| tests and notebooks |")
     print("|" + " --- |" * (len(SHOWN) + 1), flush=True)
     works = True
     for row in [*ROWS, *({"torch": number} for number in chosen.torch)]:

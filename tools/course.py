@@ -1,0 +1,81 @@
+"""What stands in the notebooks, for tools and tests: numbered equations, lines that bear a number, exercises."""
+
+import ast
+import pathlib
+import re
+import textwrap
+import typing
+
+import nbformat
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+SOLUTION = re.compile(r"<details><summary>Solution</summary>\s*```python\n(.*?)```\s*</details>\s*", re.S)
+SIMPLE = (ast.Assign, ast.Return, ast.Assert, ast.Expr)
+
+
+class Mark(typing.NamedTuple):
+    """A line that bears the number of an equation: `# Eq. 7.3`."""
+
+    number: str
+    statement: str | None  # the simple statement it is in, whole lines, so that the mark is in it
+    function: str | None  # the function around it, as source
+    name: str  # of that function, after its class: "NoiseSchedule.linear"; "" at the top level
+
+
+class Exercise(typing.NamedTuple):
+    number: str
+    name: str  # of the function that is asked for
+    stub: str  # the cell with the stub and its check
+    solution: str | None  # the code of the first folded solution after it, in the Markdown cell that follows
+
+
+def cells(path, kind=None):
+    """The cells of a notebook; kind: "markdown" or "code" for these alone."""
+    return [cell for cell in nbformat.read(path, as_version=4).cells if kind in (None, cell.cell_type)]
+
+
+def tags(text):
+    r"""The numbers of the equations that a text defines.
+
+    >>> tags(r"$$a = b \tag{1.1}$$ and so, by (1.1), $$b = a \tag{1.2}$$")
+    ['1.1', '1.2']
+    """
+    return re.findall(r"\\tag\{([\d.]+)\}", text)
+
+
+def numbers(line):
+    """The numbers of equations in the comment of a line of code: "  # Eq. 1.6, Eq. 1.7" gives ["1.6", "1.7"]."""
+    return re.findall(r"Eq\. (\d+\.\d+)", line.partition("#")[2])
+
+
+def marked(source):
+    """Yield a Mark for each number in the comments of Python source, in order."""
+    if "# Eq." not in source:  # also what is not plain Python, such as the set-up cell
+        return
+    nodes, lines = list(ast.walk(ast.parse(source))), source.splitlines()
+    for at, line in enumerate(lines, 1):
+        around = [node for node in nodes if hasattr(node, "end_lineno") and node.lineno <= at <= node.end_lineno]
+        scopes = [node for node in around if isinstance(node, ast.FunctionDef | ast.ClassDef)]
+        name = ".".join(node.name for node in sorted(scopes, key=lambda node: node.lineno))
+        for number in numbers(line):
+            parts = []
+            for kinds in (SIMPLE, ast.FunctionDef):
+                inner = max((node for node in around if isinstance(node, kinds)), key=lambda n: n.lineno, default=None)
+                parts.append(inner and textwrap.dedent("\n".join(lines[inner.lineno - 1 : inner.end_lineno])))
+            yield Mark(number, *parts, name)
+
+
+def exercises(path):
+    """The exercises of a notebook: a cell that checks, and the first folded solution in the Markdown cell after it."""
+    found, open_ = [], None
+    for cell in cells(path):
+        asked = re.search(r'^check\("([\d.]+)", (\w+)\)', cell.source, re.M)
+        if cell.cell_type == "code" and asked:
+            found += [Exercise(*open_, None)] if open_ else []
+            open_ = (*asked.groups(), cell.source)
+        elif cell.cell_type == "markdown" and open_:
+            code = SOLUTION.search(cell.source)
+            found.append(Exercise(*open_, code and code[1]))
+            open_ = None
+    return found + ([Exercise(*open_, None)] if open_ else [])

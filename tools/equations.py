@@ -1,0 +1,156 @@
+"""Write docs/equations.md, every numbered equation of the course on one page: make equations.
+
+Of each: its number, the heading of the section it stands in, the sentence that leads to it (the end of the
+paragraph before it), the formula, and the statements that bear its number, in its notebook and in t2v_helpers. A
+helper is named by file and function, not by line, so that the page is stale only when what it says is.
+Usage: python tools/equations.py [--check]
+Exit code 1 if with --check the page is not what would be written (the first such line is named), or if a number is
+computed by no line; 2 for a wrong call.
+"""
+
+import argparse
+import itertools
+import re
+import sys
+import typing
+
+import course
+
+from t2v_helpers.files import write_whole
+
+PAGE = course.ROOT / "docs" / "equations.md"
+HEAD = """# All equations of the course
+
+<!-- Written by `make equations` from the notebooks and t2v_helpers. Change those, not this page. -->
+
+The sentence above a formula leads to it in its notebook; symbols are explained there, and in the
+[glossary](glossary.md). Below it stand the lines that compute it. Tests hold those of the notebooks to an
+independent computation; in notebook 09, the notebook does.
+"""
+
+
+class Equation(typing.NamedTuple):
+    number: str
+    section: str  # heading, without its number
+    lead: str  # the sentence that leads to it; "" if another equation stands right before it
+    formula: str  # TeX without its tag
+
+
+def equations(path):
+    """The numbered equations of a notebook, in order."""
+    found, section = [], ""
+    for cell in course.cells(path, "markdown"):
+        before = ""
+        for block in re.split(r"\n\s*\n", cell.source):
+            heading = re.match(r"##+ (?:\d+ · )?(.*)", block)
+            section = heading[1] if heading else section
+            tags = course.tags(block)
+            if tags:
+                body = re.fullmatch(r"\$\$(.*)\$\$", block.strip(), re.S)
+                if not body or len(tags) > 1:
+                    raise ValueError(f"{path.name}: ({tags[0]}) is not alone between $$ and $$ and empty lines")
+                formula = re.sub(r"\s*\\tag\{[^}]*\}", "", body[1]).strip()
+                found.append(Equation(tags[0], section, last_sentence(before), formula))
+            before = block
+    return found
+
+
+def last_sentence(paragraph):
+    """The end of a paragraph: its last sentence, or as many as have eight words; "" if the paragraph is a formula.
+
+    Of a list, the last item alone; a sentence all in brackets is left out.
+
+    >>> last_sentence("We mix. It adds the *sum* of Ho et al. (2020, eq. 4)\\nto both. As means over a batch:")
+    'It adds the *sum* of Ho et al. (2020, eq. 4) to both. As means over a batch:'
+    """
+    if paragraph.startswith("$$"):
+        return ""
+    text = " ".join(re.split(r"^- ", paragraph, flags=re.M)[-1].split())
+    sentences = re.split(r"(?<=[.?!:])\*{0,2} (?=\*{0,2}[A-Z\"]|\([A-Z])", text)
+    taken = []
+    for sentence in reversed(sentences):
+        if len(" ".join(taken).split()) < 8 and not sentence.startswith("("):
+            taken.insert(0, sentence)
+    text = " ".join(taken)
+    return text[:1].upper() + text[1:]
+
+
+def for_github(text):
+    """Inline formulas and links of a notebook as GitHub shows them in a page of docs/.
+
+    Between $` and `$ Markdown takes no backslash or underscore for its own.
+    """
+    text = re.sub(r"\]\((?=\w+\.ipynb)", "](../notebooks/", text)
+    return re.sub(r"\$([^$]+)\$", lambda found: f"$`{tex(found[1])}`$", text)
+
+
+def tex(formula):
+    """A formula in the macros that GitHub allows: it has forbidden `operatorname` (github/markup #1688)."""
+    return re.sub(r"\\operatorname(\{\w+\})", r"\\mathop{\\mathrm\1}", formula)
+
+
+def code(mark):
+    if mark.statement is None:
+        raise ValueError(f"the line with Eq. {mark.number} is in no assignment, return, assertion or call")
+    return f"```python\n{mark.statement}\n```"
+
+
+def page():
+    """The text of the page. Raises ValueError for an equation that no statement of its notebook computes."""
+    helpers = [
+        (path, mark)
+        for path in sorted((course.ROOT / "t2v_helpers").glob("*.py"))
+        for mark in course.marked(path.read_text(encoding="utf-8"))
+    ]
+    parts = [HEAD]
+    for path in course.NOTEBOOKS:
+        found = equations(path)
+        if not found:
+            continue
+        title = course.cells(path)[0].source.splitlines()[0].removeprefix("# ")
+        parts.append(f"## [{title}](../notebooks/{path.name})\n")
+        marks = [mark for cell in course.cells(path, "code") for mark in course.marked(cell.source)]
+        for previous, equation in itertools.pairwise([None, *found]):
+            here = [mark for mark in marks if mark.number == equation.number]
+            if not here:
+                raise ValueError(f"{path.name}: no line bears the number of equation ({equation.number})")
+            lead = for_github(equation.lead) or f"Together with ({previous.number})."
+            parts.append(f"### {equation.number} · {for_github(equation.section)}\n\n{lead}\n")
+            parts.append(f"```math\n{tex(equation.formula)}\n```\n")
+            parts.append("In the notebook:\n\n" + "\n\n".join(dict.fromkeys(map(code, here))) + "\n")
+            for file, mark in helpers:
+                if mark.number == equation.number:
+                    where = f"[`{file.name}`](../t2v_helpers/{file.name}), `{mark.name}`"
+                    parts.append(f"In {where}:\n\n{code(mark)}\n")
+    return "\n".join(parts)
+
+
+def stale(stored, text):
+    """One line that names the first line in which two texts differ, or None."""
+    for at, (old, new) in enumerate(itertools.zip_longest(stored.splitlines(), text.splitlines()), 1):
+        if old != new:
+            return f"docs/equations.md, line {at} is stale: got {old!r}, expected {new!r} (make equations)"
+    return None
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(description="Write docs/equations.md from the notebooks.", allow_abbrev=False)
+    parser.add_argument("--check", action="store_true", help="write nothing; exit code 1 if the page is stale")
+    check = parser.parse_args(arguments).check
+    try:
+        text = page()
+        if check:
+            wrong = stale(PAGE.read_text(encoding="utf-8"), text)
+            if wrong:
+                raise ValueError(wrong)
+        else:
+            PAGE.parent.mkdir(exist_ok=True)
+            write_whole(PAGE, text.encode())
+    except (ValueError, OSError) as error:
+        print(f"equations: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
