@@ -13,7 +13,7 @@ help:
 	@echo "make test             run all tests and all notebooks"
 	@echo 'make video PROMPT="a blue square growing"   write $(OUTPUT)'
 	@echo "make notebooks        run the notebooks and store their outputs"
-	@echo "make figures          draw assets/figures"
+	@echo "make figures          draw assets/figures, or one of them: FIGURES=pipeline"
 	@echo "make lint             check style"
 	@echo "make pages            export the notebooks as HTML files that need no network and no kernel"
 	@echo "make handout          write the notebooks without their solutions; make equations: docs/equations.md"
@@ -51,7 +51,7 @@ notebooks: $(READY)
 	$(PY) tools/run_notebooks.py $(NOTEBOOKS)
 
 figures: $(READY)
-	$(PY) tools/figures.py
+	$(PY) tools/figures.py $(FIGURES)
 
 lint: $(READY)
 	.venv/bin/ruff check .

@@ -13,7 +13,7 @@ import sys
 import time
 import warnings
 
-from . import batch_jobs, prompts
+from . import batch_jobs, files, prompts
 from .__main__ import _Parser, _size
 from .models import MODELS, check_shape, describe
 
@@ -71,11 +71,7 @@ def check(args):
     folder = args.output_dir.resolve()
     if folder.exists() and not folder.is_dir():
         raise FileExistsError(f"{str(args.output_dir)!r} is a file, expected a folder")
-    place = folder if folder.exists() else folder.parent
-    if not place.is_dir():
-        raise FileNotFoundError(f"folder {str(place)!r} does not exist, expected an existing one")
-    if not os.access(place, os.W_OK | os.X_OK):
-        raise PermissionError(f"folder {str(place)!r} is not writable, expected one that is")
+    files.check_folder(folder if folder.exists() else folder.parent)
     jobs, bad = batch_jobs.read_jobs(args.prompts, args.seed, args.negative_prompt)
     if bad and not local:  # a model of the hub is not loaded for them: other than the scale model, it refuses no words
         batch_jobs.check_jobs([], None, bad)
@@ -146,8 +142,8 @@ def _identity(model):
     For a hub id without a revision it does not: main is taken as it was when it was fetched.
     """
     name = next((name for name, known in MODELS.items() if known.repo == model.repo), model.repo)
-    files = pathlib.Path(os.path.expanduser(model.repo)).glob("*/*")
-    return f"{name}@{model.revision or max((file.stat().st_mtime_ns for file in files), default='main')}"
+    stamps = (file.stat().st_mtime_ns for file in pathlib.Path(os.path.expanduser(model.repo)).glob("*/*"))
+    return f"{name}@{model.revision or max(stamps, default='main')}"
 
 
 def _make(entry, pipe, given, folder, fps):

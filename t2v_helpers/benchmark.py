@@ -14,9 +14,10 @@ import pathlib
 import sys
 import tempfile
 
-from . import benchmark_report, benchmark_timing, benchmark_variants, files, plans
+from . import benchmark_report, benchmark_timing, benchmark_variants, files, placing, plans
 from .__main__ import _Parser
 from .benchmark_model import CONFIGS, PROMPT, SEED, as_model, load_recipe, recipe_clip, step_flops, write_pipeline
+from .logs import quiet
 
 OTHER_PROMPT = "a sailing boat in a storm"
 RECIPE, DEFAULT, KEPT = "the model card's recipe", "this project's default", "all that is kept"
@@ -180,20 +181,14 @@ def run(args, arguments):
     """Measure what the parsed arguments ask for; returns the report, plain numbers and texts that JSON can hold."""
     import torch
 
-    try:
-        device = torch.device(args.device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    except RuntimeError:
-        raise ValueError(f"device {args.device!r}: expected a name such as 'cpu' or 'cuda'") from None
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise ValueError(f"device '{device}': this machine has no CUDA GPU that torch can use")
+    device = placing.device_of(args.device)
     if device.type == "cuda":
         device = torch.device("cuda", device.index or 0)  # the allocator's functions want the number
     if args.memory_cap and device.type != "cuda":
         raise ValueError(f"memory-cap: expected a CUDA GPU to cap, got '{device}'")
-    _hush()
     which = args.config or ("full" if device.type == "cuda" else "tiny")
     config = CONFIGS[which]
-    with tempfile.TemporaryDirectory(prefix="t2v_") as folder, as_model(folder, config) as name:
+    with quiet(bars=False), tempfile.TemporaryDirectory(prefix="t2v_") as folder, as_model(folder, config) as name:
         write_pipeline(folder, config, device)
         rate, flops = benchmark_timing.attainable_rate(device), step_flops(config)
         bench = Bench(folder, name, config, device, args.repeats)
@@ -219,16 +214,6 @@ def run(args, arguments):
     }
 
 
-def _hush():
-    """Errors alone from diffusers and transformers, and no bars: what they would say of loading is no news here."""
-    from diffusers.utils import logging as diffusers_logging
-    from transformers.utils import logging as transformers_logging
-
-    for log in (diffusers_logging, transformers_logging):
-        log.set_verbosity_error()
-        log.disable_progress_bar()
-
-
 def main(arguments=None):
     """Run the command line; returns the exit code."""
     arguments = sys.argv[1:] if arguments is None else arguments
@@ -242,12 +227,9 @@ def main(arguments=None):
             files.write_whole(args.json, json.dumps(report, indent=1).encode() + b"\n")
         if args.markdown:
             files.write_whole(args.markdown, page.encode())
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, CannotRun) as error:
         print("t2v_helpers:", " ".join(str(error).split()), file=sys.stderr)
-        return 2
-    except CannotRun as error:
-        print("t2v_helpers:", " ".join(str(error).split()), file=sys.stderr)
-        return 1
+        return 1 if isinstance(error, CannotRun) else 2
     except KeyboardInterrupt:
         print("t2v_helpers: interrupted", file=sys.stderr)
         return 130

@@ -87,7 +87,7 @@ def _wake(unet):
         for parameter in unet.parameters():
             if parameter.ndim > 1 and not parameter.any():
                 torch.nn.init.kaiming_uniform_(parameter, a=math.sqrt(5))
-        out = unet(*step_inputs(unet.config, 4, unet.device, torch.float32, torch.randn)).sample
+        out = unet(*step_inputs(unet.config, 4, unet.device)).sample
         for parameter in unet.conv_out.parameters():
             parameter /= out.std()
 
@@ -129,13 +129,14 @@ def as_model(folder, config):
         del MODELS[name]
 
 
-def step_inputs(unet_config, num_frames, device, dtype, make):
-    """What the UNet gets in a step with guidance: latents (2, c, f, h, w), the step, context (2, 77, d)."""
+def step_inputs(unet_config, num_frames, device):
+    """Noise in the place of what the UNet gets in a step with guidance: latents (2, c, f, h, w), the step, context
+    (2, 77, d)."""
     import torch
 
     side = unet_config["sample_size"]
-    latents = make((2, unet_config["in_channels"], num_frames, side, side), device=device, dtype=dtype)
-    context = make((2, 77, unet_config["cross_attention_dim"]), device=device, dtype=dtype)
+    latents = torch.randn(2, unet_config["in_channels"], num_frames, side, side, device=device)
+    context = torch.randn(2, 77, unet_config["cross_attention_dim"], device=device)
     return latents, torch.tensor(500, device=device), context
 
 
@@ -144,13 +145,12 @@ def step_flops(config):
     two). ModelScope's: 9.77e12."""
     import torch
     from diffusers import UNet3DConditionModel
-    from torch.utils.flop_counter import FlopCounterMode
+
+    from .costs import count
 
     with torch.device("meta"):
         unet = UNet3DConditionModel(**config.unet)
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        unet(*step_inputs(unet.config, config.num_frames, "meta", torch.float32, torch.empty))
-    return counter.get_total_flops()
+    return count(unet, config.num_frames, config.unet["sample_size"], batch=2).flops
 
 
 def _tokenizer(tokens):

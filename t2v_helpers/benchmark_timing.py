@@ -6,7 +6,8 @@ import gc
 import math
 import statistics
 import sys
-import time
+
+from .machine import clock, matmul_rate
 
 
 @dataclasses.dataclass
@@ -32,15 +33,6 @@ class Measured:
     @property
     def seconds(self):
         return statistics.median(self.warm) if self.warm else math.nan
-
-
-def clock(device):
-    """Seconds, read when the device has done all that it was given."""
-    import torch
-
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    return time.perf_counter()
 
 
 class Watch:
@@ -119,19 +111,12 @@ def difference(latents, reference):
     return ((latents - reference).norm() / reference.norm()).item()
 
 
-def attainable_rate(device, repeats=10):
+def attainable_rate(device):
     """Floating-point operations a second in a large product of square matrices, the best of several.
 
     On a GPU of 8192 rows in half precision, on a CPU of 1024 in single precision.
     """
     import torch
 
-    n, dtype = (8192, torch.float16) if device.type == "cuda" else (1024, torch.float32)
-    a, b = (torch.randn(n, n, device=device, dtype=dtype) for _ in range(2))
-    times = []
-    for turn in range(repeats + 3):
-        begin = clock(device)
-        torch.mm(a, b)
-        if turn >= 3:
-            times.append(clock(device) - begin)
-    return 2 * n**3 / min(times)
+    side, dtype = (8192, torch.float16) if device.type == "cuda" else (1024, torch.float32)
+    return matmul_rate(device, dtype, side, repeats=13)

@@ -1,7 +1,8 @@
 """What a UNet costs to run and to train, counted without a GPU and without weights: operations, bytes, seconds.
 
 Counts are made on torch's meta device, whose tensors have shapes and no numbers: the same on every machine, and as
-quick for ModelScope as for the scale model.
+quick for ModelScope as for the scale model. What is counted here is what training keeps, in one UNet of any width;
+counting.py counts what drawing a clip needs at its peak, in the networks of each published model.
 """
 
 import time

@@ -11,6 +11,7 @@ import typing
 
 import torch
 
+from .checks import check_floats, check_values
 from .schedules import NoiseSchedule
 
 
@@ -34,14 +35,10 @@ def _check_tensors(**tensors):
     """Check that the tensors are float, finite, not empty and of one shape."""
     first = next(iter(tensors))
     for name, x in tensors.items():
-        if not isinstance(x, torch.Tensor) or not x.is_floating_point():
-            raise ValueError(f"{name} is {getattr(x, 'dtype', type(x).__name__)}, expected a tensor of floats")
+        check_floats(name, x)
         if x.shape != tensors[first].shape:
             raise ValueError(f"{name} has shape {tuple(x.shape)}, {first} has {tuple(tensors[first].shape)}")
-        if x.numel() == 0:
-            raise ValueError(f"{name} is empty, its shape is {tuple(x.shape)}")
-        if not x.isfinite().all():
-            raise ValueError(f"{name} has NaN or infinite values, expected finite ones")
+        check_values(name, x)
 
 
 def _step(t, schedule, x, lowest=1, name="t"):

@@ -7,17 +7,17 @@ import typing
 
 import torch
 
+from .checks import check_floats, check_values
+
 
 def _check(**clouds):
     first = next(iter(clouds.values()))
     for name, x in clouds.items():
-        if not isinstance(x, torch.Tensor) or not x.is_floating_point():
-            raise ValueError(f"{name} is {getattr(x, 'dtype', type(x).__name__)}, expected a tensor of floats")
+        check_floats(name, x)
         if x.ndim != 2 or x.numel() == 0 or x.shape[1] != first.shape[-1]:
             wanted = f"(n, {first.shape[-1]})" if first.ndim == 2 and first.numel() else "(n, d)"
             raise ValueError(f"{name} has shape {tuple(x.shape)}, expected {wanted} with n >= 1")
-        if not x.isfinite().all():
-            raise ValueError(f"{name} has NaN or infinite values, expected finite ones")
+        check_values(name, x)
 
 
 def energy_distance(x, y):

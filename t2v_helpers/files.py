@@ -5,6 +5,14 @@ import pathlib
 import secrets
 
 
+def check_folder(folder):
+    """Raise FileNotFoundError or PermissionError, with one line, unless files can be written in this folder."""
+    if not folder.is_dir():
+        raise FileNotFoundError(f"folder {str(folder)!r} does not exist, expected an existing one")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise PermissionError(f"folder {str(folder)!r} is not writable, expected one that is")
+
+
 def write_whole(path, data):
     """Write bytes beside `path` under a name of its own, then move them there in one step; a link is followed.
 

@@ -4,20 +4,18 @@ A generator makes x = G(z) from noise z. A discriminator gives a logit for each 
 probability, in its opinion, that x is data. With logits, log D(x) = -softplus(-logit) never becomes log 0.
 """
 
-import torch
+import torch  # noqa: F401  the examples use it
 from torch.nn.functional import softplus
+
+from .checks import check_floats, check_values
 
 KINDS = ("non-saturating", "minimax")
 
 
 def _check(**tensors):
     for name, x in tensors.items():
-        if not isinstance(x, torch.Tensor) or not x.is_floating_point():
-            raise ValueError(f"{name} is {getattr(x, 'dtype', type(x).__name__)}, expected a tensor of floats")
-        if x.numel() == 0:
-            raise ValueError(f"{name} is empty, its shape is {tuple(x.shape)}")
-        if not x.isfinite().all():
-            raise ValueError(f"{name} has NaN or infinite values, expected finite ones")
+        check_floats(name, x)
+        check_values(name, x)
 
 
 def _check_kind(kind):

@@ -8,7 +8,6 @@ that they cannot make, with a log line (`models.check_shape` refuses it). torch,
 when a model is first loaded, not with this module.
 """
 
-import contextlib
 import functools
 import json
 import math
@@ -16,6 +15,7 @@ import os
 import pathlib
 
 from . import placing, plans, prompts, weights
+from .logs import quiet
 from .models import CLASSES, MODELS, check_shape, describe, of_class
 
 
@@ -40,7 +40,7 @@ def load_pipeline(name="auto", *, device=None, plan=None):
         raise ValueError(f"plan {plan!r}: expected one of {', '.join(map(repr, plans.PLANS))}")
     import torch
 
-    device = _device(device)
+    device = placing.device_of(device)
     if name == "auto":
         name, why = _auto(device)
         print(f"auto: {name}, because {why}")
@@ -77,43 +77,9 @@ def _assemble(folder, components, dtype, pipeline_class, float32):
             raise ValueError(f"{folder} cannot be loaded as a pipeline ({weights.one_line(error)})") from error
 
 
-@contextlib.contextmanager
-def quiet(bars):
-    """Let diffusers and transformers log errors only, and draw no bars while they load.
-
-    What else they would log is said or checked here: that the class is deprecated (top of this file), tensors that
-    are missing (an error, weights.py), words that are cut (a warning, prompts.py).
-    """
-    from diffusers.utils import logging as diffusers_logging
-    from transformers.utils import logging as transformers_logging
-
-    with contextlib.ExitStack() as undo:
-        for log in (diffusers_logging, transformers_logging):
-            undo.callback(log.set_verbosity, log.get_verbosity())
-            log.set_verbosity_error()
-            if not bars and log.is_progress_bar_enabled():
-                undo.callback(log.enable_progress_bar)
-                log.disable_progress_bar()
-        yield
-
-
 @functools.cache
 def _say_once(line):
     print(line)
-
-
-def _device(device):
-    import torch
-
-    if device is None:
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(device)
-    except (RuntimeError, TypeError):
-        raise ValueError(f"device {device!r}: expected a name such as 'cpu' or 'cuda'") from None
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise ValueError(f"device '{device}': this machine has no CUDA GPU that torch can use")
-    return device
 
 
 def _auto(device):

@@ -18,6 +18,21 @@ class Placement(typing.NamedTuple):
     peak: float
 
 
+def device_of(name):
+    """torch's device of that name, None for CUDA where it is there; ValueError, in one line, for one that is not."""
+    import torch
+
+    if name is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except (RuntimeError, TypeError):
+        raise ValueError(f"device {name!r}: expected a name such as 'cpu' or 'cuda'") from None
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise ValueError(f"device '{device}': this machine has no CUDA GPU that torch can use")
+    return device
+
+
 def denoiser(pipe):
     """The network that takes the noise away: ModelScope's is a UNet, the newer models' a transformer."""
     return getattr(pipe, "unet", None) or pipe.transformer

@@ -7,10 +7,12 @@ table, so that a plan takes no time. What cannot be counted there is a guess and
 
 import dataclasses
 
+from . import machine
 from .models import MODELS, check_shape, describe
 
 # A plan that does not fit gives way to the next of EXACT, which takes less memory and more time, and means the same
-# clip up to rounding. Eight bits change the numbers more than that, and are taken by name alone.
+# clip up to rounding. (Where a video autoencoder decodes by overlapping tiles, as the newer models' do, their seams are
+# blended: the same clip to the eye.) Eight bits change the numbers more than that, and are taken by name alone.
 ONCE, CARD, PART, EIGHT, LAYER = PLANS = (
     "on the card, decoded at once",
     "on the card",
@@ -201,7 +203,8 @@ def plan(name="modelscope", *, num_frames=None, height=None, width=None, steps=N
     choices = [(card, *_take(card, need, ram, sizes, steps, flops)) for card in cards]
     choices.append(_here(model, counts, need, ram, sizes, steps, flops))
     clip = f"{frames} frames of {width}x{height}, {steps} steps, guidance {guidance:g}"
-    return Estimate(key, clip, 2 * sum(counts.parameters), _cached(model), need, ram, step, flops, choices)
+    download, cached = 2 * sum(counts.parameters), machine.cached_bytes(model.repo)
+    return Estimate(key, clip, download, cached, need, ram, step, flops, choices)
 
 
 def _take(card, need, ram, sizes, steps, flops):
@@ -223,54 +226,12 @@ def _here(model, counts, need, ram, sizes, steps, flops):
 
     if torch.cuda.is_available():
         free, _ = torch.cuda.mem_get_info()
-        rate = matmul_rate("cuda", getattr(torch, model.gpu_dtype), 4096)
-        card = Card(f"here: {torch.cuda.get_device_name()}"[:29], free + CONTEXT, _ram(), rate)
+        rate = machine.matmul_rate("cuda", getattr(torch, model.gpu_dtype), 4096)
+        card = Card(f"here: {torch.cuda.get_device_name()}"[:29], free + CONTEXT, machine.ram(), rate)
         return card, *_take(card, need, ram, sizes, steps, flops)
-    card = Card("here: no GPU", 0, _ram(), matmul_rate("cpu", torch.float32, 768))
+    card = Card("here: no GPU", 0, machine.ram(), machine.matmul_rate("cpu", torch.float32, 768))
     short = PROGRAM + sum(part_bytes(model, counts, on_gpu=False)) + need[LAYER] > card.ram
     return card, "the CPU; RAM is short" if short else "the CPU", flops / (card.rate * SHARE)
-
-
-def matmul_rate(device, dtype, side):
-    """Floating-point operations a second of a matrix product here: the best of five.
-
-    device: "cuda" or "cpu"; dtype: torch's; side: of the square matrices.
-    """
-    import time
-
-    import torch
-
-    a = torch.ones(side, side, device=device, dtype=dtype)
-    wait = torch.cuda.synchronize if device == "cuda" else lambda: None
-    best = 0.0
-    for _ in range(5):
-        wait()
-        start = time.perf_counter()
-        a @ a
-        wait()
-        best = max(best, 2 * side**3 / (time.perf_counter() - start))
-    return best
-
-
-def _ram():
-    import os
-
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError):  # Windows
-        return float("inf")
-
-
-def _cached(model):
-    """Bytes of a model's weights that the hub's cache holds, unfinished files too."""
-    import pathlib
-
-    from huggingface_hub import constants, file_download
-
-    folder = pathlib.Path(constants.HF_HUB_CACHE) / file_download.repo_folder_name(
-        repo_id=model.repo, repo_type="model"
-    )
-    return sum(file.stat().st_size for file in folder.glob("blobs/*") if file.is_file() and file.suffix != ".lock")
 
 
 def _time(seconds):

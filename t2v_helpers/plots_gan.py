@@ -8,6 +8,8 @@ import numpy as np
 import torch
 
 from .plots import COLORS, MARKERS, STYLE
+from .plots_diagrams import gan_beside_diffusion as gan_beside_diffusion  # they are looked for here
+from .plots_diagrams import gan_diagram as gan_diagram
 
 LIMIT = 1.5  # the plane is shown from -LIMIT to LIMIT
 
@@ -51,83 +53,6 @@ def clouds(panels, behind=None, columns=4):
             _plane(ax, title)
         for ax in axes[:, 0]:
             ax.set_ylabel("$x_2$")
-
-
-def _diagram(ax, boxes, arrows):
-    """Boxes, a dict of text to (middle, role), and grey arrows (x, y, to_x, to_y) between them."""
-    ax.axis("off")
-    for text, (middle, role) in boxes.items():
-        style = {"boxstyle": "round,pad=0.5", "facecolor": "white", "edgecolor": COLORS[role], "linewidth": 2}
-        ax.text(*middle, text, ha="center", va="center", bbox=style)
-    for x, y, to_x, to_y in arrows:
-        ax.annotate("", (to_x, to_y), (x, y), arrowprops={"arrowstyle": "->", "color": "#444444", "linewidth": 1.5})
-
-
-def _back(ax, start, end, role, bend):
-    """A dashed arrow in the colour of the role: who learns from what, or the way back."""
-    style = {"arrowstyle": "->", "color": COLORS[role], "linestyle": "--", "connectionstyle": f"arc3,rad={bend}"}
-    ax.annotate("", end, start, arrowprops=style)
-
-
-def gan_diagram():
-    """Draw the game as a diagram: noise z into G, G(z) and data x into D, what D says, and who learns from it."""
-    import matplotlib.pyplot as plt
-
-    boxes = {  # text: middle, colour
-        "noise $z$": ((0.9, 0.9), "noise"),
-        "generator $G$": ((3.1, 0.9), "gan"),
-        "$G(z)$": ((5.1, 0.9), "gan"),
-        "data $x$": ((5.1, 2.3), "data"),
-        "discriminator $D$": ((7.2, 1.6), "discriminator"),
-        "$D = 1$: data\n$D = 0$: generated": ((9.7, 1.6), "discriminator"),
-    }
-    arrows = [
-        (1.55, 0.9, 2.25, 0.9),
-        (3.95, 0.9, 4.65, 0.9),
-        (5.55, 1.05, 6.3, 1.4),
-        (5.7, 2.15, 6.3, 1.8),
-        (8.15, 1.6, 8.75, 1.6),
-    ]
-    with plt.rc_context(STYLE):
-        _, ax = plt.subplots(figsize=(9, 2.9), layout="constrained")
-        ax.set(xlim=(0, 10.9), ylim=(-0.5, 3.1), aspect="equal")
-        _diagram(ax, boxes, arrows)
-        _back(ax, (9.7, 1.0), (3.1, 0.4), "gan", -0.25)
-        ax.text(6.3, -0.35, "$G$ learns to be taken for data", ha="center", color=COLORS["gan"])
-        _back(ax, (9.7, 2.2), (7.2, 2.1), "discriminator", 0.5)
-        ax.text(8.4, 2.85, "$D$ learns to be right", ha="center", color=COLORS["discriminator"])
-
-
-def gan_beside_diffusion():
-    """Draw both ways from noise to data: a GAN's one leap above, diffusion's many small steps below."""
-    import matplotlib.pyplot as plt
-
-    above = {
-        "noise $z$": ((0.9, 3.2), "noise"),
-        "generator $G$": ((4.6, 3.2), "gan"),
-        "sample $G(z)$": ((8.3, 3.2), "gan"),
-        "discriminator $D$": ((11.6, 3.2), "discriminator"),
-    }
-    below = {
-        "noise $x_T$": ((0.9, 1.0), "noise"),
-        "$x_{T-1}$": ((3.4, 1.0), "diffusion"),
-        "$\\cdots$": ((5.4, 1.0), "diffusion"),
-        "$x_1$": ((7.4, 1.0), "diffusion"),
-        "sample, or data $x_0$": ((10.4, 1.0), "diffusion"),
-    }
-    arrows = [(1.6, 3.2, 3.65, 3.2), (5.6, 3.2, 7.3, 3.2), (9.35, 3.2, 10.45, 3.2)]
-    steps = [(1.65, 2.95), (3.95, 4.95), (5.85, 6.95), (7.85, 8.95)]
-    arrows += [(start, 1.0, end, 1.0) for start, end in steps]
-    with plt.rc_context(STYLE):
-        _, ax = plt.subplots(figsize=(10, 3.4), layout="constrained")
-        ax.set(xlim=(0, 12.9), ylim=(-0.5, 4.3), aspect="equal")
-        _diagram(ax, above | below, arrows)
-        ax.text(0.2, 4.05, "GAN: one leap, learned in a game of two networks", color=COLORS["gan"])
-        text = r"diffusion: many small steps, one network $\hat\epsilon(x_t, t)$ for all, learned from known noise"
-        ax.text(0.2, 1.85, text, color=COLORS["diffusion"])
-        for start, end in steps:
-            _back(ax, (end, 0.6), (start, 0.6), "noise", -0.3)
-        ax.text(5.4, -0.35, "forward: noise is added; nothing is learned here", ha="center", color=COLORS["noise"])
 
 
 def discriminators(maps, data, fake, points=60):

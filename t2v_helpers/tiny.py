@@ -204,7 +204,7 @@ def new_pipeline(tokenizer, text_encoder, vae, unet):
     """The components as one `TextToVideoSDPipeline`, the class that ModelScope's weights are loaded into."""
     from diffusers import TextToVideoSDPipeline
 
-    from .pipelines import quiet
+    from .logs import quiet
 
     with quiet(bars=True):
         pipeline = TextToVideoSDPipeline(

@@ -19,6 +19,7 @@ from fractions import Fraction
 
 import numpy as np
 
+from .files import check_folder, write_whole
 from .frames import as_clips, as_frames, to_uint8
 from .frames import film_strip as film_strip  # it is looked for here
 
@@ -72,11 +73,7 @@ def _check_place(path, overwrite):
         raise FileExistsError(f"{str(path)!r} is a folder, expected the name of a file")
     if path.exists() and not overwrite:
         raise FileExistsError(f"{str(path)!r} exists already, expected a new name, or --overwrite (overwrite=True)")
-    parent = path.resolve().parent  # of what a link points to: that is written, and the link stays
-    if not parent.is_dir():
-        raise FileNotFoundError(f"folder {str(parent)!r} does not exist, expected an existing one")
-    if not os.access(parent, os.W_OK | os.X_OK):
-        raise PermissionError(f"folder {str(parent)!r} is not writable, expected one that is")
+    check_folder(path.resolve().parent)  # of what a link points to: that is written, and the link stays
     return path.absolute()
 
 
@@ -102,17 +99,7 @@ def save_video(video, path, fps=8, *, overwrite=True):
     check_fps(fps, ending)
     frames = as_frames(video)
     data = _encode_mp4(frames, fps) if ending == ".mp4" else _encode_animation(frames, fps, ending)
-    path = path.resolve()
-    temp = path.with_name(f".{secrets.token_hex(4)}.tmp")
-    try:
-        with open(temp, "xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temp, path)
-    except BaseException:  # an interrupt as well
-        temp.unlink(missing_ok=True)
-        raise
+    write_whole(path, data)
 
 
 def _encode_mp4(frames, fps):

@@ -17,11 +17,6 @@ from t2v_helpers.models import Model
 PROMPT = "a red circle moving left"
 
 
-@pytest.fixture(scope="module")
-def scale(tmp_path_factory):
-    return hub.write_scale_model(tmp_path_factory.mktemp("models") / "scale")
-
-
 @pytest.fixture(autouse=True)
 def here(tmp_path, monkeypatch):
     """Every test runs in a folder of its own."""
@@ -36,8 +31,8 @@ def run(*arguments):
         return stop.code
 
 
-def small(scale):
-    return ("--model", scale, "--steps", 2, "--frames", 3)
+def small(scale_folder):
+    return ("--model", scale_folder, "--steps", 2, "--frames", 3)
 
 
 def process(*arguments, **environment):
@@ -47,8 +42,8 @@ def process(*arguments, **environment):
     return subprocess.run([sys.executable, *arguments], env=environment, capture_output=True, text=True, timeout=120)
 
 
-def test_a_clip_is_written(scale, here, capsys):
-    assert run(PROMPT, *small(scale), "--output", "clip.mp4", "--frames-dir", "frames") == 0
+def test_a_clip_is_written(scale_folder, here, capsys):
+    assert run(PROMPT, *small(scale_folder), "--output", "clip.mp4", "--frames-dir", "frames") == 0
     out, err = capsys.readouterr()
     assert err == "" and out.splitlines() == [
         f"{here / 'clip.mp4'}: 3 frames of 64x64, 0.375 s",
@@ -59,7 +54,7 @@ def test_a_clip_is_written(scale, here, capsys):
     assert sorted(os.listdir(here)) == ["clip.mp4", "frames"]
 
 
-def test_options_reach_the_clip(scale, here, monkeypatch, capsys):
+def test_options_reach_the_clip(scale_folder, here, monkeypatch, capsys):
     from t2v_helpers import video
 
     seen = {}
@@ -68,7 +63,7 @@ def test_options_reach_the_clip(scale, here, monkeypatch, capsys):
     )
     monkeypatch.setattr(video, "save_video", lambda frames, path, fps, overwrite: seen.update(fps=fps, path=path))
     options = "--seed 3 --steps 7 --guidance 2.5 --frames 4 --size 16x8 --negative-prompt blue --output a.gif".split()
-    assert run(PROMPT, "--model", scale, *options) == 0
+    assert run(PROMPT, "--model", scale_folder, *options) == 0
     assert seen == {
         "seed": 3,
         "steps": 7,
@@ -80,14 +75,14 @@ def test_options_reach_the_clip(scale, here, monkeypatch, capsys):
         "fps": 8,
         "path": here / "a.gif",
     }
-    assert run(PROMPT, "--model", scale, "--fps", "12.5") == 0
+    assert run(PROMPT, "--model", scale_folder, "--fps", "12.5") == 0
     assert (seen["fps"], seen["path"], seen["steps"]) == (12.5, here / "clip.mp4", None)
 
 
-def test_same_arguments_same_file(scale, here):
+def test_same_arguments_same_file(scale_folder, here):
     for name in ("a.gif", "b.gif"):
-        assert run(PROMPT, *small(scale), "--output", name) == 0
-    assert run(PROMPT, *small(scale), "--output", "c.gif", "--seed", 1) == 0
+        assert run(PROMPT, *small(scale_folder), "--output", name) == 0
+    assert run(PROMPT, *small(scale_folder), "--output", "c.gif", "--seed", 1) == 0
     files = [(here / name).read_bytes() for name in ("a.gif", "b.gif", "c.gif")]
     assert files[0] == files[1] != files[2]
 
@@ -153,11 +148,11 @@ def refused(here, capsys, arguments, said, files):
         ((PROMPT, "--model", "."), "is not a pipeline: it has no model_index.json"),
     ],
 )
-def test_what_the_model_will_not_do(scale, here, monkeypatch, capsys, arguments, said):
+def test_what_the_model_will_not_do(scale_folder, here, monkeypatch, capsys, arguments, said):
     from huggingface_hub import constants
 
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(scale.parent / "empty"))
-    refused(here, capsys, ("--model", scale, *arguments), said, [])
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(scale_folder.parent / "empty"))
+    refused(here, capsys, ("--model", scale_folder, *arguments), said, [])
 
 
 def test_a_message_of_several_lines_is_told_in_one(here, capsys):
@@ -166,14 +161,14 @@ def test_a_message_of_several_lines_is_told_in_one(here, capsys):
 
 
 @pytest.mark.parametrize("left", [1000, None], ids=["truncated", "missing"])
-def test_damaged_weights(scale, here, tmp_path_factory, capsys, left):
-    folder = shutil.copytree(scale, tmp_path_factory.mktemp("damaged") / "model")
+def test_damaged_weights(scale_folder, here, tmp_path_factory, capsys, left):
+    folder = shutil.copytree(scale_folder, tmp_path_factory.mktemp("damaged") / "model")
     file = folder / "unet" / "diffusion_pytorch_model.safetensors"
     file.write_bytes(file.read_bytes()[:left]) if left else file.unlink()
     refused(here, capsys, (PROMPT, "--model", folder), str(file if left else file.parent), [])
 
 
-def test_frames_that_are_not_finite(scale, here, monkeypatch, capsys):
+def test_frames_that_are_not_finite(scale_folder, here, monkeypatch, capsys):
     def broken(name):
         pipe = load(name)
         pipe.unet.conv_out.bias.data[0] = float("nan")
@@ -181,19 +176,19 @@ def test_frames_that_are_not_finite(scale, here, monkeypatch, capsys):
 
     load = pipelines.load_pipeline
     monkeypatch.setattr(pipelines, "load_pipeline", broken)
-    refused(here, capsys, (PROMPT, *small(scale)), "frames that are not finite", [])
+    refused(here, capsys, (PROMPT, *small(scale_folder)), "frames that are not finite", [])
 
 
-def test_overwrite(scale, here, capsys):
+def test_overwrite(scale_folder, here, capsys):
     (here / "clip.mp4").write_text("old")
-    assert run(PROMPT, *small(scale)) == 2
+    assert run(PROMPT, *small(scale_folder)) == 2
     assert (here / "clip.mp4").read_text() == "old"
-    assert run(PROMPT, *small(scale), "--overwrite") == 0
+    assert run(PROMPT, *small(scale_folder), "--overwrite") == 0
     assert (here / "clip.mp4").read_bytes()[4:8] == b"ftyp"
 
 
 @pytest.mark.parametrize("old", [None, "old"])
-def test_interrupt_leaves_the_old_file_or_none(scale, here, monkeypatch, capsys, old):
+def test_interrupt_leaves_the_old_file_or_none(scale_folder, here, monkeypatch, capsys, old):
     def interrupted(name):
         pipe = load(name)
         pipe.unet.register_forward_pre_hook(lambda *_: signal.raise_signal(signal.SIGINT))
@@ -203,7 +198,7 @@ def test_interrupt_leaves_the_old_file_or_none(scale, here, monkeypatch, capsys,
     monkeypatch.setattr(pipelines, "load_pipeline", interrupted)
     if old:
         (here / "clip.mp4").write_text(old)
-    assert run(PROMPT, *small(scale), "--overwrite") == 130
+    assert run(PROMPT, *small(scale_folder), "--overwrite") == 130
     assert capsys.readouterr().err == "t2v_helpers: interrupted\n"
     assert [file.read_text() for file in here.iterdir()] == ([old] if old else [])
 

@@ -1,48 +1,39 @@
+"""`make mutants`: its table fits the code, and it says rightly of a toy package what its tests catch."""
+
 import ast
-import importlib.util
 import pathlib
 import subprocess
 import sys
 
+import mutants
 import pytest
 
 ROOT = pathlib.Path(__file__).parent.parent
 TOY = "def add(a, b):\n    return a + b\n"
 
 
-@pytest.fixture
-def tool():
-    spec = importlib.util.spec_from_file_location("mutants_tool", ROOT / "tools" / "mutants.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def modules():
-    text = (ROOT / "tools" / "mutants.py").read_text()
-    (table,) = (n for n in ast.parse(text).body if isinstance(n, ast.Assign) and n.targets[0].id == "MUTANTS")
-    return [key.value for key in table.value.keys]
-
-
-@pytest.mark.parametrize("module", modules())
-def test_every_mutant_applies_and_is_python(tool, module):
+@pytest.mark.parametrize("module", mutants.MUTANTS)
+def test_every_mutant_applies_and_is_python(module):
     sound = (ROOT / "t2v_helpers" / f"{module}.py").read_text()
-    made = list(tool.mutants(module))
+    made = list(mutants.mutants(module))
     for _, old, new, text in made:
         assert text != sound and old != new
         ast.parse(text)
     assert len({text for *_, text in made}) == len(made)
-    assert (ROOT / "tests" / f"test_{module}.py").exists()
+    others = {f"test_{path.stem}.py" for path in (ROOT / "t2v_helpers").glob(f"{module}_*.py")}
+    tests = {path.name for path in (ROOT / "tests").glob(f"test_{module}.py")}
+    tests |= {path.name for path in (ROOT / "tests").glob(f"test_{module}_*.py")} - others
+    assert {f"tests/{name}" for name in tests} == set(mutants.tests_of(module))
 
 
-@pytest.mark.parametrize("module", [m for m in modules() if m != "plots"])
-def test_every_public_function_has_three_mutants_at_least(tool, module):
+@pytest.mark.parametrize("module", [m for m in mutants.MUTANTS if m != "plots"])
+def test_every_public_function_has_three_mutants_at_least(module):
     """Of its own, or of the private functions of the module that it calls."""
     body = ast.parse((ROOT / "t2v_helpers" / f"{module}.py").read_text()).body
     body += [n for c in body if isinstance(c, ast.ClassDef) for n in c.body]
     functions = {n.name: n for n in body if isinstance(n, ast.FunctionDef)}
     counts = dict.fromkeys(functions, 0)
-    for name, *_ in tool.mutants(module):
+    for name, *_ in mutants.mutants(module):
         counts[name] += 1
     for name, node in functions.items():
         used = {n.func.id for n in ast.walk(node) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)}
@@ -50,14 +41,14 @@ def test_every_public_function_has_three_mutants_at_least(tool, module):
         assert name.startswith("_") or counts[name] + helpers >= 3, name
 
 
-def test_a_stale_mutant_is_an_error(tool):
-    tool.MUTANTS = {"schedules": "\nthis is not there => x\n"}
+def test_a_stale_mutant_is_an_error(monkeypatch):
+    monkeypatch.setattr(mutants, "MUTANTS", {"schedules": "\nthis is not there => x\n"})
     with pytest.raises(SystemExit, match="'this is not there' is there 0 times, expected once"):
-        list(tool.mutants("schedules"))
+        list(mutants.mutants("schedules"))
 
 
-def test_an_unknown_module_is_an_error(tool, capsys):
-    assert tool.main(["nonsense"]) == 2
+def test_an_unknown_module_is_an_error(capsys):
+    assert mutants.main(["nonsense"]) == 2
     assert "no mutants for nonsense: expected some of schedules" in capsys.readouterr().out
 
 
@@ -93,4 +84,4 @@ def test_what_it_says_of_a_toy(tmp_path, table, code, says):
 
 def test_it_refuses_tests_that_fail_by_themselves(tmp_path):
     code, printed = run_on_toy(tmp_path, "a + b => a - b", "import t2v_helpers.toy\n1 / 0")
-    assert code == 2 and "fails (exit code 2) without any mutant" in printed, printed
+    assert code == 2 and "tests/test_toy.py: fails (exit code 2) without any mutant" in printed, printed

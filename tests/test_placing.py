@@ -1,12 +1,11 @@
 """Plans carried out, and what happens when memory does not suffice. No GPU is used: its free memory is simulated, the
 CPU is the card, and torch's OutOfMemoryError is raised by hand."""
 
-import hub
 import numpy as np
 import pytest
 import torch
 
-from t2v_helpers import pipelines, placing, plans
+from t2v_helpers import placing, plans
 from t2v_helpers.pipelines import generate, load_pipeline
 from t2v_helpers.plans import CARD, EIGHT, LAYER, ONCE, PART
 
@@ -16,19 +15,14 @@ OOM = "CUDA out of memory. Tried to allocate 2.50 GiB. GPU 0 has a total capacit
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return hub.write_scale_model(tmp_path_factory.mktemp("models") / "scale")
-
-
-@pytest.fixture(scope="module")
-def want(folder):
-    return generate(PROMPT, load_pipeline(folder, device="cpu"), **SMALL)
+def want(scale_folder):
+    return generate(PROMPT, load_pipeline(scale_folder, device="cpu"), **SMALL)
 
 
 @pytest.fixture
-def pipe(folder):
+def pipe(scale_folder):
     """A pipeline as if on a card, which is the CPU, by the first plan."""
-    pipe = load_pipeline(folder, device="cpu")
+    pipe = load_pipeline(scale_folder, device="cpu")
     pipe.t2v_plan, pipe.t2v_device = placing.Placement(ONCE, 1e9), torch.device("cpu")
     return pipe
 
@@ -88,8 +82,8 @@ def test_memory_that_ends_again_is_one_line(pipe, first, times, last):
     )
 
 
-def test_memory_of_a_machine_without_a_card(folder):
-    pipe = load_pipeline(folder, device="cpu")
+def test_memory_of_a_machine_without_a_card(scale_folder):
+    pipe = load_pipeline(scale_folder, device="cpu")
     pipe.unet.forward = lambda *a, **kw: torch.empty(2**60)
     with pytest.raises(ValueError, match=r"^out of memory on this machine \([^\n]*\): try fewer frames or a smaller"):
         generate(PROMPT, pipe, **SMALL)
@@ -128,9 +122,9 @@ def test_weights_that_do_not_fit_are_moved_in_parts(pipe, monkeypatch, capsys):
         (LAYER, ["to cpu", "enable_group_offload cuda leaf_level True"]),
     ],
 )
-def test_each_plan_is_carried_out(folder, monkeypatch, plan, calls):
+def test_each_plan_is_carried_out(scale_folder, monkeypatch, plan, calls):
     """What would move the pipeline to a GPU is only recorded."""
-    pipe, done = load_pipeline(folder, device="cpu"), []
+    pipe, done = load_pipeline(scale_folder, device="cpu"), []
     for name in ("to", "enable_model_cpu_offload", "enable_group_offload"):
         monkeypatch.setattr(
             pipe, name, lambda *a, _n=name, **kw: done.append(" ".join(map(str, [_n, *a, *kw.values()])))
@@ -142,20 +136,20 @@ def test_each_plan_is_carried_out(folder, monkeypatch, plan, calls):
     assert (torch.float8_e4m3fn in stored) == (plan == EIGHT)
 
 
-def test_eight_bits_draw_nearly_the_same_clip(folder, want):
-    pipe = load_pipeline(folder, device="cpu")
+def test_eight_bits_draw_nearly_the_same_clip(scale_folder, want):
+    pipe = load_pipeline(scale_folder, device="cpu")
     placing.carry_out(pipe, EIGHT, torch.device("cpu"))
     clip = generate(PROMPT, pipe, **SMALL)
     assert not np.array_equal(clip, want) and np.abs(clip - want).mean() < 0.1
 
 
 @pytest.mark.parametrize(("free", "plan"), [(80e9, ONCE), (4e8 + 5e5, LAYER)])
-def test_a_card_takes_the_plan_that_fits_and_says_so(folder, monkeypatch, capsys, free, plan):
+def test_a_card_takes_the_plan_that_fits_and_says_so(scale_folder, monkeypatch, capsys, free, plan):
     """The card is simulated by its name and free memory."""
-    monkeypatch.setattr(pipelines, "_device", lambda device: torch.device("cuda"))
+    monkeypatch.setattr(placing, "device_of", lambda name: torch.device("cuda"))
     monkeypatch.setattr(placing, "free_bytes", lambda device: free)
     monkeypatch.setattr(placing, "carry_out", lambda *_: None)
-    pipe = load_pipeline(folder)
+    pipe = load_pipeline(scale_folder)
     assert pipe.t2v_plan.name == plan and pipe.t2v_plan.peak == placing.pipe_needs(pipe)[plan]
     said = capsys.readouterr().out
     assert said == (
@@ -163,10 +157,10 @@ def test_a_card_takes_the_plan_that_fits_and_says_so(folder, monkeypatch, capsys
     )
 
 
-def test_a_plan_by_name(folder, monkeypatch):
+def test_a_plan_by_name(scale_folder, monkeypatch):
     with pytest.raises(ValueError, match=r"^plan 'fast': expected one of 'on the card, decoded at once'"):
-        load_pipeline(folder, plan="fast")
-    monkeypatch.setattr(pipelines, "_device", lambda device: torch.device("cuda"))
+        load_pipeline(scale_folder, plan="fast")
+    monkeypatch.setattr(placing, "device_of", lambda name: torch.device("cuda"))
     monkeypatch.setattr(placing, "carry_out", lambda *_: None)
-    assert load_pipeline(folder, plan=EIGHT).t2v_plan.name == EIGHT
+    assert load_pipeline(scale_folder, plan=EIGHT).t2v_plan.name == EIGHT
     assert plans.EXACT == tuple(plan for plan in plans.PLANS if plan != EIGHT)

@@ -19,14 +19,9 @@ UNET, VAE = "unet/diffusion_pytorch_model.safetensors", "vae/diffusion_pytorch_m
 TEXT = "text_encoder/model.safetensors"
 
 
-@pytest.fixture(scope="module")
-def scale(tmp_path_factory):
-    return hub.write_scale_model(tmp_path_factory.mktemp("models") / "scale")
-
-
 @pytest.fixture
-def copy(scale, tmp_path):
-    return pathlib.Path(shutil.copytree(scale, tmp_path / "copy"))
+def copy(scale_folder, tmp_path):
+    return pathlib.Path(shutil.copytree(scale_folder, tmp_path / "copy"))
 
 
 def test_missing_folder(tmp_path):
@@ -45,8 +40,8 @@ def edit(file, **changes):
     file.write_text(json.dumps(json.loads(file.read_text()) | changes))
 
 
-def test_whole_folder(scale):
-    found = weights.check_folder(scale, CLASSES)
+def test_whole_folder(scale_folder):
+    found = weights.check_folder(scale_folder, CLASSES)
     assert found == {
         "scheduler": ("diffusers", "DDIMScheduler", None),
         "text_encoder": ("transformers", "CLIPTextModel", ""),
@@ -54,7 +49,7 @@ def test_whole_folder(scale):
         "unet": ("diffusers", "UNet3DConditionModel", ""),
         "vae": ("diffusers", "AutoencoderKL", ""),
     }
-    assert weights.locate(str(scale), None, CLASSES) == (scale, found)
+    assert weights.locate(str(scale_folder), None, CLASSES) == (scale_folder, found)
 
 
 @pytest.mark.parametrize("name", [UNET, VAE, TEXT])
@@ -67,8 +62,8 @@ def test_truncated_weights(copy, name, left):
 
 @hypothesis.settings(suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture], deadline=None)
 @hypothesis.given(share=st.floats(0, 1, exclude_max=True))
-def test_weights_cut_anywhere(copy, scale, share):
-    data = (scale / TEXT).read_bytes()
+def test_weights_cut_anywhere(copy, scale_folder, share):
+    data = (scale_folder / TEXT).read_bytes()
     (copy / TEXT).write_bytes(data[: int(share * len(data))])
     refused(copy, ValueError, str(copy / TEXT))
 

@@ -56,7 +56,8 @@ def links_from(folder, old, text):
     def moved(found):
         words, target = found[1], (old / found[2]).resolve()
         if not folder.resolve().is_relative_to(course.ROOT):
-            return f"{words} (`{target.relative_to(course.ROOT).as_posix()}` in the course's repository)"
+            name = target.relative_to(old.parent.resolve()).as_posix()
+            return f"{words} (`{name}` in the course's repository)"
         return f"[{words}]({pathlib.Path(os.path.relpath(target, folder.resolve())).as_posix()})"
 
     return re.sub(r"\[([^\]]*)\]\((\.\./[^)\s]+)\)", moved, text)

@@ -1,0 +1,53 @@
+"""What this machine has and can do: its memory, the rate of its arithmetic, what the hub's cache holds."""
+
+import os
+import pathlib
+import time
+
+
+def clock(device):
+    """Seconds, read when the device has done all that it was given."""
+    import torch
+
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter()
+
+
+def matmul_rate(device, dtype, side, repeats=5):
+    """Floating-point operations a second of a matrix product here: the best of so many, which leaves out what the
+    first ones take to begin with.
+
+    device: torch's, or its name; dtype: torch's; side: of the square matrices. Their numbers are random, since a GPU
+    that multiplies zeros or ones draws less power and runs faster.
+    """
+    import torch
+
+    device = torch.device(device)
+    generator = torch.Generator(device).manual_seed(0)
+    a, b = (torch.randn(side, side, device=device, dtype=dtype, generator=generator) for _ in range(2))
+    seconds = []
+    for _ in range(repeats):
+        begin = clock(device)
+        a @ b
+        seconds.append(clock(device) - begin)
+    return 2 * side**3 / min(seconds)
+
+
+def ram():
+    """Bytes of memory of this machine."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError):  # Windows
+        return float("inf")
+
+
+def cached_bytes(repo):
+    """Bytes of a repository's files that the hub's cache holds, unfinished ones too.
+
+    repo: its id on the hub.
+    """
+    from huggingface_hub import constants, file_download
+
+    folder = pathlib.Path(constants.HF_HUB_CACHE) / file_download.repo_folder_name(repo_id=repo, repo_type="model")
+    return sum(file.stat().st_size for file in folder.glob("blobs/*") if file.is_file() and file.suffix != ".lock")

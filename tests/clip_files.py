@@ -1,0 +1,44 @@
+"""Clips to write, how another program reads them back, and failures to meet on the way."""
+
+import errno
+import warnings
+
+import imageio.v3 as iio
+import numpy as np
+from PIL import Image
+
+from t2v_helpers import shapes
+
+CLIP = shapes.render("a red circle moving left", seed=0)
+OTHER = shapes.render("a yellow triangle growing", seed=1)
+FAILURES = [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt(), MemoryError()]
+
+
+def read(path):
+    """Frames (F, H, W, 3) in 0..255 as another program reads them from a file."""
+    if path.suffix == ".mp4":
+        return by_ffmpeg(iio.imread, path).astype(float)
+    return np.stack([np.asarray(image.convert("RGB")) for image in images(path)]).astype(float)
+
+
+def by_ffmpeg(function, path):
+    """What imageio reads through ffmpeg, whose pipes it leaves open, with a warning."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        return function(path, plugin="FFMPEG")
+
+
+def images(path):
+    with Image.open(path) as image:
+        for i in range(getattr(image, "n_frames", 1)):
+            image.seek(i)
+            yield image.copy()
+
+
+def psnr(a, b):
+    """Peak signal-to-noise ratio in dB of pictures in 0..255."""
+    return 10 * np.log10(255**2 / max(np.square(a - b).mean(), 1e-9))
+
+
+def noise(frames=4, height=8, width=8, seed=0):
+    return np.random.default_rng(seed).random((frames, height, width, 3), dtype=np.float32)

@@ -1,0 +1,204 @@
+"""The pictures of assets/figures: all are drawn by tools/figures.py, used, readable, and say what the models are."""
+
+import hashlib
+import io
+import itertools
+import json
+import re
+
+import course
+import figures
+import figures_sheet
+import figures_trace
+import matplotlib
+import numpy as np
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from PIL import Image
+
+from t2v_helpers import plots
+
+PAGES = [course.ROOT / "README.md", course.ROOT / "assets/tiny-t2v/README.md", *(course.ROOT / "docs").glob("*.md")]
+drawn = pytest.mark.parametrize("name", figures.DRAWN)
+
+
+@pytest.fixture(autouse=True)
+def agg():
+    plots.pyplot().switch_backend("agg")
+    yield
+    plots.pyplot().close("all")
+
+
+@pytest.fixture(scope="module")
+def sheets():
+    """Every figure but the moving one, drawn: a dict of name to matplotlib figure."""
+    made = {}
+    with matplotlib.rc_context(plots.STYLE):
+        for name, draw in figures.DRAWN.items():
+            draw()
+            made[name] = plots.pyplot().gcf()
+    return made
+
+
+def texts(figure):
+    return [text for ax in figure.axes for text in ax.texts if text.get_text()]
+
+
+def said(figure):
+    return "\n".join(text.get_text() for text in texts(figure))
+
+
+def coarse(picture):
+    """Means over blocks of 20 x 20 pixels: what letters and rounding differ in hardly shows."""
+    pixels = np.asarray(picture.convert("RGB"), dtype=float)
+    height, width = (side // 20 * 20 for side in pixels.shape[:2])
+    return pixels[:height, :width].reshape(height // 20, 20, width // 20, 20, 3).mean((1, 3))
+
+
+def test_the_folder_holds_what_the_tool_draws_and_nothing_else():
+    assert {path.name for path in figures.FOLDER.iterdir()} == set(figures.FILES.values())
+    assert all(path.stat().st_size <= figures.LIMIT for path in figures.FOLDER.iterdir())
+
+
+@pytest.mark.parametrize("file", figures.FILES.values())
+def test_a_page_shows_it_and_says_in_words_what_it_shows(file):
+    found = []
+    for page in PAGES:
+        for words, target in re.findall(r"!\[([^\]]*)\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
+            if (page.parent / target).resolve() == figures.FOLDER / file:
+                found.append(words)
+    assert found and all(len(words.split()) >= 15 for words in found)
+
+
+@drawn
+def test_the_file_is_opaque_and_what_is_drawn_today(name):
+    path = figures.FOLDER / figures.FILES[name]
+    stored, new = Image.open(path), Image.open(io.BytesIO(figures.png(figures.DRAWN[name])))
+    assert stored.size == new.size and stored.width == figures_sheet.WIDTH
+    assert np.asarray(stored.convert("RGBA"))[..., 3].min() == 255  # its ground is white in a dark theme too
+    assert np.abs(coarse(stored) - coarse(new)).max() < 12, "stale: make figures"
+
+
+@drawn
+def test_letters_can_be_read_at_half_size_and_none_lies_on_another(sheets, name):
+    figure = sheets[name]
+    figure.set_dpi(figures_sheet.WIDTH / figure.get_figwidth())
+    FigureCanvasAgg(figure).draw()
+    for text in texts(figure):
+        x_height = 0.547 * text.get_fontsize() * figure.dpi / 72  # of DejaVu Sans
+        assert x_height / 2 >= 7, text.get_text()
+    extents = [(text, text.get_window_extent()) for text in texts(figure)]
+    for text, box in extents:
+        assert figure.bbox.x0 <= box.x0 and box.x1 <= figure.bbox.x1, text.get_text()
+        assert figure.bbox.y0 <= box.y0 and box.y1 <= figure.bbox.y1, text.get_text()
+    for (one, a), (other, b) in itertools.combinations(extents, 2):
+        assert not a.overlaps(b), f"{one.get_text()!r} lies on {other.get_text()!r}"
+
+
+def stored_weights(part):
+    """How many numbers a part's safetensors holds, by the header of the file."""
+    (path,) = (course.ROOT / "assets" / "tiny-t2v" / part).glob("*.safetensors")
+    with open(path, "rb") as file:
+        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+    return sum(int(np.prod(tensor["shape"])) for name, tensor in header.items() if name != "__metadata__")
+
+
+def test_the_counts_and_shapes_are_the_models_own(sheets):
+    own = {part: stored_weights(part) for part in ("text_encoder", "unet", "vae")}
+    published = {"text_encoder": 340_387_840, "unet": 1_411_233_860, "vae": 83_653_863}  # by their safetensors
+    lines = said(sheets["beside_modelscope"]).split("\n")
+    for part, count in own.items():
+        assert f"{count:,}" in lines and f"{published[part]:,}" in lines
+        assert f"{count:,}" in said(sheets["pipeline"])
+    counts = sum(own.values()), sum(published.values())
+    assert f"in all {counts[0]:,} weights beside {counts[1]:,}: {counts[1] / counts[0]:.0f} times as many" in lines
+    unet, tokenizer = figures_trace.tiny().unet.config, figures_trace.tiny().tokenizer
+    side, tokens = unet.sample_size, tokenizer.model_max_length
+    for words in (
+        f"{tokens} × {unet.cross_attention_dim}",
+        f"4 × 16 × {side} × {side}",
+        f"16 × 3 × {8 * side} × {8 * side}",
+    ):
+        assert words in lines
+    for words in ("77 × 1024", "4 × 16 × 32 × 32", "16 × 3 × 256 × 256"):  # ModelScope's, by its published configs
+        assert words in lines
+    assert f"noise 4 × 16 × {side} × {side}" in said(sheets["pipeline"])
+
+
+def test_areas_are_in_proportion_to_weights(sheets):
+    squares = [patch for patch in sheets["beside_modelscope"].axes[0].patches if patch.get_linewidth() == 0]
+    areas = [square.get_width() * square.get_height() for square in squares]
+    weights = [
+        count for run in (figures_trace.scale_model(), figures_trace.modelscope()) for count in run.weights.values()
+    ]
+    assert len(areas) == 6
+    np.testing.assert_allclose(np.divide(areas, weights), areas[0] / weights[0], rtol=1e-6)
+
+
+def test_the_tokens_are_the_tokenizer_s(sheets):
+    ids = figures_trace.tiny().tokenizer(figures_trace.PROMPT).input_ids
+    lines = said(sheets["pipeline"]).split("\n")
+    assert [line for line in lines if line.isdigit()] == [str(number) for number in ids]
+    assert all(word in lines for word in figures_trace.PROMPT.split())
+
+
+def test_the_loop_that_is_recorded_is_the_one_that_made_the_clip():
+    run = figures_trace.scale_model()
+    assert "step" not in vars(figures_trace.tiny().scheduler)  # nothing is left of the recording
+    times = [t for t, *_ in run.walk]
+    assert len(times) == figures_trace.STEPS and times[0] == 1000 and times == sorted(times, reverse=True)
+    for (*_, after), (_, before, _, _) in itertools.pairwise(run.walk):
+        assert after.flatten().tolist() == before.flatten().tolist()
+    np.testing.assert_allclose(figures_trace.decode(run.walk[-1][3]), run.frames, atol=1e-4)
+
+
+def test_the_forward_chain_ends_in_noise_alone(sheets):
+    notes = [line for line in said(sheets["forward_chain"]).split("\n") if "bar" in line and "=" in line]
+    alpha_bars = figures_trace.tiny().scheduler.alphas_cumprod
+    expected = [1.0, *(float(alpha_bars[t - 1]) for t in (100, 250, 500, 750, 1000))]
+    assert [note.split("= ")[1] for note in notes] == [f"{alpha_bar:.3f}" for alpha_bar in expected]
+    assert notes[-1].endswith("0.000")
+
+
+def test_one_name_writes_one_file_and_the_same_bytes_again(tmp_path, capsys):
+    digests = []
+    for folder in (tmp_path / "first", tmp_path / "second"):
+        assert figures.main(["gan", "--folder", str(folder)]) == 0
+        assert [path.name for path in folder.iterdir()] == ["gan.png"]
+        digests.append(hashlib.sha256((folder / "gan.png").read_bytes()).digest())
+    assert digests[0] == digests[1] and capsys.readouterr().out.count("gan.png: ") == 2
+
+
+def test_bad_input_is_one_line_and_nothing_is_written(tmp_path, capsys):
+    (tmp_path / "file").touch()
+    for arguments, words in {
+        ("gan", "gans", "--folder", str(tmp_path / "new")): "got 'gans', expected one of prompts, gan,",
+        ("gan", "--folder", str(tmp_path / "file")): "file",
+    }.items():
+        assert figures.main(arguments) == 2
+        error = capsys.readouterr().err
+        assert error.startswith("figures: ") and error.count("\n") == 1 and words in error
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_prompt_stands_whole_below_its_clip():
+    frames = figures_trace.scale_model().frames.numpy()[:2]
+    for prompt in figures.PROMPTS:
+        cell = figures.labelled(frames, prompt)
+        assert cell.dtype == np.uint8 and cell.shape == (2, 192 + 102, 192 + 8, 3)
+        np.testing.assert_array_equal(cell[:, 5:196:3, 5:196:3], (frames * 255).round())
+        foot = np.delete(cell, slice(4, 196), axis=1)
+        edges = foot[:, [0, -1]], foot[:, :, [0, 1, -2, -1]]
+        assert all((edge == 0xF4).all() for edge in edges) and foot.min() < 80
+
+
+def test_the_moving_picture_moves_and_is_what_the_tool_makes_today():
+    stored, new = (Image.open(file) for file in (figures.FOLDER / "prompts.webp", io.BytesIO(figures.prompts())))
+    assert stored.size == new.size and stored.n_frames == new.n_frames == 16
+    pictures = []
+    for frame in (0, 15):
+        for picture in (stored, new):
+            picture.seek(frame)
+        assert np.abs(coarse(stored) - coarse(new)).max() < 12, "stale: make figures"
+        pictures.append(coarse(stored))
+    assert np.abs(pictures[0] - pictures[1]).max() > 50
