@@ -180,15 +180,20 @@ def images(arrays, *, titles=None, cmap="gray"):
             plt.colorbar(shown, ax=axes[0].tolist(), shrink=0.8)
 
 
-def lines(x, curves, *, xlabel, ylabel):
-    """Draw one or more curves over x; curves: a dict of label to values (len(x),). A role has its colour."""
+def lines(x, curves, *, xlabel, ylabel, levels=None):
+    """Draw one or more curves over x; curves: a dict of label to values (len(x),). A role has its colour.
+
+    levels: a dict of label to one value, which is what something else gives: drawn across, grey and dashed.
+    """
     plt = pyplot()
 
-    many = len(curves) > 3  # whose names would lie on them
+    many = len(curves) + len(levels or {}) > 3  # whose names would lie on them
     with plt.rc_context(STYLE):
         _, ax = plt.subplots(figsize=(8.4 if many else 6, 3), layout="constrained")
         for (label, values), marker in zip(curves.items(), MARKERS, strict=False):
             ax.plot(x, values, marker=marker, label=label, color=COLORS.get("gan" if label == "generator" else label))
+        for label, value in (levels or {}).items():
+            ax.axhline(value, color="#666666", linestyle="--", linewidth=1, label=label)
         ax.set(xlabel=xlabel, ylabel=ylabel)
         if len(curves) > 1:
             ax.legend(**({"loc": "upper left", "bbox_to_anchor": (1, 1)} if many else {}))

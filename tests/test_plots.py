@@ -127,6 +127,15 @@ def test_the_ground_is_solid_white_in_a_dark_theme_too():
     assert plt.rcParams["figure.facecolor"] == "white"
 
 
+def test_curves_and_the_level_they_are_held_against():
+    plots.lines([1, 2, 3], {"a": [0.1, 0.4, 0.9]}, xlabel="steps", ylabel="share", levels={"by guessing": 0.25})
+    curve, level = plt.gca().lines
+    assert list(curve.get_ydata()) == [0.1, 0.4, 0.9] and set(level.get_ydata()) == {0.25}
+    assert level.get_linestyle() == "--" and plt.gca().get_xlabel() == "steps"
+    plots.lines([1, 2], {"a": [1, 2], "b": [2, 1]}, xlabel="x", ylabel="y", levels={"c": 1.5})
+    assert [text.get_text() for text in plt.gca().get_legend().get_texts()] == ["a", "b", "c"]
+
+
 def test_a_figure_of_one_step():
     figure, _ = draw(NoiseSchedule([0.5]))
     figure.canvas.draw()

@@ -7,7 +7,8 @@ Source: in every line that carries the number of an equation, each operator and 
 one process; before a cell that is altered the process forks, and the copy runs the altered cell and those after it,
 until one raises an error or prints what is not stored.
 Pictures, the views of widgets and the bytes of clips are not compared, as under nbval.
-Usage: python tools/alterations.py [--one] [notebook ...]   (--one: one alteration an equation, which is what CI does)
+Usage: python tools/alterations.py [--one] [--first N] [notebook ...]
+(--one: one alteration an equation; --first: of the first N equations of a notebook alone. Both are what CI does.)
 Exit code 0 if all are noticed, 1 if one is not, 2 if a notebook does not run as it is.
 """
 
@@ -125,6 +126,10 @@ def shell():
     class Shell(InteractiveShell):
         displayhook_class = Type(Hook)
 
+    import tqdm.auto
+    import tqdm.notebook
+
+    tqdm.auto.tqdm = tqdm.notebook.tqdm  # as in a kernel
     made = Shell.instance(config=Config(HistoryManager={"enabled": False}))
     made.showtraceback = lambda *args, **kwargs: None
     return made
@@ -179,13 +184,20 @@ def sweep_outputs(path):
     return made, passed
 
 
-def sweep_sources(path, one):
-    """(number of alterations of lines with an equation, those that no cell noticed). one: one an equation."""
-    os.chdir(path.parent)
-    ipython, cells, made, passed = shell(), code_cells(path), 0, []
+def chosen_sources(cells, one=False, first=None):
+    """For each cell its `altered_sources`; one: one an equation; first: of so many equations, in their order."""
     jobs = [list(altered_sources(cell.source)) for cell in cells]
     if one:
         jobs = [list({equation: (equation, *rest) for equation, *rest in reversed(job)}.values()) for job in jobs]
+    taken = list(dict.fromkeys(equation for job in jobs for equation, *_ in job))[:first]
+    return [[alteration for alteration in job if alteration[0] in taken] for job in jobs]
+
+
+def sweep_sources(path, one, first=None):
+    """(number of alterations of lines with an equation, those that no cell noticed); see `chosen_sources`."""
+    os.chdir(path.parent)
+    ipython, cells, made, passed = shell(), code_cells(path), 0, []
+    jobs = chosen_sources(cells, one, first)
     for i, (cell, job) in enumerate(zip(cells, jobs, strict=True)):
         for equation, line, source in job:
             made += 1
@@ -210,12 +222,13 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(description="See whether the regression notices alterations of the notebooks.")
     parser.add_argument("notebooks", nargs="*", type=pathlib.Path, help="which; without any, all of them")
     parser.add_argument("--one", action="store_true", help="one alteration of the source an equation")
+    parser.add_argument("--first", type=int, metavar="N", help="of the sources, the first N equations of a notebook")
     parser.add_argument("--only", choices=("outputs", "sources"))
     chosen = parser.parse_args(arguments)
     score = [0, []]
     for path in map(pathlib.Path.resolve, chosen.notebooks or NOTEBOOKS):
         parts = [] if chosen.only == "sources" else [sweep_outputs(path)]
-        parts += [] if chosen.only == "outputs" else [sweep_sources(path, chosen.one)]
+        parts += [] if chosen.only == "outputs" else [sweep_sources(path, chosen.one, chosen.first)]
         for made, passed in parts:
             score = [score[0] + made, score[1] + passed]
     print(f"{score[0] - len(score[1])} of {score[0]} alterations noticed", *score[1], sep="\n")

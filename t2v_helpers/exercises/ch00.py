@@ -14,6 +14,8 @@ def _mean_color(attempt):
         raise AssertionError("it is one number, expected three: do not average over the last axis, the colours")
     if np.shape(got) == (3, 3):
         raise AssertionError("it has a colour for each frame: average over the frames as well, axis 0")
+    if np.shape(got) != (3,):
+        raise AssertionError(f"it has shape {np.shape(got)}, expected (3,): average over axes 0, 1 and 2")
     if not is_close(got, frames.mean((0, 1, 2))):
         raise AssertionError("three numbers, but not the averages over frames, rows and columns")
 

@@ -6,6 +6,7 @@ WRONG = {
     "0.1": {
         "axis 0": lambda f: f.mean(axis=(1, 2)),
         "three": lambda f: f.mean(),
+        "axes 0, 1 and 2": lambda f: f.mean(axis=(0, 1)),
         "not the averages": lambda f: np.median(f, axis=(0, 1, 2)),
     },
     "0.2": {
