@@ -83,11 +83,11 @@ class NoiseSchedule:
     def __init__(self, betas, name="custom"):
         self.name = name
         self.betas = _float_table(betas, "betas")
-        wrong = (self.betas <= 0) | (self.betas > 1)
+        wrong = (1 - self.betas >= 1) | (self.betas > 1)  # 1e-17 is 0 beside 1: the SNR would be infinite
         wrong[:-1] |= self.betas[:-1] == 1
         if wrong.any():
             t = wrong.nonzero()[0].item() + 1
-            need = "expected 0 < beta < 1, or 1 at the last step"
+            need = "expected 0 < beta < 1 (and 1 - beta < 1 in float64), or 1 at the last step"
             raise ValueError(f"beta = {self.betas[t - 1]:.6g} at step t = {t}, {need}")
         self.alphas = 1 - self.betas
         self.alpha_bars = self.alphas.cumprod(0)  # Eq. 2.3

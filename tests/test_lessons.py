@@ -48,5 +48,5 @@ def test_the_new_word_is_learned_and_nothing_else_lost_within_three_minutes():
 def test_what_the_schedule_is_for():
     shares = {name: runs[0] for name, runs in stored("schedules")["shares"].items()}
     epsilon, v, zero = shares.values()
-    assert zero[-1] >= 0.9 and max(epsilon) < 0.6
+    assert zero[-1] >= 0.75 and max(epsilon) < 0.4
     assert sum(zero) > sum(v), "zero terminal SNR does not learn sooner"
