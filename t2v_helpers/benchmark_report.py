@@ -101,6 +101,7 @@ def markdown(report):
         "Kept, because each is faster than the default beyond 2 % and its spread, within 2 % of the latents and under "
         f"6 GB: {', '.join(report['kept']) or 'none'}.",
     ]
+    lines += drift(report["rows"])
     if report["on"] != "full, cuda":
         lines += [
             "",
@@ -117,6 +118,17 @@ def markdown(report):
     if owed:
         lines += ["", "What is owed needs a CUDA GPU. This command measures all of it:", "", f"    {GPU_COMMAND}"]
     return "\n".join(lines) + "\n"
+
+
+def drift(rows):
+    """Lines that say how far the default's time had moved when it was measured again after all others."""
+    seconds = {row["name"]: row["seconds"] for row in rows if not row["not_here"]}
+    first, last = (seconds.get(name) for name in ("this project's default", "this project's default, again"))
+    if not (first and last):
+        return []
+    said = f"The default, measured again at the end, took {last:.3f} s where it had taken {first:.3f} s before"
+    rank = ": no row can be ranked by its time here." if abs(last / first - 1) > 0.1 else "."
+    return ["", said + rank]
 
 
 def _line(row):

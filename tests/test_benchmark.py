@@ -91,6 +91,16 @@ def test_the_page_says_what_was_measured_on_what_and_what_is_owed(ran):
     assert page.count("| owed |") == 6 and benchmark_report.GPU_COMMAND in page
 
 
+@pytest.mark.parametrize("last, ranked", [(1.05, True), (1.2, False), (0.8, False)])
+def test_a_default_that_drifts_ranks_nothing(last, ranked):
+    rows = [
+        {"name": name, "seconds": s, "not_here": ""} for name, s in ((benchmark.DEFAULT, 1.0), (benchmark.AGAIN, last))
+    ]
+    _, said = benchmark_report.drift(rows)
+    assert f"took {last:.3f} s where it had taken 1.000 s" in said and ("no row can be ranked" not in said) == ranked
+    assert benchmark_report.drift(rows[:1]) == []
+
+
 def test_the_command_that_is_owed_can_be_run():
     """Its options are the program's: it may be months until somebody types it."""
     words = benchmark_report.GPU_COMMAND.split()
