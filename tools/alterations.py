@@ -36,7 +36,10 @@ PATIENCE = 120  # seconds of computing, after which an alteration that hangs is 
 SKIPPED = ("metadata", "output_type", "name", "execution_count", "application/vnd.jupyter.widget-view+json")
 SWAPS = {"+": "-", "-": "+", "*": "/", "/": "*", "**": "*", "@": "*", "<": ">=", ">": "<=", "<=": ">", ">=": "<"}
 # Alterations that change nothing that can be seen, and why.
-EQUIVALENT = {}
+EQUIVALENT = {
+    ("07", f"x0_hat = {left} x - (1 - alpha_bar) ** 0.5 * v  # Eq. 7.3"): "where it stands first, alpha_bar is 0"
+    for left in ("alpha_bar*0.5 *", "alpha_bar**1.5 *", "alpha_bar**0.5 /")
+}
 
 
 def same(one, other):
