@@ -10,8 +10,8 @@ TESTS = {
 # One mutant a line: what is there (once in the file) => what is put in its place.
 MUTANTS = {
     "schedules": """
-(self.betas <= 0) | (self.betas > 1) => (self.betas < 0) | (self.betas > 1)
-(self.betas <= 0) | (self.betas > 1) => (self.betas <= 0) | (self.betas >= 1)
+(1 - self.betas >= 1) | (self.betas > 1) => (1 - self.betas > 1) | (self.betas > 1)
+(1 - self.betas >= 1) | (self.betas > 1) => (1 - self.betas >= 1) | (self.betas >= 1)
 wrong[:-1] |= self.betas[:-1] == 1 => wrong[:-2] |= self.betas[:-2] == 1
 wrong.nonzero()[0].item() + 1 => wrong.nonzero()[0].item()
 self.alphas = 1 - self.betas => self.alphas = (1 - self.betas).sqrt()
