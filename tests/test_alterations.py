@@ -1,42 +1,32 @@
 """The regression notices: of every notebook, each text that is stored and each equation's line is altered in a copy."""
 
-import importlib.util
 import os
-import pathlib
 import re
 import subprocess
 import sys
 
+import alterations
+import course
 import nbformat
 import pytest
 
-ROOT = pathlib.Path(__file__).parent.parent
-NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-every_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem[:2])
+every_notebook = pytest.mark.parametrize("path", course.NOTEBOOKS, ids=lambda path: path.stem[:2])
 NBVAL = "--nbval --nbval-current-env --nbval-sanitize-with tests/nbval_sanitize.cfg".split()
 
 
-@pytest.fixture(scope="module")
-def tool():
-    spec = importlib.util.spec_from_file_location("alterations", ROOT / "tools" / "alterations.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @every_notebook
-def test_each_altered_output_is_told_from_the_stored_one(tool, path):
-    made, passed = tool.sweep_outputs(path)
+def test_each_altered_output_is_told_from_the_stored_one(path):
+    made, passed = alterations.sweep_outputs(path)
     assert made > 100 and passed == []
 
 
 @every_notebook
-def test_every_cell_is_compared(tool, path):
+def test_every_cell_is_compared(path):
     """No cell is exempted from nbval's comparison, by its source, its tags or a missing run."""
-    for cell in tool.code_cells(path):
+    for cell in course.cells(path, "code"):
         assert "NBVAL" not in cell.source and not cell.metadata.get("tags")
         assert cell.execution_count is not None
-        assert tool.same(cell.outputs, cell.outputs)
+        assert alterations.same(cell.outputs, cell.outputs)
 
 
 LONG = pytest.mark.skipif(not os.environ.get("T2V_LONG"), reason="takes minutes; T2V_LONG=1 runs it, as CI does")
@@ -44,44 +34,49 @@ LONG = pytest.mark.skipif(not os.environ.get("T2V_LONG"), reason="takes minutes;
 
 @pytest.mark.parametrize(
     "path",
-    [pytest.param(path, marks=() if path.stem[:2] == "02" else LONG, id=path.stem[:2]) for path in NOTEBOOKS[1:]],
+    [
+        pytest.param(path, marks=() if path.stem[:2] == "02" else LONG, id=path.stem[:2])
+        for path in course.NOTEBOOKS[1:]
+    ],
 )
 def test_an_altered_line_of_each_equation_is_noticed(path):
     """In a process that forks before each alteration. But for notebook 02 of the first equations alone, for time:
     `make alterations` takes them all, and each of their tokens. (Notebook 00 has no equation.)"""
-    command = [sys.executable, ROOT / "tools" / "alterations.py", "--one", "--only", "sources", path]
+    command = [sys.executable, course.ROOT / "tools" / "alterations.py", "--one", "--only", "sources", path]
     done = subprocess.run(command + ["--first", "3"] * (path.stem[:2] != "02"), capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     assert int(re.search(r"of (\d+) alterations noticed", done.stdout)[1]) >= 2, "hardly any was made"
 
 
-def test_what_stands_for_a_run_of_nbval_is_what_nbval_says(tool, tmp_path):
+def test_what_stands_for_a_run_of_nbval_is_what_nbval_says(tmp_path):
     """Cells whose outputs are altered fail under nbval itself, as `make test` calls it, and no others do."""
     sound = nbformat.v4.new_output("stream", name="stdout", text="alpha 1\nbeta 2\n")
-    copies = [[sound], *list(tool.altered_outputs([sound]))]
+    copies = [[sound], *list(alterations.altered_outputs([sound]))]
     cells = [nbformat.v4.new_code_cell("print('alpha 1\\nbeta 2')", outputs=o, execution_count=1) for o in copies]
     nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "altered.ipynb")
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *NBVAL, tmp_path / "altered.ipynb"]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    done = subprocess.run(command, capture_output=True, text=True, cwd=course.ROOT)
     assert f"{len(copies) - 1} failed, 1 passed" in done.stdout, done.stdout[-2000:]
-    assert [tool.same([sound], other) for other in copies] == [True] + [False] * (len(copies) - 1)
+    assert [alterations.same([sound], other) for other in copies] == [True] + [False] * (len(copies) - 1)
     assert " ".join(NBVAL) in " ".join(
-        (ROOT / "Makefile").read_text().replace("--nbval-cell-timeout 300 \\", "").split()
+        (course.ROOT / "Makefile").read_text().replace("--nbval-cell-timeout 300 \\", "").split()
     )
 
 
-def test_which_alterations_are_chosen(tool):
+def test_which_alterations_are_chosen():
     cells = [nbformat.v4.new_code_cell(f"x = 1 + {n}  # Eq. 9.{n}") for n in (3, 1, 2)]
-    chosen = [[(equation, line) for equation, line, _ in job] for job in tool.chosen_sources(cells, one=True, first=2)]
+    chosen = [
+        [(equation, line) for equation, line, _ in job] for job in alterations.chosen_sources(cells, one=True, first=2)
+    ]
     assert chosen == [[("9.3", "x = 2 + 3  # Eq. 9.3")], [("9.1", "x = 2 + 1  # Eq. 9.1")], []]
-    assert [len(job) for job in tool.chosen_sources(cells)] == [3, 3, 3]
+    assert [len(job) for job in alterations.chosen_sources(cells)] == [3, 3, 3]
 
 
-def test_alterations_of_a_line(tool):
+def test_alterations_of_a_line():
     source = "def f(x):\n    y = x + 1\n    return 2 * x  # Eq. 9.1\n"
-    made = [(equation, line) for equation, line, _ in tool.altered_sources(source)]
+    made = [(equation, line) for equation, line, _ in alterations.altered_sources(source)]
     assert made == [("9.1", "return 3 * x  # Eq. 9.1"), ("9.1", "return 2 / x  # Eq. 9.1")]
-    assert list(tool.altered_sources("%pip install course")) == []
+    assert list(alterations.altered_sources("%pip install course")) == []
 
 
 @pytest.fixture
@@ -92,7 +87,13 @@ def toy(tmp_path):
             for source, stored in zip(sources, outputs, strict=True)
         ]
         nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "toy.ipynb")
-        command = [sys.executable, ROOT / "tools" / "alterations.py", "--only", "sources", tmp_path / "toy.ipynb"]
+        command = [
+            sys.executable,
+            course.ROOT / "tools" / "alterations.py",
+            "--only",
+            "sources",
+            tmp_path / "toy.ipynb",
+        ]
         done = subprocess.run(command, capture_output=True, text=True)
         return done.returncode, done.stdout + done.stderr
 

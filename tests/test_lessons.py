@@ -1,9 +1,9 @@
 """What the long trainings of notebook 08 stored: over the bars, and made by the notebook's own cells."""
 
-import importlib.util
 import json
 import pathlib
 
+import lessons
 import pytest
 
 ROOT = pathlib.Path(__file__).parent.parent
@@ -13,17 +13,9 @@ def stored(name):
     return json.loads((ROOT / "assets" / "lessons" / f"{name}.json").read_text())
 
 
-@pytest.fixture
-def tool():
-    spec = importlib.util.spec_from_file_location("lessons_tool", ROOT / "tools" / "lessons.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.mark.parametrize("name", ["first_model", "new_word", "schedules"])
-def test_a_lesson_is_the_notebooks_cells_with_the_full_budget(tool, name):
-    cells = [cell.source for cell in tool.cells(tool.LESSONS[name])]
+def test_a_lesson_is_the_notebooks_cells_with_the_full_budget(name):
+    cells = [cell.source for cell in lessons.cells(lessons.LESSONS[name])]
     assert sum('BUDGET = "full"' in cell for cell in cells) == 1 and not any(
         'BUDGET = "short"' in cell for cell in cells
     )

@@ -27,11 +27,10 @@ import tokenize
 import traceback
 from types import SimpleNamespace
 
+import course
 import nbformat
 from nbval import plugin
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 PATIENCE = 120  # seconds of computing, after which an alteration that hangs is taken for noticed
 SKIPPED = ("metadata", "output_type", "name", "execution_count", "application/vnd.jupyter.widget-view+json")
 SWAPS = {"+": "-", "-": "+", "*": "/", "/": "*", "**": "*", "@": "*", "<": ">=", ">": "<=", "<=": ">", ">=": "<"}
@@ -44,16 +43,12 @@ EQUIVALENT = {
 
 def same(one, other):
     """Whether nbval holds two lists of a cell's outputs for the same, with the course's sanitising."""
-    patterns = dict(plugin.get_sanitize_patterns((ROOT / "tests" / "nbval_sanitize.cfg").read_text()))
+    patterns = dict(plugin.get_sanitize_patterns((course.ROOT / "tests" / "nbval_sanitize.cfg").read_text()))
     parent = SimpleNamespace(skip_compare=(*SKIPPED, "image/png", "image/jpeg"), sanitize_patterns=patterns)
     cell = SimpleNamespace(parent=parent, colors=plugin.nocolors, format_output_compare=lambda *args: None)
     cell.sanitize = lambda text: plugin.IPyNbCell.sanitize(cell, text)
     one, other = (plugin.coalesce_streams(copy.deepcopy(outputs)) for outputs in (one, other))
     return plugin.IPyNbCell.compare_outputs(cell, one, other)
-
-
-def code_cells(path):
-    return [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
 
 
 def altered_texts(text):
@@ -179,7 +174,7 @@ def noticed(ipython, cells, source):
 def sweep_outputs(path):
     """(number of alterations of the stored outputs, those that nbval would let pass)."""
     made, passed = 0, []
-    for i, cell in enumerate(code_cells(path)):
+    for i, cell in enumerate(course.cells(path, "code")):
         for other in altered_outputs(cell.outputs):
             made += 1
             if same(cell.outputs, other):
@@ -199,7 +194,7 @@ def chosen_sources(cells, one=False, first=None):
 def sweep_sources(path, one, first=None):
     """(number of alterations of lines with an equation, those that no cell noticed); see `chosen_sources`."""
     os.chdir(path.parent)
-    ipython, cells, made, passed = shell(), code_cells(path), 0, []
+    ipython, cells, made, passed = shell(), course.cells(path, "code"), 0, []
     jobs = chosen_sources(cells, one, first)
     for i, (cell, job) in enumerate(zip(cells, jobs, strict=True)):
         for equation, line, source in job:
@@ -229,7 +224,7 @@ def main(arguments=None):
     parser.add_argument("--only", choices=("outputs", "sources"))
     chosen = parser.parse_args(arguments)
     score = [0, []]
-    for path in map(pathlib.Path.resolve, chosen.notebooks or NOTEBOOKS):
+    for path in map(pathlib.Path.resolve, chosen.notebooks or course.NOTEBOOKS):
         parts = [] if chosen.only == "sources" else [sweep_outputs(path)]
         parts += [] if chosen.only == "outputs" else [sweep_sources(path, chosen.one, chosen.first)]
         for made, passed in parts:
