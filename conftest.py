@@ -14,5 +14,14 @@ if _OFFLINE not in sys.path:
 sys.modules.pop("sitecustomize", None)
 import sitecustomize  # noqa: E402, F401
 
+LONGEST = """08_train_text_to_video 06_text_meets_video test_training_runs test_tiny test_benchmark test_figures
+test_training test_alterations test_batch test_colab test_clips test_lab""".split()
+
+
+def pytest_collection_modifyitems(items):
+    """Begin with the files that take longest, so that no worker is left alone with one of them at the end."""
+    items.sort(key=lambda item: item.path.stem not in LONGEST)
+
+
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell starts what runs in the background
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -27,6 +27,7 @@ from torch.nn import functional as F
 from . import shapes, tiny
 from .files import write_whole
 from .loop import Stage, choose, first_weights, fit, rng, share
+from .machine import cpu_autocast
 from .tiny import to_model
 from .training_unet import encode_clips, train_clips, train_images
 from .worlds import Folder, Rendered
@@ -80,7 +81,7 @@ def train_autoencoder(accelerator, stage, folder, world, watch=None, latent_chan
             images.append(choose(to_model(world.clip(kind, generator)).unbind(1), generator))
             eps.append(torch.randn(latent_channels, world.size // 8, world.size // 8, generator=generator))
         images, eps = (torch.stack(many).to(accelerator.device) for many in (images, eps))
-        with torch.autocast("cpu", torch.bfloat16, enabled=images.device.type == "cpu"):
+        with cpu_autocast(accelerator.device):
             return model(images, eps)
 
     fit(
@@ -89,7 +90,7 @@ def train_autoencoder(accelerator, stage, folder, world, watch=None, latent_chan
         loss_of,
         stage,
         folder,
-        measure=lambda step: {"adherence": reconstruction_adherence(vae, world, 54)},
+        measure=lambda step: {"adherence": reconstruction_adherence(vae, world, min(54, 3 * len(world.kinds)))},
         watch=watch,
     )
     vae.register_to_config(scaling_factor=1 / _latent_deviation(vae, world))

@@ -13,20 +13,21 @@ from . import shapes, tiny
 from .files import write_whole
 from .loop import choose, first_weights, fit, rng, share
 
-CLIPS_PER_KIND = 80  # whose latents are trained on, for each kind that is not held out
 UNCONDITIONAL = 0.1  # share of captions replaced by "" (classifier-free guidance, Ho & Salimans 2022)
 
 
 @torch.no_grad()
-def encode_clips(accelerator, vae, world, path, clips_per_kind=CLIPS_PER_KIND, seed=0):
+def encode_clips(accelerator, vae, world, path, clips_per_kind=None, seed=0):
     """Latents of clips, scaled to deviation 1: (kinds * clips_per_kind, 4, F, size / 8, size / 8), float16.
 
-    Kind by kind, shared among the processes; kept in `path` and read from there the next time.
+    Kind by kind, shared among the processes; kept in `path` and read from there the next time. clips_per_kind: of each
+    kind that is not held out (default: as many as the world has examples of).
     """
+    clips_per_kind = clips_per_kind or world.examples_per_kind
     if not path.exists():
         mine = []
         for index in share(accelerator, len(world.trained) * clips_per_kind):
-            clip = world.clip(index // clips_per_kind, rng(seed, index, "latents"))
+            clip = world.example(*divmod(index, clips_per_kind), rng(seed, index, "latents"))
             mean = vae.encode(tiny.to_model(clip).movedim(1, 0).to(vae.device)).latent_dist.mean
             mine.append((index, (mean * vae.config.scaling_factor).movedim(0, 1).half().cpu()))
         everyones = sorted(gather_object(mine), key=lambda pair: pair[0])

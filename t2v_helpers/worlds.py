@@ -2,7 +2,8 @@
 
 A world has kinds of clips, numbered from 0, and `kinds` names what each shows, as `Attributes`: first those that are
 `trained` on, then those `held_out`, of which only the autoencoder sees single frames, and which are measured all the
-same. `clip(kind, generator)` gives frames of size x size pixels, `text(kind, generator)` a caption.
+same. `clip(kind, generator)` gives frames of size x size pixels, `text(kind, generator)` a caption. Of each kind there
+are `examples_per_kind`, which the UNet learns from: `example(kind, number, generator)`, numbered from 0.
 """
 
 import itertools
@@ -29,6 +30,8 @@ class Rendered:
     (4, 32, 32, 3)
     """
 
+    examples_per_kind = 80
+
     def __init__(self, trained=None, held_out=None, *, size=shapes.SIZE, num_frames=shapes.NUM_FRAMES, plain=False):
         self.trained = tuple(shapes.combinations(held_out=False) if trained is None else trained)
         self.held_out = tuple(shapes.combinations(held_out=True) if trained is None else held_out or ())
@@ -42,6 +45,10 @@ class Rendered:
     def clip(self, kind, generator):
         """A new clip of a kind: frames (num_frames, size, size, 3). generator: torch.Generator or int."""
         return shapes.render(self.kinds[kind], generator, self.num_frames, self.size)
+
+    def example(self, kind, number, generator):
+        """Frames of one example of a kind: here a new clip, whatever its number."""
+        return self.clip(kind, generator)
 
     def text(self, kind, generator):
         """The caption of a kind, or one of its wordings."""
@@ -83,10 +90,16 @@ class Folder(Rendered):
         if not self.files:
             raise ValueError(f"{folder / METADATA} names no clips, expected one line for each")
         super().__init__(self.files, size=shape[1], num_frames=shape[0])
+        self.examples_per_kind = max(map(len, self.files.values()))
 
     def clip(self, kind, generator):
         """One of the clips of a kind."""
         return choose(self.files[self.trained[kind]], generator)[0]
+
+    def example(self, kind, number, generator=None):
+        """Each clip of a kind in its turn; where another kind has more, from the first one on again."""
+        clips = self.files[self.trained[kind]]
+        return clips[number % len(clips)][0]
 
     def text(self, kind, generator):
         """One of the captions of a kind."""

@@ -29,19 +29,11 @@ def test_every_cell_is_compared(path):
         assert alterations.same(cell.outputs, cell.outputs)
 
 
-LONG = pytest.mark.skipif(not os.environ.get("T2V_LONG"), reason="takes minutes; T2V_LONG=1 runs it, as CI does")
-
-
-@pytest.mark.parametrize(
-    "path",
-    [
-        pytest.param(path, marks=() if path.stem[:2] == "02" else LONG, id=path.stem[:2])
-        for path in course.NOTEBOOKS[1:]
-    ],
-)
+@pytest.mark.skipif(not os.environ.get("T2V_LONG"), reason="takes minutes; T2V_LONG=1 runs it, as CI does")
+@every_notebook
 def test_an_altered_line_of_each_equation_is_noticed(path):
     """In a process that forks before each alteration. But for notebook 02 of the first equations alone, for time:
-    `make alterations` takes them all, and each of their tokens. (Notebook 00 has no equation.)"""
+    `make alterations` takes them all, and each of their tokens. (Of notebook 00, which has no equation, its claims.)"""
     command = [sys.executable, course.ROOT / "tools" / "alterations.py", "--one", "--only", "sources", path]
     done = subprocess.run(command + ["--first", "3"] * (path.stem[:2] != "02"), capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -58,9 +50,7 @@ def test_what_stands_for_a_run_of_nbval_is_what_nbval_says(tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, cwd=course.ROOT)
     assert f"{len(copies) - 1} failed, 1 passed" in done.stdout, done.stdout[-2000:]
     assert [alterations.same([sound], other) for other in copies] == [True] + [False] * (len(copies) - 1)
-    assert " ".join(NBVAL) in " ".join(
-        (course.ROOT / "Makefile").read_text().replace("--nbval-cell-timeout 300 \\", "").split()
-    )
+    assert " ".join(NBVAL) in (course.ROOT / "Makefile").read_text().replace("--nbval-cell-timeout 300 ", "")
 
 
 def test_which_alterations_are_chosen():
@@ -70,6 +60,20 @@ def test_which_alterations_are_chosen():
     ]
     assert chosen == [[("9.3", "x = 2 + 3  # Eq. 9.3")], [("9.1", "x = 2 + 1  # Eq. 9.1")], []]
     assert [len(job) for job in alterations.chosen_sources(cells)] == [3, 3, 3]
+
+
+def test_a_notebook_without_equations_has_its_claims_altered():
+    cells = [
+        nbformat.v4.new_code_cell(source) for source in ("%pip x", "x = 1 < 2", "assert x == 1\nassert 0 < x <= 1")
+    ]
+    jobs = alterations.chosen_sources(cells)
+    assert [[line for _, line, _ in job] for job in jobs] == [
+        [],
+        [],
+        ["assert x != 1", "assert 0 >= x <= 1", "assert 0 < x > 1"],
+    ]
+    assert jobs[2][0][2] == "assert x != 1\nassert 0 < x <= 1"
+    assert [len(job) for job in alterations.chosen_sources(cells, one=True)] == [0, 0, 1]
 
 
 def test_alterations_of_a_line():

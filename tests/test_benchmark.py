@@ -38,6 +38,7 @@ def broken(pipe):
 def ran(tmp_path_factory):
     """One run of the whole program: (the report, the page, what it printed), with two variants that are mistakes."""
     import contextlib
+    import gc
     import io
 
     folder = tmp_path_factory.mktemp("reports")
@@ -46,7 +47,9 @@ def ran(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out):
         patch.setitem(benchmark_variants.VARIANTS, "wrong: damped", damped)
         patch.setitem(benchmark_variants.VARIANTS, "wrong: broken", broken)
+        gc.freeze()  # it collects garbage before each row, a quarter of a second each with all that tests have loaded
         assert benchmark.main(["--device", "cpu", "--config", "tiny", "--repeats", "2", *files]) == 0
+    gc.unfreeze()
     return json.loads((folder / "b.json").read_text()), (folder / "b.md").read_text(), out.getvalue()
 
 

@@ -15,6 +15,16 @@ def test_the_rate_is_that_of_the_best_product(monkeypatch):
     assert torch.equal(torch.get_rng_state(), state), "the global generator is left alone"
 
 
+@pytest.mark.parametrize(
+    ("device", "capability", "dtype"),
+    [("cpu", "AVX512", torch.bfloat16), ("cpu", "AVX2", torch.float32), ("cuda", "AVX512", torch.float32)],
+)
+def test_bfloat16_is_for_cpus_that_have_kernels_for_it(monkeypatch, device, capability, dtype):
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
+    with machine.cpu_autocast(torch.device(device)):
+        assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == dtype
+
+
 def test_the_clock_waits_for_a_gpu(monkeypatch):
     waited = []
     monkeypatch.setattr(torch.cuda, "synchronize", waited.append)

@@ -102,6 +102,17 @@ def test_held_out_combinations_are_never_drawn_for_training(accelerator, tmp_pat
     assert set(rendered).isdisjoint(shapes.HELD_OUT) and len(rendered) == len(set(rendered)) == 90
 
 
+def test_latents_are_those_of_every_example_kind_by_kind(accelerator, tmp_path):
+    worlds.write_folder(tmp_path / "clips", worlds.Rendered(shapes.COMBINATIONS[:2], size=32, num_frames=2), 6)
+    world, vae = worlds.Folder(tmp_path / "clips"), tiny.new_autoencoder(32).eval()
+    latents = training_unet.encode_clips(accelerator, vae, world, tmp_path / "latents.pt")
+    assert latents.shape == (2 * 3, 4, 2, 4, 4)
+    for i, latent in enumerate(latents):
+        frames = tiny.to_model(world.example(i // 3, i % 3)).movedim(1, 0)
+        wanted = vae.encode(frames).latent_dist.mean.movedim(0, 1) * vae.config.scaling_factor
+        torch.testing.assert_close(latent.float(), wanted, rtol=1e-3, atol=1e-3)
+
+
 def test_to_model_moves_channels_before_frames_and_scales():
     clip = shapes.render("a red circle moving left", 0)
     moved = tiny.to_model(clip)
@@ -166,7 +177,9 @@ def test_stages_fit_together_and_the_folder_loads_in_plain_diffusers(accelerator
         training, "reconstruction_adherence", lambda vae, world, clips: 0.0
     )  # judged in the shipped model
     monkeypatch.setattr(training_unet, "_log_samples", lambda clips, path: None)
+    world.examples_per_kind = 2
     training.train(accelerator, recipe, tmp_path / "work", tmp_path / "out", world)
+    assert len(torch.load(tmp_path / "work" / "latents.pt", weights_only=True)) == 4 * 2
 
     from diffusers import DiffusionPipeline
 

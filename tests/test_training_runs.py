@@ -15,7 +15,7 @@ from t2v_helpers import loop, shapes, training, worlds
 from t2v_helpers.loop import Stage
 
 STAGES = ("autoencoder", "clip", "image", "unet")
-SMALL = [f"--{name}-{what}={n}" for name in STAGES for what, n in (("steps", 3), ("batch", 4))] + ["--every=1"]
+SMALL = [f"--{name}-{what}={n}" for name in STAGES for what, n in (("steps", 2), ("batch", 4))] + ["--every=1"]
 
 
 @pytest.fixture(scope="module")
@@ -26,11 +26,12 @@ def clips(tmp_path_factory):
     return folder
 
 
-def command(folder, clips, *more, processes=1):
+def command(folder, clips, processes=1):
     launch = ["-m", "accelerate.commands.launch", "--cpu", f"--num_processes={processes}", "--num_machines=1"]
     launch += ["--mixed_precision=no", "--dynamo_backend=no", "--num_cpu_threads_per_process=1"]
-    launch += [f"--main_process_port={29600 + os.getpid() % 300 + 300 * processes}", "-m", "t2v_helpers.training"]
-    return [sys.executable, *launch, "--output", folder / "model", "--work", folder, "--data", clips, *SMALL, *more]
+    launch += [f"--main_process_port={29600 + os.getpid() % 300}"]
+    launch = [*(launch if processes > 1 else []), "-m", "t2v_helpers.training"]
+    return [sys.executable, *launch, "--output", folder / "model", "--work", folder, "--data", clips, *SMALL]
 
 
 def run(*given, **settings):
@@ -54,7 +55,7 @@ def losses(folder, stage):
 def test_two_processes_give_the_losses_of_one(alone, clips, tmp_path):
     run(tmp_path, clips, processes=2)
     for stage in STAGES:
-        assert len(losses(tmp_path, stage)) == 3
+        assert len(losses(tmp_path, stage)) == 2
         assert losses(tmp_path, stage) == pytest.approx(
             losses(alone, stage), rel=2e-2 if stage == "autoencoder" else 2e-3
         )
@@ -67,14 +68,14 @@ def checkpoint(folder, stage):
 
 def test_killed_in_the_middle_and_started_again_it_ends_with_the_same_weights(alone, clips, tmp_path):
     process = subprocess.Popen(command(tmp_path, clips), start_new_session=True, stderr=subprocess.DEVNULL)
-    for stage in ("autoencoder", "image", "unet"):  # killed in three stages, each time after a first checkpoint
+    for stage in ("autoencoder", "unet"):  # killed in two stages, each time after a first checkpoint
         deadline = time.monotonic() + 120
         while not (tmp_path / stage / "metrics.jsonl").exists() and time.monotonic() < deadline:
             assert process.poll() is None
             time.sleep(0.005)
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-        assert checkpoint(tmp_path, stage)["step"] < 3, "it was over before the kill"
+        assert checkpoint(tmp_path, stage)["step"] < 2, "it was over before the kill"
         process = subprocess.Popen(command(tmp_path, clips), start_new_session=True, stderr=subprocess.DEVNULL)
     assert process.wait() == 0
     for stage in STAGES:

@@ -15,6 +15,8 @@ from PIL import Image
 
 matplotlib.use("Agg")
 
+from matplotlib.figure import Figure
+
 from t2v_helpers import widgets
 from t2v_helpers.schedules import NoiseSchedule
 
@@ -76,22 +78,39 @@ def test_every_control_has_a_text_label(name):
     assert explorer.title in explorer.children[0].value
 
 
+def plain_figure():
+    """Three panels of two curves each, which nothing can draw faster than matplotlib does."""
+    figure = Figure((9, 3.1), dpi=90)
+    for ax in figure.subplots(1, 3):
+        ax.plot(range(1000), range(1000))
+        ax.plot(range(1000), range(1000))
+    figure.savefig(io.BytesIO(), format="png", pil_kwargs={"compress_level": 1})
+
+
+def fastest(function):
+    """Processor time of the best of three calls, in seconds."""
+    spent = []
+    for _ in range(3):
+        begin = time.process_time()
+        function()
+        spent.append(time.process_time() - begin)
+    return min(spent)
+
+
 @pytest.mark.parametrize("name", EXPLORERS)
 def test_answers_within_a_fifth_of_a_second(name):
-    """In processor time of one thread, so that a busy machine does not fail it; the best of three.
+    """In processor time of one thread, so that a busy machine does not fail it; on a machine so slow that a plain
+    figure takes half of that, in twice the time of a plain figure.
 
     With more threads, those that wait for a processor beside other tests would count as work.
     """
-    explorer, spent, threads = EXPLORERS[name], [], torch.get_num_threads()
+    explorer, threads = EXPLORERS[name], torch.get_num_threads()
     torch.set_num_threads(1)
     if name == "sampler_explorer":
         set_to(explorer, steps=32, eta=1.0)  # the slowest there is
-    for _ in range(3):
-        begin = time.process_time()
-        explorer.refresh()
-        spent.append(time.process_time() - begin)
+    spent = fastest(explorer.refresh)
     torch.set_num_threads(threads)
-    assert min(spent) < 0.2
+    assert spent < max(0.2, 2 * fastest(plain_figure))
 
 
 @pytest.mark.parametrize("name", EXPLORERS)

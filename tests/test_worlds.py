@@ -52,6 +52,17 @@ def test_a_folder_gives_the_clips_that_were_written(folder):
         assert shapes.parse(world.text(kind, loop.rng(0))) == NAMES[kind]
 
 
+def test_every_clip_of_a_folder_is_an_example_and_none_is_lost_or_drawn_twice(folder):
+    lines = (folder / worlds.METADATA).read_text().splitlines(keepends=True)
+    (folder / worlds.METADATA).write_text("".join(lines[:5]))  # of the third kind one clip alone
+    world = worlds.Folder(folder)
+    assert world.examples_per_kind == 2
+    for kind in range(3):
+        first, second = (world.example(kind, number) for number in range(2))
+        assert shapes.judge(first) == shapes.judge(second) == NAMES[kind]
+        assert np.array_equal(first, second) == (kind == 2)
+
+
 @pytest.mark.parametrize(
     "lines, says",
     [

@@ -3,9 +3,10 @@
 Stored outputs: every number, word and line of every text output, and every output as a whole. nbval compares what a run
 gives with what is stored, for equality after sanitising; since `make test-notebooks` says that the two are equal, an
 altered copy that nbval tells from the stored one fails there too. So no notebook is run for these.
-Source: in every line that carries the number of an equation, each operator and each number. The notebook runs once, in
-one process; before a cell that is altered the process forks, and the copy runs the altered cell and those after it,
-until one raises an error or prints what is not stored.
+Source: in every line that carries the number of an equation, each operator and each number; in a notebook without
+equations, each comparison that is asserted. The notebook runs once, in one process; before a cell that is altered the
+process forks, and the copy runs the altered cell and those after it, until one raises an error or prints what is not
+stored.
 Pictures, the views of widgets and the bytes of clips are not compared, as under nbval.
 Usage: python tools/alterations.py [--one] [--first N] [notebook ...]
 (--one: one alteration an equation; --first: of the first N equations of a notebook alone. Both are what CI does.)
@@ -33,7 +34,8 @@ from nbval import plugin
 
 PATIENCE = 120  # seconds of computing, after which an alteration that hangs is taken for noticed
 SKIPPED = ("metadata", "output_type", "name", "execution_count", "application/vnd.jupyter.widget-view+json")
-SWAPS = {"+": "-", "-": "+", "*": "/", "/": "*", "**": "*", "@": "*", "<": ">=", ">": "<=", "<=": ">", ">=": "<"}
+COMPARED = {"<": ">=", ">": "<=", "<=": ">", ">=": "<", "==": "!=", "!=": "=="}
+SWAPS = {"+": "-", "-": "+", "*": "/", "/": "*", "**": "*", "@": "*"} | COMPARED
 # Alterations that change nothing that can be seen, and why.
 EQUIVALENT = {
     ("07", f"x0_hat = {left} x - (1 - alpha_bar) ** 0.5 * v  # Eq. 7.3"): "where it stands first, alpha_bar is 0"
@@ -75,6 +77,23 @@ def altered_outputs(outputs):
                 (changed if kind == "text" else changed["data"])[kind] = other
                 yield [*outputs[:i], changed, *outputs[i + 1 :]]
     yield [*outputs, nbformat.v4.new_output("stream", name="stdout", text="one line more\n")]
+
+
+def altered_claims(source):
+    """Of a cell without equations: ("claim", line as it is altered, whole source so altered), one comparison at a time.
+
+    >>> [line for _, line, _ in altered_claims("x = 1\\nassert x == 1 and x < 2\\n")]
+    ['assert x != 1 and x < 2', 'assert x == 1 and x >= 2']
+    """
+    lines = source.splitlines(keepends=True)
+    if not any(line.lstrip().startswith("assert ") for line in lines):  # also those that are not plain Python
+        return
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        (row, start), (_, end) = token.start, token.end
+        line = lines[row - 1] if row <= len(lines) else ""
+        if token.string in COMPARED and line.lstrip().startswith("assert "):
+            changed = line[:start] + COMPARED[token.string] + line[end:]
+            yield "claim", changed.strip(), "".join([*lines[: row - 1], changed, *lines[row:]])
 
 
 def altered_sources(source):
@@ -183,8 +202,10 @@ def sweep_outputs(path):
 
 
 def chosen_sources(cells, one=False, first=None):
-    """For each cell its `altered_sources`; one: one an equation; first: of so many equations, in their order."""
-    jobs = [list(altered_sources(cell.source)) for cell in cells]
+    """For each cell its `altered_sources`, or `altered_claims` where no cell has an equation; one: one of each equation
+    (or claims of a cell); first: of so many equations, in their order."""
+    alter = altered_sources if any("# Eq. " in cell.source for cell in cells) else altered_claims
+    jobs = [list(alter(cell.source)) for cell in cells]
     if one:
         jobs = [list({equation: (equation, *rest) for equation, *rest in reversed(job)}.values()) for job in jobs]
     taken = list(dict.fromkeys(equation for job in jobs for equation, *_ in job))[:first]
@@ -192,7 +213,7 @@ def chosen_sources(cells, one=False, first=None):
 
 
 def sweep_sources(path, one, first=None):
-    """(number of alterations of lines with an equation, those that no cell noticed); see `chosen_sources`."""
+    """(number of alterations of the source, those that no cell noticed); see `chosen_sources`."""
     os.chdir(path.parent)
     ipython, cells, made, passed = shell(), course.cells(path, "code"), 0, []
     jobs = chosen_sources(cells, one, first)
@@ -203,10 +224,9 @@ def sweep_sources(path, one, first=None):
             seen = noticed(ipython, cells[i:], source)
             known = (path.stem[:2], line) in EQUIVALENT
             outcome = "noticed" if seen else "known" if known else "PASSED"
-            print(
-                f"{outcome:8} {time.perf_counter() - begin:5.1f} s  {path.stem[:2]} Eq. {equation}: {line}", flush=True
-            )
-            passed += [] if seen or known else [f"{path.name}, Eq. {equation}: {line}"]
+            what = f"{path.stem[:2]} {equation}: {line}"
+            print(f"{outcome:8} {time.perf_counter() - begin:5.1f} s  {what}", flush=True)
+            passed += [] if seen or known else [what]
         if not any(jobs[i + 1 :]):
             break
         trouble = complaint(ipython, cell, cell.source)

@@ -1,8 +1,10 @@
 """Core tests and three notebooks under the oldest and the newest supported packages: make versions.
 
 Each row is a throwaway virtual environment on top of the one that runs this: the packages that the row names, and what
-these need, stand before those that are installed. torch stays as it is unless --torch names versions. Prints a table of
-what was seen to work. Usage: python tools/versions.py [--torch 2.6.0 2.13.0]; exit code 0 if every row works.
+these need, stand before those that are installed. A row that names a Python has an environment of its own, with the
+packages of constraints.txt but for those that it names. Prints a table of what was seen to work.
+Usage: python tools/versions.py [--row torch=2.6.0] [--row python=python3.13 torch=newest] ...
+Without --row: ROWS, which leave torch as it is. Exit code 0 if every row works, 2 for a row that cannot be meant.
 """
 
 import argparse
@@ -40,6 +42,11 @@ ROWS = [
     {"diffusers": "newest", "transformers": "newest", "accelerate": "newest", "numpy": "newest"},
 ]
 SHOWN = ("torch", "diffusers", "transformers", "accelerate", "numpy")
+SAY = f"""
+import platform
+from importlib.metadata import version
+print(platform.python_version(), *map(version, {SHOWN}))
+"""
 
 
 def bounds():
@@ -60,49 +67,65 @@ def wanted(name, which):
 def environment(row, folder):
     """Make the environment of a row in a folder: (its Python, what pip said where it failed)."""
     python = folder / "venv" / "bin" / "python"
-    venv.create(folder / "venv", with_pip=False)
-    below = sysconfig.get_path("purelib")
-    inside = folder / "venv" / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}" / "site-packages"
-    (inside / "below.pth").write_text(below + "\n")
-    pins = folder / "pins.txt"
-    pins.write_text("" if "torch" in row else f"torch=={version('torch')}\n")
-    asked = [wanted(name, which) for name, which in row.items()]
-    command = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--upgrade", "-c", pins, *asked]
+    names = [name for name in row if name != "python"]
+    asked = [wanted(name, row[name]) for name in names]
+    pins = [f"torch=={version('torch')}"]
+    if "python" in row:
+        subprocess.run([row["python"], "-m", "venv", "--without-pip", folder / "venv"], check=True)
+        pins = (ROOT / "constraints.txt").read_text().splitlines()
+        asked += ["-r", ROOT / "requirements.txt", "-e", f"{ROOT}[test]"]
+    else:
+        venv.create(folder / "venv", with_pip=False)
+        inside = folder / "venv" / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}" / "site-packages"
+        (inside / "below.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    (folder / "pins.txt").write_text("\n".join(pin for pin in pins if pin.split("==")[0] not in names))
+    command = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--upgrade"]
+    command += ["-c", folder / "pins.txt", *asked]
     done = subprocess.run(command, capture_output=True, text=True) if row else None
     errors = re.findall(r"ERROR: (.*)", done.stderr) if done and done.returncode else []
     return python, "; ".join(errors)
 
 
 def run(row):
-    """(the versions that were in use, what came of the tests) for one row."""
+    """(the versions that were in use, Python's first, what came of the tests) for one row."""
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         python, trouble = environment(row, folder)
         if trouble:
-            return {package: row.get(package, "") for package in SHOWN}, f"not installed: {trouble}"
+            return [row.get(name, "") for name in ("python", *SHOWN)], f"not installed: {trouble}"
         variables = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-        code = f"from importlib.metadata import version; print(*map(version, {SHOWN}))"
-        seen = subprocess.run([python, "-c", code], env=variables, capture_output=True, text=True, check=True)
+        seen = subprocess.run([python, "-c", SAY], env=variables, capture_output=True, text=True, check=True)
         command = [python, "-m", "pytest", "-p", "no:cacheprovider", "--tb=line", *WARNINGS, *NBVAL, *CODE, *NOTEBOOKS]
         done = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True)
         said = (done.stdout.strip() or done.stderr.strip()).splitlines()
         failures = [line for line in said if line.startswith(("FAILED", "ERROR"))][:5]
-        return dict(zip(SHOWN, seen.stdout.split(), strict=True)), "; ".join([*failures, said[-1]])
+        return seen.stdout.split(), "; ".join([*failures, said[-1]])
+
+
+def parse(words):
+    """A row from words such as torch=2.6.0; ValueError for another package or none."""
+    row = dict(word.partition("=")[::2] for word in words)
+    for name, which in row.items():
+        if (name != "python" and name not in bounds()) or not which:
+            raise ValueError(f"{name}={which}: expected python=... or a package of requirements.txt, and its version")
+    return row
 
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(description="Run core tests under other versions of what the course stands on.")
-    parser.add_argument(
-        "--torch", nargs="*", default=[], help="versions of torch to try as well; each is a big download"
-    )
-    chosen = parser.parse_args(arguments)
-    print("|", " | ".join(SHOWN), "| tests and notebooks |")
-    print("|" + " --- |" * (len(SHOWN) + 1), flush=True)
+    parser.add_argument("--row", nargs="+", action="append", metavar="NAME=VERSION", help="this instead of ROWS")
+    try:
+        rows = [parse(words) for words in parser.parse_args(arguments).row or []] or ROWS
+    except ValueError as error:
+        print("versions:", error, file=sys.stderr)
+        return 2
+    print("| Python |", " | ".join(SHOWN), "| tests and notebooks |")
+    print("|" + " --- |" * (len(SHOWN) + 2), flush=True)
     works = True
-    for row in [*ROWS, *({"torch": number} for number in chosen.torch)]:
+    for row in rows:
         seen, said = run(row)
         works &= bool(re.match(r"\d+ passed", said))
-        print("|", " | ".join(seen[name] for name in SHOWN), "|", said, "|", flush=True)
+        print("|", " | ".join(seen), "|", said, "|", flush=True)
     return int(not works)
 
 

@@ -54,3 +54,26 @@ def _forget(attempt):
         )
     if list(got) != ["", "green", "blue", "cyan"]:
         raise AssertionError("numbers below p = 0.1, and only these, take their text away")
+
+
+@exercise("8.4")
+def _largest_batch(attempt):
+    for memory, parameters, kept in ((80e9, 2e9, 10e9), (80e9, 1.4e9, 22e9), (24e9, 1e6, 50e6), (16e9, 1.4e9, 22e9)):
+        room = memory - 16 * parameters
+        right = max(0, int(room // kept))
+        got = attempt(memory, parameters, kept)
+        if got is None:
+            raise AssertionError("it returns None: is the return missing?")
+        if got == right:
+            continue
+        for mistake, value in {
+            "four bytes a weight are the weight alone: its gradient and AdamW's two averages take as much each": (
+                int((memory - 4 * parameters) // kept)
+            ),
+            "half a clip cannot be trained on: round down": room / kept,
+            "a clip too many: what is left has to hold all that is kept, so round down": int(room // kept) + 1,
+            "less than none: where the weights alone do not fit, the answer is 0": int(room // kept),
+        }.items():
+            if is_close(got, value):
+                raise AssertionError(mistake)
+        raise AssertionError(f"of {memory:g} bytes, {parameters:g} weights and {kept:g} a clip: {right}, got {got}")

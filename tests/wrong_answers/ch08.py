@@ -1,3 +1,6 @@
+import math
+
+
 def forget_in_place(texts, u, p):
     for i, number in enumerate(u):
         if number < p:
@@ -23,5 +26,13 @@ WRONG = {
         "nine of ten": lambda texts, u, p: [text if n < p else "" for text, n in zip(texts, u, strict=True)],
         "in the place": lambda texts, u, p: [text for text, n in zip(texts, u, strict=True) if n >= p],
         "only these": lambda texts, u, p: texts[:],
+    },
+    "8.4": {
+        "None": lambda memory, parameters, kept: None,
+        "four bytes": lambda memory, parameters, kept: max(0, int((memory - 4 * parameters) // kept)),
+        "half a clip": lambda memory, parameters, kept: max(0, (memory - 16 * parameters) / kept),
+        "too many": lambda memory, parameters, kept: max(0, math.ceil((memory - 16 * parameters) / kept)),
+        "less than none": lambda memory, parameters, kept: int((memory - 16 * parameters) // kept),
+        "a clip: 4, got 8": lambda memory, parameters, kept: max(0, int(memory // kept)),
     },
 }
