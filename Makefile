@@ -33,7 +33,7 @@ lab: $(READY)
 	@.venv/bin/jupyter trust notebooks/*.ipynb >/dev/null  # so that stored clips play before anything is run
 	.venv/bin/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) $(LAB_FLAGS) notebooks/00_first_video.ipynb
 
-# Memory that is freed is kept by the process: asking the system for it again at each step costs a fifth of the time.
+# Memory that is freed is kept by the process: asking the system for it again at each step costs time.
 KEEP := MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=100000000000
 
 # As many workers as cores, of one thread each: with more threads they would mostly wait for one another. Each takes
@@ -61,7 +61,7 @@ lint: $(READY)
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 
-# Two processes of one thread each are a fifth faster than one of two.
+# Two processes of one thread each are faster than one of two.
 train: $(READY)
 	$(KEEP) OMP_NUM_THREADS=1 ACCELERATE_USE_CPU=true \
 	    .venv/bin/torchrun --nproc-per-node $(JOBS) -m t2v_helpers.training --output assets/tiny-t2v --work runs/tiny-t2v

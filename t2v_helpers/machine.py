@@ -37,7 +37,7 @@ def matmul_rate(device, dtype, side, repeats=5):
 def cpu_autocast(device):
     """A context in which a CPU with AVX-512 computes in bfloat16; others stay in single precision, as does a GPU.
 
-    Without AVX-512 oneDNN has no kernels for bfloat16, and a training step took eleven times as long as in float32.
+    Without AVX-512 oneDNN has no kernels for bfloat16, and a training step takes many times as long as in float32.
     device: torch's. On a GPU `accelerate launch --mixed_precision` decides.
     """
     import torch
