@@ -51,7 +51,7 @@ def test_the_cards_own_snippet_runs(monkeypatch):
     (code,) = re.findall(r"```python\n(from diffusers.*?)```", (FOLDER / "README.md").read_text(), re.S)
     monkeypatch.chdir(FOLDER.parent.parent)
     space = {}
-    exec(code.replace("num_inference_steps=20", "num_inference_steps=2"), space)
+    exec(code.replace("num_inference_steps=10", "num_inference_steps=2"), space)
     assert np.asarray(space["frames"][0]).shape == (64, 64, 3) and len(space["frames"]) == 16
 
 
@@ -70,12 +70,12 @@ def test_it_knows_the_words_of_the_world(pipeline):
 
 def test_prompts_are_followed_held_out_ones_too(pipeline):
     """A sample, for time; all captions and three seeds: python -m t2v_helpers.evaluate."""
-    some = shapes.captions(held_out=False)[::9] + shapes.captions(held_out=True)[::3]
+    some = shapes.captions(held_out=False)[::17] + shapes.captions(held_out=True)[::5]
     clips = [generate(caption, pipeline, seed=50 + i) for i, caption in enumerate(some)]
     shares = metrics.adherence(clips, some)
-    assert len(some) == 16 and shares["all"] >= 15 / 16, shares
-    shuffled = metrics.adherence(clips, some[1:] + some[:1])
-    assert shuffled["motion"] <= 8 / 16 and shuffled["all"] <= 3 / 16, "the measure does not tell captions apart"
+    assert len(some) == 10 and shares["all"] >= 0.9, shares
+    shuffled = metrics.adherence(clips, some[5:] + some[:5])  # none has the same motion
+    assert shuffled["motion"] <= 0.2 and shuffled["all"] == 0, "the measure does not tell captions apart"
 
 
 def test_same_seed_same_clip_and_other_seeds_another(pipeline):
@@ -84,7 +84,7 @@ def test_same_seed_same_clip_and_other_seeds_another(pipeline):
     assert metrics.object_overlap(a, c) < 0.95 and not np.array_equal(a, c)
 
 
-PROMPTS = ["a red circle moving left", "a purple square falling"]
+PROMPTS = ["a red circle moving left", "a purple square falling"][: 2 if os.environ.get("T2V_LONG") else 1]
 VERDICTS = f"""
 import json
 from t2v_helpers import generate, shapes

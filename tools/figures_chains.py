@@ -7,7 +7,7 @@ from figures_sheet import GREY, LARGE, WIDTH, Sheet
 from t2v_helpers import NoiseSchedule, q_sample
 from t2v_helpers.plots import COLORS
 
-TIMES = (0, 100, 250, 500, 750, 1000)  # shown by the forward chain, and from the last to the first by the reverse one
+TIMES = (0, 100, 300, 500, 700, 1000)  # shown by the forward chain, and from the last to the first by the reverse one
 ENDS = (0, -1)  # which frames of the clip
 ZOOM, LEFT, GAP = 3, 330, 14
 

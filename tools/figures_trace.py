@@ -9,7 +9,7 @@ import torch
 from t2v_helpers import counting, generate, load_pipeline
 from t2v_helpers.modelscope import count_parameters, skeleton
 
-PROMPT, SEED, STEPS = "a red circle moving left", 0, 20
+PROMPT, SEED, STEPS = "a red circle moving left", 0, 10
 STAGES = ("text_encoder", "unet", "vae")
 
 
