@@ -5,6 +5,8 @@ import pathlib
 import signal
 import sys
 
+import pytest
+
 _OFFLINE = str(pathlib.Path(__file__).parent / "tests" / "offline")
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [_OFFLINE, os.environ.get("PYTHONPATH")]))
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -14,13 +16,18 @@ if _OFFLINE not in sys.path:
 sys.modules.pop("sitecustomize", None)
 import sitecustomize  # noqa: E402, F401
 
-LONGEST = """08_train_text_to_video 06_text_meets_video test_training_runs test_tiny test_benchmark test_figures
-test_training test_alterations test_batch test_colab test_clips test_lab""".split()
+LONGEST = """test_alterations 08_train_text_to_video 06_text_meets_video test_training_runs test_lab test_batch
+test_colab test_benchmark test_figures test_tiny test_training""".split()
 
 
 def pytest_collection_modifyitems(items):
-    """Begin with the files that take longest, so that no worker is left alone with one of them at the end."""
-    items.sort(key=lambda item: item.path.stem not in LONGEST)
+    """Leave what is marked as long to T2V_LONG=1; begin with the files that take longest, so that no worker is left
+    alone with one of them at the end."""
+    if not os.environ.get("T2V_LONG"):
+        for item in items:
+            if item.get_closest_marker("long"):
+                item.add_marker(pytest.mark.skip(reason="takes long; T2V_LONG=1 runs it, as CI does"))
+    items.sort(key=lambda item: LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST))
 
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell starts what runs in the background

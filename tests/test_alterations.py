@@ -1,6 +1,5 @@
 """The regression notices: of every notebook, each text that is stored and each equation's line is altered in a copy."""
 
-import os
 import re
 import subprocess
 import sys
@@ -29,7 +28,7 @@ def test_every_cell_is_compared(path):
         assert alterations.same(cell.outputs, cell.outputs)
 
 
-@pytest.mark.skipif(not os.environ.get("T2V_LONG"), reason="takes minutes; T2V_LONG=1 runs it, as CI does")
+@pytest.mark.long
 @every_notebook
 def test_an_altered_line_of_each_equation_is_noticed(path):
     """In a process that forks before each alteration. But for notebook 02 of the first equations alone, for time:

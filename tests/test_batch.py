@@ -159,6 +159,7 @@ def test_interrupt_keeps_whole_files_only(scale_folder, alone, here, capsys, mon
     assert "start it again to go on" in capsys.readouterr().err
 
 
+@pytest.mark.long
 def test_two_processes_make_what_one_makes(scale_folder, alone, here):
     made = process(
         "torch.distributed.run",

@@ -53,6 +53,7 @@ def ran(tmp_path_factory):
     return json.loads((folder / "b.json").read_text()), (folder / "b.md").read_text(), out.getvalue()
 
 
+@pytest.mark.long
 def test_every_variant_is_in_the_report_and_only_those_for_a_gpu_did_not_run(ran):
     rows = {row["name"]: row for row in ran[0]["rows"]}
     assert list(rows)[:2] == [benchmark.RECIPE, benchmark.DEFAULT] and benchmark.AGAIN in rows
@@ -61,6 +62,7 @@ def test_every_variant_is_in_the_report_and_only_those_for_a_gpu_did_not_run(ran
     assert rows["wrong: broken"]["not_here"] == "ValueError: no good | at all"
 
 
+@pytest.mark.long
 def test_the_latents_agree_and_a_mistake_does_not(ran):
     """The bar of 2 % tells: what is right is far below, a damped UNet, another prompt and no guidance are above it."""
     rows = {row["name"]: row["difference"] for row in ran[0]["rows"] if not row["not_here"]}
@@ -70,6 +72,7 @@ def test_the_latents_agree_and_a_mistake_does_not(ran):
     assert "wrong: damped" not in ran[0]["kept"]
 
 
+@pytest.mark.long
 def test_what_is_timed(ran):
     for row in ran[0]["rows"]:
         if not row["not_here"]:
@@ -80,6 +83,7 @@ def test_what_is_timed(ran):
             assert row["share"] == pytest.approx(share)
 
 
+@pytest.mark.long
 def test_the_page_says_what_was_measured_on_what_and_what_is_owed(ran):
     report, page, out = ran
     assert out == page

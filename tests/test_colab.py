@@ -127,10 +127,7 @@ def machine(tmp_path):
 STOPS = {"00_first_video.ipynb": "show_video(frames", "09_modelscope.ipynb": 'plan("modelscope"'}
 
 
-LONG = pytest.mark.skipif(not os.environ.get("T2V_LONG"), reason="takes long; T2V_LONG=1 runs it, as CI does")
-
-
-@pytest.mark.parametrize("name", [pytest.param(name, marks=LONG if name[:2] == "09" else ()) for name in STOPS])
+@pytest.mark.parametrize("name", ["00_first_video.ipynb", pytest.param("09_modelscope.ipynb", marks=pytest.mark.long)])
 def test_a_notebook_starts_in_an_empty_folder(name, repository, machine):
     """The set-up cell, then all cells up to the first clip (notebook 00) or the first plan (09), from the clone."""
     work, env = machine

@@ -26,25 +26,23 @@ def clips(tmp_path_factory):
     return folder
 
 
+def options(folder, clips):
+    return ["--output", str(folder / "model"), "--work", str(folder), "--data", str(clips), *SMALL]
+
+
 def command(folder, clips, processes=1):
     launch = ["-m", "accelerate.commands.launch", "--cpu", f"--num_processes={processes}", "--num_machines=1"]
     launch += ["--mixed_precision=no", "--dynamo_backend=no", "--num_cpu_threads_per_process=1"]
     launch += [f"--main_process_port={29600 + os.getpid() % 300}"]
     launch = [*(launch if processes > 1 else []), "-m", "t2v_helpers.training"]
-    return [sys.executable, *launch, "--output", folder / "model", "--work", folder, "--data", clips, *SMALL]
-
-
-def run(*given, **settings):
-    done = subprocess.run(command(*given, **settings), capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-2000:]
-    return done
+    return [sys.executable, *launch, *options(folder, clips)]
 
 
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory, clips):
-    """An uninterrupted run of one process."""
+    """An uninterrupted run, in this process."""
     folder = tmp_path_factory.mktemp("alone")
-    run(folder, clips)
+    assert training.main(options(folder, clips)) == 0
     return folder
 
 
@@ -52,8 +50,10 @@ def losses(folder, stage):
     return [json.loads(line)["loss"] for line in (folder / stage / "metrics.jsonl").read_text().splitlines()]
 
 
+@pytest.mark.long
 def test_two_processes_give_the_losses_of_one(alone, clips, tmp_path):
-    run(tmp_path, clips, processes=2)
+    done = subprocess.run(command(tmp_path, clips, processes=2), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
     for stage in STAGES:
         assert len(losses(tmp_path, stage)) == 2
         assert losses(tmp_path, stage) == pytest.approx(
@@ -66,10 +66,10 @@ def checkpoint(folder, stage):
     return torch.load(folder / stage / "checkpoint.pt", weights_only=True)
 
 
+@pytest.mark.long
 def test_killed_in_the_middle_and_started_again_it_ends_with_the_same_weights(alone, clips, tmp_path):
-    process = subprocess.Popen(command(tmp_path, clips), start_new_session=True, stderr=subprocess.DEVNULL)
-    killed = ("autoencoder", "image", "unet") if os.environ.get("T2V_LONG") else ("autoencoder", "unet")
-    for stage in killed:  # each time after a first checkpoint
+    for stage in ("autoencoder", "image", "unet"):  # each time after a first checkpoint
+        process = subprocess.Popen(command(tmp_path, clips), start_new_session=True, stderr=subprocess.DEVNULL)
         deadline = time.monotonic() + 120
         while not (tmp_path / stage / "metrics.jsonl").exists() and time.monotonic() < deadline:
             assert process.poll() is None
@@ -77,8 +77,7 @@ def test_killed_in_the_middle_and_started_again_it_ends_with_the_same_weights(al
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         assert checkpoint(tmp_path, stage)["step"] < 2, "it was over before the kill"
-        process = subprocess.Popen(command(tmp_path, clips), start_new_session=True, stderr=subprocess.DEVNULL)
-    assert process.wait() == 0
+    assert training.main(options(tmp_path, clips)) == 0
     for stage in STAGES:
         a, b = checkpoint(alone, stage), checkpoint(tmp_path, stage)
         for kind in ("model", "ema") if "ema" in a else ("model",):

@@ -14,8 +14,7 @@ import urllib.request
 import nbformat
 import pytest
 
-if not os.environ.get("T2V_LONG"):
-    pytest.skip("takes minutes; T2V_LONG=1 runs it, as CI does", allow_module_level=True)
+pytestmark = pytest.mark.long
 
 NOTEBOOKS = pathlib.Path(__file__).parents[2] / "notebooks"
 PATIENCE = 120_000  # milliseconds: the machine may be busy with the other tests
