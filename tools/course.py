@@ -1,4 +1,4 @@
-"""What stands in the notebooks, for tools and tests: numbered equations, lines that bear a number, exercises."""
+"""What stands in the notebooks and how they are tested, for tools and tests: equations, marked lines, exercises."""
 
 import ast
 import pathlib
@@ -10,6 +10,8 @@ import nbformat
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+# How nbval is called by tools and tests: as the Makefile calls it.
+NBVAL = "--nbval --nbval-current-env --nbval-cell-timeout 300 --nbval-sanitize-with tests/nbval_sanitize.cfg".split()
 SOLUTION = re.compile(r"<details><summary>Solution</summary>\s*```python\n(.*?)```\s*</details>\s*", re.S)
 SIMPLE = (ast.Assign, ast.Return, ast.Assert, ast.Expr)
 

@@ -14,8 +14,8 @@ import subprocess
 import sys
 import tempfile
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-NBVAL = "--nbval --nbval-current-env --nbval-cell-timeout 300 --nbval-sanitize-with tests/nbval_sanitize.cfg".split()
+from course import NBVAL, NOTEBOOKS, ROOT
+
 # What may lead back to a home: packages that look for one of these find it unset.
 HOMES = ("HF_", "XDG_", "MPL", "IPYTHON", "JUPYTER", "TORCH_HOME", "PYTHONPYCACHEPREFIX")
 
@@ -51,8 +51,7 @@ def environment(folder, home):
 
 
 def main(names):
-    names = [f"notebooks/{pathlib.Path(name).name}" for name in names]
-    names = names or sorted(f"notebooks/{path.name}" for path in (ROOT / "notebooks").glob("*.ipynb"))
+    names = [f"notebooks/{path.name}" for path in map(pathlib.Path, names or NOTEBOOKS)]
     failed = False
     with tempfile.TemporaryDirectory() as temporary:
         folder = pathlib.Path(temporary, "checkout")

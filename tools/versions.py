@@ -15,10 +15,10 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
-import venv
 from importlib.metadata import version
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+from course import NBVAL, ROOT
+
 # What stands on these packages most: tests of the code, and the notebooks on schedulers and the pipeline's insides.
 CODE = sorted(
     str(path.relative_to(ROOT))
@@ -28,7 +28,6 @@ CODE = sorted(
 NOTEBOOKS = [
     f"notebooks/{name}.ipynb" for name in ("00_first_video", "04_schedules_and_steps", "07_inside_the_pipeline")
 ]
-NBVAL = "--nbval --nbval-current-env --nbval-cell-timeout 300 --nbval-sanitize-with tests/nbval_sanitize.cfg".split()
 # What another version calls deprecated is no failure of it.
 WARNINGS = ["-W", "ignore::DeprecationWarning", "-W", "ignore::FutureWarning"]
 # A row: the packages that are other than those of constraints.txt. "newest" is what pip finds within requirements.txt.
@@ -70,12 +69,11 @@ def environment(row, folder):
     names = [name for name in row if name != "python"]
     asked = [wanted(name, row[name]) for name in names]
     pins = [f"torch=={version('torch')}"]
+    subprocess.run([row.get("python", sys.executable), "-m", "venv", "--without-pip", folder / "venv"], check=True)
     if "python" in row:
-        subprocess.run([row["python"], "-m", "venv", "--without-pip", folder / "venv"], check=True)
         pins = (ROOT / "constraints.txt").read_text().splitlines()
         asked += ["-r", ROOT / "requirements.txt", "-e", f"{ROOT}[test]"]
     else:
-        venv.create(folder / "venv", with_pip=False)
         inside = folder / "venv" / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}" / "site-packages"
         (inside / "below.pth").write_text(sysconfig.get_path("purelib") + "\n")
     (folder / "pins.txt").write_text("\n".join(pin for pin in pins if pin.split("==")[0] not in names))
