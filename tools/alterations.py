@@ -30,17 +30,11 @@ from types import SimpleNamespace
 
 import course
 import nbformat
+from alterations_table import COMPARED, EQUIVALENT, SWAPS
 from nbval import plugin
 
-PATIENCE = 120  # seconds of computing, after which an alteration that hangs is taken for noticed
+PATIENCE = 600  # seconds of computing, more than any notebook takes: what goes on longer hangs, and is noticed
 SKIPPED = ("metadata", "output_type", "name", "execution_count", "application/vnd.jupyter.widget-view+json")
-COMPARED = {"<": ">=", ">": "<=", "<=": ">", ">=": "<", "==": "!=", "!=": "=="}
-SWAPS = {"+": "-", "-": "+", "*": "/", "/": "*", "**": "*", "@": "*"} | COMPARED
-# Alterations that change nothing that can be seen, and why.
-EQUIVALENT = {
-    ("07", f"x0_hat = {left} x - (1 - alpha_bar) ** 0.5 * v  # Eq. 7.3"): "where it stands first, alpha_bar is 0"
-    for left in ("alpha_bar*0.5 *", "alpha_bar**1.5 *", "alpha_bar**0.5 /")
-}
 
 
 def same(one, other):
