@@ -73,5 +73,5 @@ LINES = {
             ("-(e[-1]", "(e[-1]"),
         )
     ],
-    "4.10": [Line({"modelscope": modelscope, "S": 32.0, "math": math}, one.item() / 32, ("* S**2", "* S"), 0.02)],
+    "4.10": [Line({"math": math}, one.item() / 32, ("* S**2", "* S"), 0.02, call=(modelscope.alpha_bars[-1], 32.0))],
 }

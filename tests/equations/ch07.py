@@ -32,7 +32,7 @@ LINES = {
     "7.2": [Line({"a": a, "eps": eps, "x0": x0}, velocity, ("- (1 - a) ** 0.5", "- (1 - a)"))],
     "7.3": [
         Line({"a": a, "noisy": [0, 0, x_t], "v_true": velocity}, seen[0], ("- (1 - a)", "+ (1 - a)")),
-        Line({"alpha_bar": a, "x": x_t, "v": velocity}, seen[0], ("- (1 - alpha_bar)", "+ (1 - alpha_bar)")),
+        Line({"alpha_bar_T": a, "x": x_t, "v": velocity}, seen[0], ("- (1 - alpha_bar_T)", "+ (1 - alpha_bar_T)")),
         Line({}, found, ("- (1 - alpha_bar) ** 0.5 * v", "+ (1 - alpha_bar) ** 0.5 * v"), **step),
     ],
     "7.4": [

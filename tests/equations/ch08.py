@@ -50,7 +50,9 @@ LINES = {
             ("kept * slow.weight", "kept * fast.weight"),
         )
     ],
-    "8.6": [Line({"torch": torch, "shares": [g[k::3].mean(0) for k in range(3)], "g": g}, True, ("g.mean", "g.sum"))],
+    "8.6": [
+        Line({"torch": torch, "shares": [g[k::3].mean(0) for k in range(3)]}, g.mean(0), ("mean(0)", "sum(0)"), 1e-5)
+    ],
     "8.7": [
         Line({"table": draw[0, 0].clone(), "row": rows}, torch.lerp(draw[0, 0, 0], draw[0, 0, 1], 0.5), ("/ 2", "* 2"))
     ],
