@@ -153,7 +153,9 @@ def changed(page, explorer, before):
     for _ in range(PATIENCE // 100):
         now = state(explorer)
         if now[0] != before[0] and now[1] != before[1]:
-            assert explorer.locator("img").evaluate("image => image.decode().then(() => image.naturalWidth)") > 0
+            page.wait_for_function(
+                "image => image.complete && image.naturalWidth", arg=explorer.locator("img").element_handle()
+            )
             return now
         page.wait_for_timeout(100)
     pytest.fail(f"the explorer still shows {before[1]!r}")
