@@ -7,9 +7,10 @@ import functools
 import torch
 
 from t2v_helpers import counting, generate, load_pipeline
+from t2v_helpers.models import MODELS
 from t2v_helpers.modelscope import count_parameters, skeleton
 
-PROMPT, SEED, STEPS = "a red circle moving left", 0, 10
+PROMPT, SEED, STEPS = "a red circle moving left", 0, MODELS["tiny"].steps
 STAGES = ("text_encoder", "unet", "vae")
 
 
