@@ -16,8 +16,8 @@ if _OFFLINE not in sys.path:
 sys.modules.pop("sitecustomize", None)
 import sitecustomize  # noqa: E402, F401
 
-LONGEST = """test_alterations 08_train_text_to_video 06_text_meets_video test_training_runs test_lab test_batch
-test_colab test_benchmark test_figures test_tiny test_training""".split()
+LONGEST = """test_alterations 08_train_text_to_video 06_text_meets_video test_runs test_lab batch/test_cli
+test_colab benchmark/test_cli test_figures test_scale_model test_stages""".split()
 
 
 def pytest_collection_modifyitems(items):
@@ -27,7 +27,12 @@ def pytest_collection_modifyitems(items):
         for item in items:
             if item.get_closest_marker("long"):
                 item.add_marker(pytest.mark.skip(reason="takes long; T2V_LONG=1 runs it, as CI does"))
-    items.sort(key=lambda item: LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST))
+
+    def rank(item):
+        names = (item.path.stem, f"{item.path.parent.name}/{item.path.stem}")
+        return next((i for i, name in enumerate(LONGEST) if name in names), len(LONGEST))
+
+    items.sort(key=rank)
 
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell starts what runs in the background

@@ -4,7 +4,9 @@ The names below load their modules when first used, so that `import t2v_helpers`
 """
 
 import importlib
+import pathlib
 
+ASSETS = pathlib.Path(__file__).resolve().parent.parent / "assets"  # the scale model, figures, lessons
 _HOME = {
     "NoiseSchedule": "schedules",
     "q_sample": "diffusion",
@@ -13,9 +15,9 @@ _HOME = {
     "save_video": "video",
     "save_frames": "video",
     "film_strip": "video",
-    "load_pipeline": "pipelines",
-    "generate": "pipelines",
-    "plan": "plans",
+    "load_pipeline": "models.pipelines",
+    "generate": "models.pipelines",
+    "plan": "models.budget",
 }
 __all__ = list(_HOME)
 

@@ -7,7 +7,7 @@ probability, in its opinion, that x is data. With logits, log D(x) = -softplus(-
 import torch  # noqa: F401  the examples use it
 from torch.nn.functional import softplus
 
-from .checks import check_floats, check_values
+from ._support.checks import check_floats, check_values
 
 KINDS = ("non-saturating", "minimax")
 

@@ -145,55 +145,7 @@ def _draw_log_snr(ax, schedules):
     ax.legend(handles=key, loc="upper right")
 
 
-def heatmap(matrix, rows, columns, *, title="", low=None, high=None):
-    """Draw a matrix (len(rows), len(columns)) as coloured fields with their numbers, rounded to two places."""
-    plt = pyplot()
-
-    matrix = np.asarray(matrix, dtype=float)
-    if matrix.shape != (len(rows), len(columns)):
-        raise ValueError(f"matrix has shape {matrix.shape}, expected ({len(rows)}, {len(columns)})")
-    with plt.rc_context(STYLE | {"axes.grid": False}):
-        _, ax = plt.subplots(figsize=(1.6 + 0.75 * len(columns), 1.2 + 0.55 * len(rows)), layout="constrained")
-        shown = ax.imshow(matrix, cmap="RdBu_r", vmin=low, vmax=high, aspect="auto")
-        ax.set(title=title, xticks=range(len(columns)), yticks=range(len(rows)))
-        ax.set_xticklabels(columns)
-        ax.set_yticklabels(rows)
-        for (row, column), value in np.ndenumerate(matrix):
-            dark = np.dot(shown.to_rgba(value)[:3], (0.3, 0.6, 0.1)) < 0.5
-            ax.text(column, row, f"{value:.2f}", ha="center", va="center", color="white" if dark else "#222222")
-
-
-def images(arrays, *, titles=None, cmap="gray"):
-    """Draw arrays (H, W), or pictures (H, W, 3) in [0, 1], side by side; arrays share one scale around zero."""
-    plt = pyplot()
-
-    arrays = [np.asarray(array, dtype=float) for array in arrays]
-    most = max(np.abs(array).max() for array in arrays)
-    with plt.rc_context(STYLE | {"axes.grid": False}):
-        _, axes = plt.subplots(
-            1, len(arrays), figsize=(1.6 * len(arrays) + 0.6, 2.0), layout="constrained", squeeze=False
-        )
-        for i, (ax, array) in enumerate(zip(axes[0], arrays, strict=True)):
-            shown = ax.imshow(array, cmap=cmap, vmin=-most, vmax=most)
-            ax.set(xticks=[], yticks=[], title=titles[i] if titles else "")
-        if arrays[0].ndim == 2:
-            plt.colorbar(shown, ax=axes[0].tolist(), shrink=0.8)
-
-
-def lines(x, curves, *, xlabel, ylabel, levels=None):
-    """Draw one or more curves over x; curves: a dict of label to values (len(x),). A role has its colour.
-
-    levels: a dict of label to one value, which is what something else gives: drawn across, grey and dashed.
-    """
-    plt = pyplot()
-
-    many = len(curves) + len(levels or {}) > 3  # whose names would lie on them
-    with plt.rc_context(STYLE):
-        _, ax = plt.subplots(figsize=(8.4 if many else 6, 3), layout="constrained")
-        for (label, values), marker in zip(curves.items(), MARKERS, strict=False):
-            ax.plot(x, values, marker=marker, label=label, color=COLORS.get("gan" if label == "generator" else label))
-        for label, value in (levels or {}).items():
-            ax.axhline(value, color="#666666", linestyle="--", linewidth=1, label=label)
-        ax.set(xlabel=xlabel, ylabel=ylabel)
-        if len(curves) > 1:
-            ax.legend(**({"loc": "upper left", "bbox_to_anchor": (1, 1)} if many else {}))
+def role_color(title):
+    """The colour of the role that a title names: "GAN, seed 1" is drawn in the GAN's, a control in grey."""
+    words = title.lower().replace(",", " ").split()
+    return next((color for role, color in COLORS.items() if role in words), "#666666")

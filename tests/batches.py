@@ -8,7 +8,8 @@ import sys
 
 import torch
 
-from t2v_helpers import batch, pipelines
+from t2v_helpers.batch import cli
+from t2v_helpers.models import pipelines
 
 TEXT = """\
 # moving shapes
@@ -33,7 +34,7 @@ def options(scale, prompts, folder, *more):
 
 def run(scale, prompts, folder, *more):
     try:
-        return batch.main(options(scale, prompts, folder, *more))
+        return cli.main(options(scale, prompts, folder, *more))
     except SystemExit as stop:  # argparse leaves this way
         return stop.code
 
@@ -54,7 +55,7 @@ def count_clips(monkeypatch):
 
 
 def process(*arguments):
-    root = pathlib.Path(batch.__file__).parents[1]
+    root = pathlib.Path(cli.__file__).parents[2]
     path = os.pathsep.join([str(root), os.environ.get("PYTHONPATH", "")])
     threads = str(torch.get_num_threads())  # another number of threads may round otherwise
     return subprocess.Popen(

@@ -8,23 +8,23 @@ import pytest
 @pytest.fixture(scope="module")
 def scale_folder(tmp_path_factory):
     """A pipeline folder like the scale model's."""
-    import hub
+    import fake_hub
 
-    return hub.write_scale_model(tmp_path_factory.mktemp("models") / "scale")
+    return fake_hub.write_scale_model(tmp_path_factory.mktemp("models") / "scale")
 
 
 @pytest.fixture(scope="module")
 def scale(scale_folder):
-    from t2v_helpers import pipelines
+    from t2v_helpers.models import pipelines
 
     return pipelines.load_pipeline(scale_folder, device="cpu")
 
 
 @pytest.fixture(scope="module")
 def hub_cache(tmp_path_factory):
-    import hub
+    import fake_hub
 
-    return hub.write_hub_cache(tmp_path_factory.mktemp("hub")).parents[2]
+    return fake_hub.write_hub_cache(tmp_path_factory.mktemp("hub")).parents[2]
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def cached(hub_cache, monkeypatch):
     """ModelScope's repository, with small random weights, in the hub's cache (HF_HUB_OFFLINE is set for all tests)."""
     from huggingface_hub import constants
 
-    from t2v_helpers import pipelines
+    from t2v_helpers.models import pipelines
 
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(hub_cache))
     pipelines._say_once.cache_clear()
@@ -44,7 +44,7 @@ def gpu(monkeypatch):
     """Simulates a GPU: the device is named "cuda" and has `free` bytes, but the pipeline stays on the CPU."""
     import torch
 
-    from t2v_helpers import placing
+    from t2v_helpers.models import placing
 
     seen = types.SimpleNamespace(free=80e9, placed=None)
     monkeypatch.setattr(placing, "device_of", lambda name: torch.device("cuda" if name is None else name))

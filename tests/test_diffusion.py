@@ -1,6 +1,5 @@
 """The chain forward, the four names of a prediction, the posterior: by hand, by quadrature, beside diffusers."""
 
-import doctest
 import math
 
 import diffusers
@@ -11,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from reference import STEEP, ZERO, close, f64, noise, theirs
 
-from t2v_helpers import diffusion
 from t2v_helpers.diffusion import (
     Prediction,
     convert,
@@ -23,11 +21,6 @@ from t2v_helpers.diffusion import (
     simple_loss,
 )
 from t2v_helpers.schedules import NoiseSchedule
-
-
-def test_examples_in_docstrings():
-    assert doctest.testmod(diffusion).failed == 0
-
 
 # --- forward
 

@@ -10,14 +10,7 @@ from hypothesis import strategies as st
 from reference import STEEP, ZERO, close, f64, noise, theirs
 from torch.distributions import Categorical, Independent, MixtureSameFamily, Normal
 
-from t2v_helpers.diffusion import (
-    Prediction,
-    convert,
-    exact_denoiser,
-    guide,
-    q_sample,
-    simple_loss,
-)
+from t2v_helpers.diffusion import Prediction, convert, exact_denoiser, guide, q_sample, simple_loss
 from t2v_helpers.schedules import NoiseSchedule
 
 # --- the exact denoiser

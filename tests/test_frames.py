@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from t2v_helpers.frames import as_clips, as_frames, film_strip, to_uint8
+from t2v_helpers.video import as_clips, as_frames, film_strip, to_uint8
 
 FORMS = {
     "uint8": lambda clip: clip,

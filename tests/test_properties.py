@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from PIL import Image
 
-from t2v_helpers.frames import as_frames, film_strip, to_uint8
 from t2v_helpers.schedules import NoiseSchedule
-from t2v_helpers.video import ENDINGS, InlineVideo, check_fps, save_frames, save_video
+from t2v_helpers.video import ENDINGS, InlineVideo, as_frames, check_fps, film_strip, save_frames, save_video, to_uint8
 
 PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=60)
 SHAPES = st.lists(st.integers(0, 4), max_size=5).map(tuple) | st.tuples(

@@ -1,6 +1,5 @@
 """The samplers, step by step beside diffusers, in law, and on data that are known."""
 
-import doctest
 import math
 
 import diffusers
@@ -8,9 +7,7 @@ import pytest
 import torch
 from reference import generator, network, noise, theirs
 
-from t2v_helpers import samplers
-from t2v_helpers.diffusion import Prediction, exact_denoiser, posterior
-from t2v_helpers.samplers import ddim_sample, ddim_step, ddpm_sample, ddpm_step
+from t2v_helpers.diffusion import Prediction, ddim_sample, ddim_step, ddpm_sample, ddpm_step, exact_denoiser, posterior
 from t2v_helpers.schedules import NoiseSchedule
 
 SCHEDULE = NoiseSchedule.linear(60)
@@ -30,10 +27,6 @@ def assert_equals_diffusers(walk, scheduler, x_T, **step):
     t, x0, again = next(walk)
     assert t == 0 and x0 is again and next(walk, None) is None
     torch.testing.assert_close(x0, x_t, rtol=1e-10, atol=1e-10)
-
-
-def test_examples_in_docstrings():
-    assert doctest.testmod(samplers).failed == 0
 
 
 @pytest.mark.parametrize("predicts", THEIRS)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from reference import generator, network, noise, theirs
 
-from t2v_helpers.samplers import ddim_sample, ddim_step, ddpm_sample, ddpm_step, times
+from t2v_helpers.diffusion import ddim_sample, ddim_step, ddpm_sample, ddpm_step, times
 from t2v_helpers.schedules import NoiseSchedule
 
 SCHEDULE = NoiseSchedule.linear(60)

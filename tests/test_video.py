@@ -15,8 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from t2v_helpers import shapes, video
-from t2v_helpers.frames import to_uint8
-from t2v_helpers.video import check_frames_folder, check_output, save_frames, save_video, show_video
+from t2v_helpers.video import check_frames_folder, check_output, save_frames, save_video, show_video, to_uint8
 
 ROOT = pathlib.Path(__file__).parent.parent
 
@@ -224,13 +223,3 @@ def test_nothing_heavy_is_imported_before_it_is_used():
     assert "'numpy'" in out
     for name in ("torch", "PIL", "imageio", "imageio_ffmpeg", "IPython", "matplotlib"):
         assert f"'{name}'" not in out
-
-
-def test_the_examples_in_the_docs_are_right():
-    import doctest
-
-    from t2v_helpers import frames
-
-    for module, least in ((frames, 2), (video, 4)):
-        result = doctest.testmod(module)
-        assert result.failed == 0 and result.attempted >= least

@@ -9,8 +9,7 @@ import pytest
 from clip_files import CLIP, FAILURES, OTHER
 from PIL import Image
 
-from t2v_helpers.frames import to_uint8
-from t2v_helpers.video import check_frames_folder, save_frames
+from t2v_helpers.video import check_frames_folder, save_frames, to_uint8
 
 
 def test_frames_come_back_exactly(tmp_path):

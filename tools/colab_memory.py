@@ -57,14 +57,14 @@ print(json.dumps({"start": start, "peak": peak, "weights": weights, "seconds": t
 
 def write_cache(cache):
     """The hub's cache with ModelScope's repository at the pinned commit; returns the bytes of weights written."""
-    import hub
+    import fake_hub
 
-    from t2v_helpers import modelscope
+    from t2v_helpers.models import modelscope
 
-    snapshot, total = hub.write_hub_cache(cache), 0
+    snapshot, total = fake_hub.write_hub_cache(cache), 0
     for part, module in modelscope.skeleton().items():
         stem = "model" if part == "text_encoder" else "diffusion_pytorch_model"
-        tensors = hub._old_names(part, module.state_dict())
+        tensors = fake_hub._old_names(part, module.state_dict())
         file = (snapshot / part / f"{stem}.fp16.safetensors").resolve()
         total += write_constant(file, {name: tuple(tensor.shape) for name, tensor in tensors.items()})
         config = json.loads(module.config.to_json_string() if part == "text_encoder" else module.to_json_string())

@@ -16,7 +16,7 @@ import typing
 
 import course
 
-from t2v_helpers.files import write_whole
+from t2v_helpers._support.files import write_whole
 
 PAGE = course.ROOT / "docs" / "equations.md"
 HEAD = """# All equations of the course
@@ -99,7 +99,7 @@ def page():
     """The text of the page. Raises ValueError for an equation that no statement of its notebook computes."""
     helpers = [
         (path, mark)
-        for path in sorted((course.ROOT / "t2v_helpers").glob("*.py"))
+        for path in sorted((course.ROOT / "t2v_helpers").rglob("*.py"))
         for mark in course.marked(path.read_text(encoding="utf-8"))
     ]
     parts = [HEAD]
@@ -120,7 +120,8 @@ def page():
             parts.append("In the notebook:\n\n" + "\n\n".join(dict.fromkeys(map(code, here))) + "\n")
             for file, mark in helpers:
                 if mark.number == equation.number:
-                    where = f"[`{file.name}`](../t2v_helpers/{file.name}), `{mark.name}`"
+                    below = file.relative_to(course.ROOT / "t2v_helpers").as_posix()
+                    where = f"[`{below}`](../t2v_helpers/{below}), `{mark.name}`"
                     parts.append(f"In {where}:\n\n{code(mark)}\n")
     return "\n".join(parts)
 

@@ -20,8 +20,9 @@ import numpy as np
 import torch
 from PIL import Image, ImageDraw, ImageFont
 
-from t2v_helpers import generate, plots, plots_diagrams
-from t2v_helpers.files import write_whole
+from t2v_helpers import generate, plots
+from t2v_helpers._support.files import write_whole
+from t2v_helpers.figures import diagrams
 from t2v_helpers.shapes import FPS
 
 FOLDER = pathlib.Path(__file__).resolve().parent.parent / "assets" / "figures"
@@ -35,8 +36,8 @@ PROMPTS = (
     "sliding to the right, a blue triangle",
 )
 DRAWN = {
-    "gan": plots_diagrams.gan_diagram,
-    "gan_beside_diffusion": plots_diagrams.gan_beside_diffusion,
+    "gan": diagrams.gan_diagram,
+    "gan_beside_diffusion": diagrams.gan_beside_diffusion,
     "forward_chain": figures_chains.forward_chain,
     "reverse_chain": figures_chains.reverse_chain,
     "pipeline": figures_stages.pipeline,

@@ -6,7 +6,7 @@ import math
 import figures_trace as trace
 from figures_sheet import GREY, LARGE, Sheet
 
-from t2v_helpers.modelscope import count_parameters
+from t2v_helpers.models.modelscope import count_parameters
 from t2v_helpers.plots import COLORS
 
 NAMES = {"text_encoder": "text encoder", "unet": "UNet", "vae": "VAE"}

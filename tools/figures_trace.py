@@ -6,9 +6,10 @@ import functools
 
 import torch
 
-from t2v_helpers import counting, generate, load_pipeline
-from t2v_helpers.models import MODELS
-from t2v_helpers.modelscope import count_parameters, skeleton
+from t2v_helpers import generate, load_pipeline
+from t2v_helpers.models import counting
+from t2v_helpers.models.modelscope import count_parameters, skeleton
+from t2v_helpers.models.registry import MODELS
 
 PROMPT, SEED, STEPS = "a red circle moving left", 0, MODELS["tiny"].steps
 STAGES = ("text_encoder", "unet", "vae")

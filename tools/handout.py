@@ -21,7 +21,7 @@ import sys
 import course
 import nbformat
 
-from t2v_helpers.files import write_whole
+from t2v_helpers._support.files import write_whole
 
 KEY = "t2v_handout"  # in a notebook's metadata: the hash of all the rest
 

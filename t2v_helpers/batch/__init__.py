@@ -1,0 +1,1 @@
+"""A clip for every prompt of a file."""

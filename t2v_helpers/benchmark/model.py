@@ -1,0 +1,163 @@
+"""What `t2v_helpers.benchmark` runs: ModelScope's architecture, or one of its shape and a thousandth of its size, with
+random weights, in a folder as the hub would give it. Both sides of the comparison load it from there, as a user would.
+"""
+
+import contextlib
+import dataclasses
+import math
+
+from ..models import modelscope
+from ..models.registry import MODELS
+
+PROMPT, SEED = "a panda eating bamboo on a rock", 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """The three networks' settings and the clip that is asked for; size: pixels, both sides."""
+
+    about: str
+    unet: dict
+    vae: dict
+    text: dict
+    num_frames: int = 16
+    size: int = 256
+    steps: int = 25
+
+
+_SMALL_VAE = {"sample_size": 64, "block_out_channels": (4, 4, 4, 4), "layers_per_block": 1, "norm_num_groups": 2}
+_SMALL_TEXT = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
+_SMALL_UNET = {
+    "sample_size": 8,
+    "block_out_channels": (8, 16, 16, 16),
+    "layers_per_block": 1,
+    "norm_num_groups": 4,
+    "cross_attention_dim": 16,
+    "attention_head_dim": 8,
+}
+CONFIGS = {
+    "full": Config("ModelScope's, 1.835 billion weights", modelscope.UNET, modelscope.VAE, modelscope.TEXT),
+    "tiny": Config(
+        "four levels as in ModelScope's, 8 and 16 channels",
+        modelscope.UNET | _SMALL_UNET,
+        modelscope.VAE | _SMALL_VAE,
+        modelscope.TEXT | _SMALL_TEXT | {"vocab_size": 514, "bos_token_id": 512, "eos_token_id": 513},
+        num_frames=4,
+        size=64,
+        steps=4,
+    ),
+}
+
+
+def write_pipeline(folder, config, device, seed=0):
+    """Write a pipeline folder with random weights in half precision, file names as ModelScope's fp16 ones.
+
+    The weights are diffusers' own draw, but for what would make the comparison blind: layers that start at zero (the
+    last of each temporal convolution) are drawn as well, and the UNet's last layer is scaled so that what it predicts
+    for noise has deviation 1, as a trained network's does. folder: where to. device: where to draw them.
+    """
+    import torch
+    from diffusers import AutoencoderKL, DDIMScheduler, TextToVideoSDPipeline, UNet3DConditionModel
+    from transformers import CLIPTextConfig, CLIPTextModel
+
+    device = torch.device(device)
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        with device:
+            unet = UNet3DConditionModel(**config.unet).eval()
+        _wake(unet)
+        unet = unet.to("cpu", torch.float16)  # before the next one is drawn: in float32 ModelScope's takes 5.6 GB
+        with device:
+            vae = AutoencoderKL(**config.vae).eval()
+            text_encoder = CLIPTextModel(CLIPTextConfig(**config.text)).eval()
+    pipe = TextToVideoSDPipeline(
+        vae=vae.to("cpu", torch.float16),
+        text_encoder=text_encoder.to("cpu", torch.float16),
+        tokenizer=_tokenizer(config.text["max_position_embeddings"]),
+        unet=unet,
+        scheduler=DDIMScheduler(**modelscope.SCHEDULER),
+    )
+    pipe.save_pretrained(folder, variant="fp16")
+
+
+def _wake(unet):
+    import torch
+
+    with torch.no_grad():
+        for parameter in unet.parameters():
+            if parameter.ndim > 1 and not parameter.any():
+                torch.nn.init.kaiming_uniform_(parameter, a=math.sqrt(5))
+        out = unet(*step_inputs(unet.config, 4, unet.device)).sample
+        for parameter in unet.conv_out.parameters():
+            parameter /= out.std()
+
+
+def load_recipe(folder, device):
+    """A pipeline as ModelScope's card says; without offload on a CPU, which has nothing to offload from."""
+    import torch
+    from diffusers import DiffusionPipeline, DPMSolverMultistepScheduler
+
+    dtype = torch.float16 if device.type == "cuda" else torch.float32
+    pipe = DiffusionPipeline.from_pretrained(folder, dtype=dtype, variant="fp16")
+    pipe.scheduler = DPMSolverMultistepScheduler.from_config(pipe.scheduler.config)
+    pipe.set_progress_bar_config(disable=True)
+    if device.type == "cuda":
+        pipe.enable_model_cpu_offload(device=device)
+    return pipe
+
+
+def recipe_clip(pipe, config):
+    """A clip as the card makes it, from the noise that `generate` draws for SEED."""
+    import torch
+
+    side, generator = config.unet["sample_size"], torch.Generator().manual_seed(SEED)
+    noise = torch.randn((1, pipe.unet.config.in_channels, config.num_frames, side, side), generator=generator)
+    latents = noise.to(pipe.unet.dtype)
+    return pipe(PROMPT, num_inference_steps=config.steps, num_frames=config.num_frames, latents=latents).frames[0]
+
+
+@contextlib.contextmanager
+def as_model(folder, config):
+    """The folder under a name of MODELS, with ModelScope's defaults but for length and size: gives the name."""
+    name = "benchmark"
+    size = {"num_frames": config.num_frames, "size": (config.size, config.size), "steps": config.steps}
+    own = {"repo": str(folder), "revision": None, "also": (), "licence": "", "progress": False}
+    MODELS[name] = dataclasses.replace(MODELS["modelscope"], **own, **size)
+    try:
+        yield name
+    finally:
+        del MODELS[name]
+
+
+def step_inputs(unet_config, num_frames, device):
+    """Noise in the place of what the UNet gets in a step with guidance: latents (2, c, f, h, w), the step, context
+    (2, 77, d)."""
+    import torch
+
+    side = unet_config["sample_size"]
+    latents = torch.randn(2, unet_config["in_channels"], num_frames, side, side, device=device)
+    context = torch.randn(2, 77, unet_config["cross_attention_dim"], device=device)
+    return latents, torch.tensor(500, device=device), context
+
+
+def step_flops(config):
+    """Floating-point operations of a denoising step with guidance, counted on the meta device (a product and a sum are
+    two). ModelScope's: 9.77e12."""
+    import torch
+    from diffusers import UNet3DConditionModel
+
+    from ..training.costs import count
+
+    with torch.device("meta"):
+        unet = UNet3DConditionModel(**config.unet)
+    return count(unet, config.num_frames, config.unet["sample_size"], batch=2).flops
+
+
+def _tokenizer(tokens):
+    """A CLIPTokenizer that makes a token of each letter: ModelScope's own words are not at hand, and cost the same."""
+    from tokenizers.pre_tokenizers import ByteLevel
+    from transformers import CLIPTokenizer
+
+    letters = sorted(ByteLevel.alphabet())
+    vocab = [*letters, *(f"{letter}</w>" for letter in letters), "<|startoftext|>", "<|endoftext|>"]
+    return CLIPTokenizer(vocab={token: i for i, token in enumerate(vocab)}, merges=[], model_max_length=tokens)

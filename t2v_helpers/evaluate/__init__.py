@@ -1,0 +1,1 @@
+"""Does a clip show what its prompt says?"""

@@ -1,0 +1,84 @@
+"""Diagrams: boxes for what there is and arrows for what is made of it, a GAN alone and beside diffusion.
+
+As in `plots`, every function that draws returns None, and a colour stands for a role.
+"""
+
+import itertools
+
+from ..plots import COLORS, STYLE
+
+
+def _diagram(ax, boxes, arrows):
+    """Boxes, a dict of text to (middle, role), and grey arrows (text, text) from one to another; returns the boxes."""
+    ax.axis("off")
+    drawn = {}
+    for text, (middle, role) in boxes.items():
+        style = {"boxstyle": "round,pad=0.5", "facecolor": "white", "edgecolor": COLORS[role], "linewidth": 2}
+        drawn[text] = ax.text(*middle, text, ha="center", va="center", bbox=style)
+    for start, end in arrows:
+        _arrow(ax, drawn[start], drawn[end], color="#444444")
+    return drawn
+
+
+def _arrow(ax, start, end, **style):
+    """An arrow between two boxes, from edge to edge."""
+    edges = {"patchA": start.get_bbox_patch(), "patchB": end.get_bbox_patch(), "shrinkA": 4, "shrinkB": 4}
+    style = {"arrowstyle": "->", "linewidth": 1.5, "mutation_scale": 14} | edges | style
+    ax.annotate("", end.get_position(), start.get_position(), arrowprops=style)
+
+
+def _back(ax, start, end, role, bend):
+    """A dashed arrow in the colour of the role: who learns from what, or the way back."""
+    _arrow(ax, start, end, color=COLORS[role], linestyle="--", connectionstyle=f"arc3,rad={bend}")
+
+
+def gan_diagram():
+    """Draw the game as a diagram: noise z into G, G(z) and data x into D, what D says, and who learns from it."""
+    import matplotlib.pyplot as plt
+
+    boxes = {  # text: middle, colour
+        "noise $z$": ((0.7, 0.9), "noise"),
+        "generator $G$": ((2.75, 0.9), "gan"),
+        "$G(z)$": ((4.75, 0.9), "gan"),
+        "data $x$": ((4.75, 2.3), "data"),
+        "discriminator $D$": ((6.95, 1.6), "discriminator"),
+        "$D = 1$: data\n$D = 0$: generated": ((9.75, 1.6), "discriminator"),
+    }
+    z, G, sample, data, D, verdict = boxes
+    with plt.rc_context(STYLE | {"font.size": 12.0}):
+        _, ax = plt.subplots(figsize=(9, 3.1), layout="constrained")
+        ax.set(xlim=(0, 11), ylim=(-0.4, 3.2), aspect="equal")
+        drawn = _diagram(ax, boxes, [(z, G), (G, sample), (sample, D), (data, D), (D, verdict)])
+        _back(ax, drawn[verdict], drawn[G], "gan", -0.3)
+        ax.text(6.3, -0.25, "$G$ learns to be taken for data", ha="center", color=COLORS["gan"])
+        _back(ax, drawn[verdict], drawn[D], "discriminator", 0.6)
+        ax.text(8.4, 2.75, "$D$ learns to be right", ha="center", color=COLORS["discriminator"])
+
+
+def gan_beside_diffusion():
+    """Draw both ways from noise to data: a GAN's one leap above, diffusion's many small steps below."""
+    import matplotlib.pyplot as plt
+
+    above = {
+        "noise $z$": ((0.9, 3.3), "noise"),
+        "generator $G$": ((4.1, 3.3), "gan"),
+        "sample $G(z)$": ((7.6, 3.3), "gan"),
+        "discriminator $D$": ((11.2, 3.3), "discriminator"),
+    }
+    below = {
+        "noise $x_T$": ((0.9, 1.0), "noise"),
+        "$x_{T-1}$": ((3.5, 1.0), "diffusion"),
+        "$\\cdots$": ((5.6, 1.0), "diffusion"),
+        "$x_1$": ((7.6, 1.0), "diffusion"),
+        "sample, or data $x_0$": ((10.9, 1.0), "diffusion"),
+    }
+    with plt.rc_context(STYLE | {"font.size": 13.0}):
+        _, ax = plt.subplots(figsize=(10, 4.0), layout="constrained")
+        ax.set(xlim=(0, 12.9), ylim=(-0.6, 4.5), aspect="equal")
+        drawn = _diagram(ax, above | below, [*itertools.pairwise(above), *itertools.pairwise(below)])
+        ax.text(0.05, 4.15, "GAN: one leap, learned in a game of two networks", color=COLORS["gan"])
+        text = r"diffusion: many small steps, one network $\hat\epsilon(x_t, t)$ for all, learned from known noise"
+        ax.text(0.05, 1.85, text, color=COLORS["diffusion"])
+        for end, start in itertools.pairwise(below):
+            _back(ax, drawn[start], drawn[end], "noise", -0.5)
+        ax.text(5.6, -0.45, "forward: noise is added; nothing is learned here", ha="center", color=COLORS["noise"])

@@ -1,0 +1,187 @@
+"""The models by name: what there is to know of each before anything of it is loaded.
+
+A model joins by an entry in `MODELS`. This is apart from pipelines.py so that a name, a default or a rule can be
+looked up without torch; what a model costs is in budget.py.
+"""
+
+import dataclasses
+import json
+import os
+import pathlib
+import re
+
+from .. import ASSETS
+
+
+@dataclasses.dataclass(frozen=True)
+class Model:
+    """A model's files, its defaults and its rules.
+
+    repo: its folder, or its id on the hub; revision: the commit to take; also: older ids; about: a few words.
+    pipeline_class: the class of diffusers; scheduler: the class that takes the place of its own. steps, guidance,
+    num_frames, size (pixels, width and height; None: what its network says) and fps: its defaults.
+    frame_step: num_frames - 1 has to be a multiple of it; divisor: width and height have to be, pixels.
+    gpu_dtype: its precision on a GPU (on a CPU: float32); float32: the parts that keep single precision there.
+    tokens: how many its pipeline reads of a prompt; None: as many as its tokenizer says. english: whether it was
+    trained on English alone.
+    """
+
+    repo: str
+    revision: str | None = None
+    also: tuple[str, ...] = ()
+    about: str = ""
+    pipeline_class: str = "TextToVideoSDPipeline"
+    scheduler: str | None = None
+    steps: int = 50
+    guidance: float = 9.0
+    num_frames: int = 16
+    frame_step: int = 1
+    size: tuple[int, int] | None = None
+    divisor: int = 8
+    fps: int = 8
+    gpu_dtype: str = "float16"
+    float32: tuple[str, ...] = ()
+    tokens: int | None = None
+    english: bool = True
+    progress: bool = True
+    licence: str = ""
+
+
+# A revision is pinned where its commit is known. The newer models' could not be looked up when this was written, so
+# main is taken, as it was when it was first fetched; safetensors and the classes of diffusers are held to all the same.
+MODELS = {
+    "tiny": Model(
+        repo=str(ASSETS / "tiny-t2v"),
+        about="the scale model of this project: a small world of moving shapes, on any CPU",
+        steps=10,  # with 20 as many clips are right (python -m t2v_helpers.evaluate --steps 20)
+        guidance=2.0,  # at 4 outlines bulge, at 1 a motion is missed now and then (--guidance 4)
+        size=(64, 64),
+        gpu_dtype="float32",
+        progress=False,
+    ),
+    "modelscope": Model(
+        repo="ali-vilab/text-to-video-ms-1.7b",
+        revision="8227dddca75a8561bf858d604cc5dae52b954d01",
+        also=("damo-vilab/text-to-video-ms-1.7b",),
+        about="1.8 billion weights, for a GPU with 2 GB or more; 3.7 GB to download, once",
+        scheduler="DPMSolverMultistepScheduler",
+        steps=25,
+        size=(256, 256),
+        licence="ModelScope's licence: research, not commercial use (CC-BY-NC-4.0 in its metadata, "
+        "CC-BY-NC-ND-4.0 on its card)",
+    ),
+    "zeroscope": Model(
+        repo="cerspense/zeroscope_v2_576w",
+        about="ModelScope, trained on for wide clips without a watermark",
+        scheduler="DPMSolverMultistepScheduler",
+        steps=40,
+        num_frames=24,
+        size=(576, 320),
+        licence="zeroscope's licence: not for commercial use (CC-BY-NC-4.0)",
+    ),
+    "wan": Model(
+        repo="Wan-AI/Wan2.1-T2V-1.3B-Diffusers",
+        about="Wan 2.1, the small one: five seconds of film, and a text encoder of 5.7 billion weights",
+        pipeline_class="WanPipeline",
+        guidance=5.0,
+        num_frames=81,
+        frame_step=4,
+        size=(832, 480),
+        divisor=16,
+        fps=16,
+        gpu_dtype="bfloat16",
+        float32=("vae",),
+        tokens=512,
+        english=False,  # and Chinese
+        licence="Wan 2.1's licence: Apache 2.0",
+    ),
+    "cogvideox": Model(
+        repo="THUDM/CogVideoX-2b",
+        also=("zai-org/CogVideoX-2b",),
+        about="CogVideoX, the small one: six seconds of film, trained on this one size",
+        pipeline_class="CogVideoXPipeline",
+        guidance=6.0,
+        num_frames=49,
+        frame_step=8,
+        size=(720, 480),
+        divisor=16,
+        tokens=226,
+        licence="CogVideoX-2b's licence: Apache 2.0",
+    ),
+    "ltx": Model(
+        repo="Lightricks/LTX-Video",
+        about="LTX-Video: seven seconds of film from few latents, the quickest of the newer ones",
+        pipeline_class="LTXPipeline",
+        guidance=3.0,
+        num_frames=161,
+        frame_step=8,
+        size=(704, 512),
+        divisor=32,
+        fps=24,
+        gpu_dtype="bfloat16",
+        tokens=128,
+        licence="LTX-Video's licence: its own (open weights, with restrictions on use): see its card",
+    ),
+}
+CLASSES = tuple(dict.fromkeys(model.pipeline_class for model in MODELS.values()))
+
+
+def describe(name):
+    """The `Model` behind a name of MODELS, a folder or a hub id (org/name); ValueError if it is none of them.
+
+    A folder whose tokenizer carries the scale model's words takes the scale model's defaults. What else is not in
+    MODELS keeps its own scheduler and takes the defaults of its pipeline class (`of_class`).
+
+    >>> describe("modelscope").steps
+    25
+    """
+    name = os.fspath(name) if isinstance(name, os.PathLike) else name
+    for key, model in MODELS.items():
+        if name in (key, model.repo, *model.also):
+            return model
+    if isinstance(name, str) and os.path.isdir(os.path.expanduser(name)):
+        folder = pathlib.Path(os.path.expanduser(name))
+        config = folder / "tokenizer" / "tokenizer_config.json"
+        if config.is_file() and b'"known_words"' in config.read_bytes():
+            return dataclasses.replace(MODELS["tiny"], repo=name)
+        return of_class(_class_name(folder / "model_index.json"), name)
+    if isinstance(name, str) and re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", name):
+        return Model(repo=name)
+    known = ", ".join(("auto", *MODELS))
+    raise ValueError(f"model {name!r}: expected one of {known}, or a folder, or a hub id such as org/name")
+
+
+def of_class(pipeline_class, repo=""):
+    """A `Model` of a repository that is not in MODELS: the defaults and rules of its pipeline class.
+
+    >>> of_class("WanPipeline", "org/name").frame_step
+    4
+    """
+    for model in MODELS.values():
+        if model.pipeline_class == pipeline_class != Model.pipeline_class:
+            return dataclasses.replace(model, repo=repo, revision=None, also=(), about="", licence="")
+    return Model(repo=repo)
+
+
+def _class_name(index):
+    try:
+        return json.loads(index.read_text(encoding="utf-8"))["_class_name"]
+    except (OSError, ValueError, LookupError, TypeError):
+        return None  # what is wrong with it is told when it is loaded
+
+
+def check_shape(model, num_frames=None, height=None, width=None):
+    """Refuse a clip's length or size (pixels) that a model cannot make; None stands for its own value.
+
+    Raises ValueError with one line that says the rule.
+
+    >>> check_shape(MODELS["wan"], num_frames=81, height=480)
+    """
+    step, divisor = model.frame_step, model.divisor
+    if num_frames is not None and (num_frames - 1) % step:
+        low = (num_frames - 1) // step * step + 1
+        raise ValueError(f"num_frames {num_frames}: expected {step}N + 1 for this model, such as {low} or {low + step}")
+    if (height or 0) % divisor or (width or 0) % divisor:
+        sides = (model.size or ("its own", "its own")) if None in (height, width) else (width, height)
+        width, height = width or sides[0], height or sides[1]
+        raise ValueError(f"size {width}x{height} pixels: expected multiples of {divisor}")

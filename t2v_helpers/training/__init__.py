@@ -1,0 +1,1 @@
+"""From captions to weights: the scale model, its world and its stages."""

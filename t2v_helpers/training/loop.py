@@ -1,0 +1,213 @@
+"""The training loop that every stage of the scale model goes through: steps, checkpoints, metrics, resumption."""
+
+import contextlib
+import dataclasses
+import io
+import json
+import math
+import random
+import signal
+import threading
+import time
+
+import torch
+
+from .._support.files import write_whole
+
+
+@dataclasses.dataclass(frozen=True)
+class Stage:
+    """What one stage is run with; `batch` counts frames (autoencoder) or clips, over all processes together."""
+
+    steps: int
+    batch: int
+    lr: float
+    every: int = 200  # steps between checkpoints
+    warmup: int = 50
+    seed: int = 0
+
+
+def rng(*numbers):
+    """A torch.Generator seeded by several ints, such as (seed, step, process)."""
+    return torch.Generator().manual_seed(random.Random(repr(numbers)).getrandbits(63))
+
+
+@contextlib.contextmanager
+def first_weights(stage, name):
+    """Let constructors draw from the stage's seed: a run that goes on draws what the first one drew."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(rng(stage.seed, name, "first weights").initial_seed())
+        yield
+
+
+def choose(things, generator):
+    """One of a sequence, drawn by a torch.Generator."""
+    return things[torch.randint(len(things), (), generator=generator)]
+
+
+def share(accelerator, batch):
+    """The places of the global batch that this process computes: i, i + n, i + 2 n ... for process i of n."""
+    return range(accelerator.process_index, batch, accelerator.num_processes)
+
+
+def fit(accelerator, model, loss_of, stage, folder, *, ema=None, measure=None, watch=None):
+    """Minimise `loss_of(model, step)` with AdamW; each `stage.every` steps a checkpoint and a line of metrics.
+
+    ema: a copy of the model that follows its weights (`follow`), or None. measure: called as measure(step) at each
+    checkpoint; the dict it returns joins the line in folder/metrics.jsonl. watch: called with all lines so far, where
+    else the line is printed.
+    Goes on from folder/checkpoint.pt where there is one, exactly as if it had not been stopped. Ctrl-C, or "interrupt"
+    in a notebook, ends the step that runs, keeps a checkpoint of it, and then raises KeyboardInterrupt.
+    Raises ValueError where a checkpoint is of another model or recipe, or the batch does not divide among the
+    processes, FloatingPointError within a few steps of a loss that runs away, OSError where a checkpoint cannot be
+    written; the last good checkpoint is kept.
+    """
+    from tqdm.auto import tqdm
+
+    if stage.batch % accelerator.num_processes:
+        raise ValueError(
+            f"{folder.name}: batch {stage.batch}, expected one that {accelerator.num_processes} processes can share"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=stage.lr, weight_decay=1e-4, betas=(0.9, 0.99))
+    kept = {"model": model, "optimizer": optimizer} | ({"ema": ema} if ema is not None else {})
+    run = Run(stage, folder / "checkpoint.pt", kept)
+    if run.step >= stage.steps:
+        return
+    parallel, optimizer = accelerator.prepare(model, optimizer)
+    main = accelerator.is_main_process
+    bar = tqdm(total=stage.steps, initial=run.step, desc=folder.name, disable=not main, mininterval=5)
+    clock = time.perf_counter()
+    with _patient_interrupt() as asked, contextlib.closing(bar):
+        for step in range(run.step, stage.steps):
+            for group in optimizer.param_groups:
+                group["lr"] = learning_rate(step, stage)
+            loss = loss_of(parallel, step)
+            accelerator.backward(loss)
+            accelerator.clip_grad_norm_(model.parameters(), 1.0)
+            run.check(accelerator.reduce(loss.detach(), "mean").item())  # before the weights take this step
+            optimizer.step()
+            optimizer.zero_grad()
+            if ema is not None:
+                follow(ema, model, ema_decay(step))
+            run.step = step + 1
+            bar.update()
+            if main and (run.step % stage.every == 0 or run.step == stage.steps):
+                line = run.line(time.perf_counter() - clock) | (measure(run.step) if measure else {})
+                run.save(line)
+                if watch:
+                    watch(run.lines)
+                else:
+                    bar.write(f"{folder.name}: " + "  ".join(f"{key} {value:.4g}" for key, value in line.items()))
+                clock = time.perf_counter()
+            if asked:
+                if accelerator.num_processes == 1:
+                    run.save()
+                raise KeyboardInterrupt
+    accelerator.wait_for_everyone()
+
+
+@contextlib.contextmanager
+def _patient_interrupt():
+    """A list that SIGINT adds to, so that a step can end; the second SIGINT interrupts at once."""
+    asked = []
+    if threading.current_thread() is not threading.main_thread():  # where signals cannot be handled
+        yield asked
+        return
+
+    def note(*_):
+        if asked:
+            raise KeyboardInterrupt
+        asked.append(True)
+
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield asked
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+class Run:
+    """Where a stage's training stands: its step, its losses since the last line of metrics, its lines, its weights."""
+
+    def __init__(self, stage, path, kept):
+        self.stage, self.path, self.kept = stage, path, kept
+        self.step, self.losses, self.recent, self.bound, self.lines = 0, [], [], 0.0, []
+        if path.exists():
+            self._load()
+
+    def check(self, loss):
+        """Note a step's loss; FloatingPointError where it is not finite, or five in a row are six times the first."""
+        self.losses.append(loss)
+        self.recent = [*self.recent[-4:], loss]
+        self.bound = self.bound or 6 * loss  # of the first step, before anything is learned
+        if not math.isfinite(loss) or (self.step >= 10 and min(self.recent) > self.bound):
+            what = f"{self.path.parent.name}: loss {loss:.3g} at step {self.step}"
+            raise FloatingPointError(
+                f"{what}, expected a finite one that falls: try a learning rate below {self.stage.lr:g}; the last "
+                f"checkpoint is kept in {self.path.parent}"
+            )
+
+    def line(self, seconds):
+        """What is logged of the steps since the last line: the step, the mean loss, the seconds."""
+        line = {"step": self.step, "loss": sum(self.losses) / len(self.losses), "seconds": seconds}
+        self.losses = []
+        return line
+
+    def save(self, line=None):
+        """Write a checkpoint, whole, and then the metrics file with `line` as its last one."""
+        self.lines += [line] if line else []
+        progress = {name: getattr(self, name) for name in _PROGRESS} | {"stage": dataclasses.asdict(self.stage)}
+        data = io.BytesIO()
+        torch.save({name: thing.state_dict() for name, thing in self.kept.items()} | progress, data)
+        write_whole(self.path, data.getvalue())
+        metrics = "".join(json.dumps(line) + "\n" for line in self.lines)
+        write_whole(self.path.parent / "metrics.jsonl", metrics.encode())
+
+    def _load(self):
+        try:
+            state = torch.load(self.path, weights_only=True, map_location="cpu")
+        except Exception as error:  # whatever torch raises for a file that is none of its own
+            raise ValueError(
+                f"{self.path} is no checkpoint ({type(error).__name__}): delete it to begin anew"
+            ) from None
+        of, here = state.get("stage", {}), dataclasses.asdict(self.stage)
+        for name in set(here) - {"every"}:
+            if of.get(name) != here[name]:
+                raise ValueError(
+                    f"{self.path} is of a run with {name} {of.get(name)}, this one has {here[name]}: "
+                    "take the same, or another folder"
+                )
+        for name, thing in self.kept.items():
+            if isinstance(thing, torch.nn.Module):
+                _check_shapes(self.path, state.get(name, {}), thing.state_dict())
+            thing.load_state_dict(state[name])
+        for name in _PROGRESS:
+            setattr(self, name, state[name])
+
+
+_PROGRESS = ("step", "losses", "recent", "bound", "lines")
+
+
+def _check_shapes(path, kept, wanted):
+    for name in [*wanted, *kept]:
+        got, expected = (list(state[name].shape) if name in state else "missing" for state in (kept, wanted))
+        if got != expected:
+            raise ValueError(f"{path} is of another model: {name} is {got}, expected {expected}")
+
+
+def learning_rate(step, stage):
+    """Linear warm-up, then half a cosine down to a twentieth."""
+    progress = max(0, step - stage.warmup) / max(1, stage.steps - stage.warmup)
+    return stage.lr * min(1, (step + 1) / stage.warmup) * (0.05 + 0.95 * (1 + math.cos(math.pi * progress)) / 2)
+
+
+def ema_decay(step):
+    """How much of the moving average is kept at a step: min(0.999, (1 + step) / (10 + step)), little at first."""
+    return min(0.999, (1 + step) / (10 + step))
+
+
+@torch.no_grad()
+def follow(ema, model, decay):
+    """Move the average's weights toward the model's: ema = decay ema + (1 - decay) model (Eq. 8.5)."""
+    torch._foreach_lerp_(list(ema.parameters()), list(model.parameters()), 1 - decay)

@@ -1,0 +1,200 @@
+"""A file of prompts to a folder of clips: in this process, in two, and in one that is killed."""
+
+import hashlib
+import json
+import os
+import signal
+import time
+
+import pytest
+from batches import NAMES, TEXT, clips, count_clips, manifest, options, process, run
+
+from t2v_helpers import video
+from t2v_helpers.batch import cli
+from t2v_helpers.models import pipelines
+
+
+@pytest.fixture(scope="module")
+def alone(scale_folder, tmp_path_factory):
+    """The prompts and the clips that one process makes of them."""
+    folder = tmp_path_factory.mktemp("alone")
+    (folder / "prompts.txt").write_text(TEXT)
+    assert run(scale_folder, folder / "prompts.txt", folder / "clips") == 0
+    return folder
+
+
+@pytest.fixture
+def here(tmp_path):
+    (tmp_path / "prompts.txt").write_text(TEXT)
+    return tmp_path
+
+
+def test_every_prompt_becomes_the_clip_that_generate_gives(scale_folder, alone, tmp_path):
+    assert list(clips(alone / "clips")) == NAMES
+    frames = pipelines.generate("a blue square growing", str(scale_folder), seed=0, steps=1, num_frames=2)
+    video.save_video(frames, tmp_path / "one.mp4")
+    assert clips(alone / "clips")[NAMES[1]] == (tmp_path / "one.mp4").read_bytes()
+
+
+def test_the_manifest_says_what_was_made(alone):
+    entries = manifest(alone / "clips")
+    assert [entry["file"] for entry in entries] == NAMES and [entry["index"] for entry in entries] == [3, 4, 6, 7]
+    assert entries[1]["prompt"] == "a blue square growing" and entries[1]["seed"] == 0
+    assert entries[1]["settings"] == {"steps": 1, "guidance": 2.0, "num_frames": 2, "fps": 8}
+    for entry in entries:
+        assert entry["sha256"] == hashlib.sha256((alone / "clips" / entry["file"]).read_bytes()).hexdigest()
+        assert entry["seconds"] > 0
+
+
+def test_each_clip_is_there_before_the_next_is_begun(scale_folder, here, monkeypatch):
+    seen, generate = [], pipelines.generate
+
+    def watched(*args, **kw):
+        lines = manifest(here / "clips") if (here / "clips" / "manifest.jsonl").exists() else []
+        seen.append((len(clips(here / "clips")), len(lines)))
+        return generate(*args, **kw)
+
+    monkeypatch.setattr(pipelines, "generate", watched)
+    assert run(scale_folder, here / "prompts.txt", here / "clips") == 0
+    assert seen == [(0, 0), (1, 1), (2, 2), (3, 3)]
+
+
+CHANGES = {
+    "nothing": (TEXT, (), []),
+    "a prompt": (TEXT.replace("blue", "cyan"), (), [4]),
+    "a prompt is added": (TEXT + "a red box falling\n", (), [8]),
+    "a prompt is commented out": (TEXT.replace("a blue", "# a blue"), (), []),
+    "the seed": (TEXT, ("--seed", 1), [3, 4, 6, 7]),
+    "the guidance": (TEXT, ("--guidance", 3), [3, 4, 6, 7]),
+    "the default guidance is said": (TEXT, ("--guidance", 2), []),
+    "the negative prompt": (TEXT, ("--negative-prompt", "blue"), [3, 4, 6, 7]),
+    "frames per second": (TEXT, ("--fps", 4), [3, 4, 6, 7]),
+    "the format": (TEXT, ("--format", "gif"), [3, 4, 6, 7]),
+}
+
+
+@pytest.mark.parametrize(("text", "more", "again"), CHANGES.values(), ids=CHANGES)
+def test_started_again_it_makes_what_has_changed(scale_folder, alone, here, capsys, monkeypatch, text, more, again):
+    (here / "clips").mkdir()
+    for path in (alone / "clips").iterdir():
+        (here / "clips" / path.name).write_bytes(path.read_bytes())
+    (here / "prompts.txt").write_text(text)
+    made = count_clips(monkeypatch)
+    assert run(scale_folder, here / "prompts.txt", here / "clips", *more) == 0
+    assert made == [text.split("\n")[line - 1] for line in again]
+    assert [entry["index"] for entry in manifest(here / "clips")[4:]] == again
+    assert f"{len(again)} to make" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("harm", ["file cut", "file gone", "line cut", "line gone", "line nonsense"])
+def test_a_clip_that_is_not_whole_is_made_again(scale_folder, alone, here, monkeypatch, harm):
+    folder, victim = here / "clips", NAMES[3]
+    folder.mkdir()
+    for path in (alone / "clips").iterdir():
+        (folder / path.name).write_bytes(path.read_bytes())
+    file, lines = folder / victim, (folder / "manifest.jsonl").read_bytes().splitlines(keepends=True)
+    ends = {"line cut": lines[-1][:50], "line gone": b"", "line nonsense": b"[7]\n7\n{}\n\xff\n"}
+    if harm == "file gone":
+        file.unlink()
+    elif harm == "file cut":
+        file.write_bytes(file.read_bytes()[:100])
+    else:
+        (folder / "manifest.jsonl").write_bytes(b"".join(lines[:-1]) + ends[harm])
+    (folder / ".0123abcd.tmp").write_text("half a clip")
+    made = count_clips(monkeypatch)
+    assert run(scale_folder, here / "prompts.txt", folder) == 0 and made == ["a green triangle falling"]
+    assert clips(folder) == clips(alone / "clips")
+    assert run(scale_folder, here / "prompts.txt", folder) == 0 and len(made) == 1  # the new line can be read
+
+
+def test_weights_that_have_changed_make_other_clips(scale_folder, alone, monkeypatch):
+    old = cli._identity(pipelines.describe(str(scale_folder)))
+    config = scale_folder / "unet" / "config.json"
+    os.utime(config, (config.stat().st_atime, time.time() + 10))
+    assert cli._identity(pipelines.describe(str(scale_folder))) != old
+
+
+def test_jsonl_lines_have_seeds_and_negative_prompts(scale_folder, here):
+    lines = [
+        {"prompt": "a red circle moving left", "seed": 5, "negative_prompt": "blue"},
+        {"prompt": "a red circle moving left"},
+    ]
+    (here / "p.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    assert run(scale_folder, here / "p.jsonl", here / "clips", "--seed", 7, "--negative-prompt", "green") == 0
+    said = [(entry["seed"], entry["negative_prompt"]) for entry in manifest(here / "clips")]
+    assert said == [(5, "blue"), (7, "green")]
+    wanted = dict(seed=5, negative_prompt="blue", steps=1, num_frames=2)
+    video.save_video(pipelines.generate(lines[0]["prompt"], str(scale_folder), **wanted), here / "one.mp4")
+    made = clips(here / "clips")["0001-a-red-circle-moving-left.mp4"]
+    assert made == (here / "one.mp4").read_bytes()
+
+
+def test_one_prompt_that_fails_does_not_stop_the_others(scale_folder, alone, here, capsys, monkeypatch):
+    generate = pipelines.generate
+
+    def failing(prompt, *args, **kw):
+        if "blue" in prompt:
+            raise RuntimeError("out of\nmemory")
+        return generate(prompt, *args, **kw)
+
+    monkeypatch.setattr(pipelines, "generate", failing)
+    assert run(scale_folder, here / "prompts.txt", here / "clips") == 1
+    out, err = capsys.readouterr()
+    assert list(clips(here / "clips")) == [NAMES[0], *NAMES[2:]] and "3 clips were made, 1 failed" in out
+    assert err.splitlines()[-1] == f"t2v_helpers: {here / 'prompts.txt'} line 4: out of memory"
+    monkeypatch.setattr(pipelines, "generate", generate)
+    assert run(scale_folder, here / "prompts.txt", here / "clips") == 0
+    assert clips(here / "clips") == clips(alone / "clips")
+
+
+def test_interrupt_keeps_whole_files_only(scale_folder, alone, here, capsys, monkeypatch):
+    calls, replace = [], os.replace
+
+    def interrupted(*paths):
+        calls.append(paths)
+        if len(calls) == 2:
+            signal.raise_signal(signal.SIGINT)
+        replace(*paths)
+
+    monkeypatch.setattr(os, "replace", interrupted)
+    assert run(scale_folder, here / "prompts.txt", here / "clips") == 130
+    assert "start it again to go on" in capsys.readouterr().err
+
+
+@pytest.mark.long
+def test_two_processes_make_what_one_makes(scale_folder, alone, here):
+    made = process(
+        "torch.distributed.run",
+        *("--nproc-per-node", "2", "--rdzv-backend", "c10d", "--rdzv-endpoint", "localhost:0"),
+        *("-m", "t2v_helpers.batch", *options(scale_folder, here / "prompts.txt", here / "clips")),
+    )
+    out, err = made.communicate(timeout=300)
+    assert made.returncode == 0, err
+    assert clips(here / "clips") == clips(alone / "clips")
+    assert sorted(entry["file"] for entry in manifest(here / "clips")) == NAMES
+    assert out.count("4 to make") == 1 and out.count("4 clips were made") == 1  # one process speaks
+    assert "clips of process 1 of 2: 100%" in err and "2/2" in err  # and made half of them
+
+
+def test_killed_in_the_middle_and_started_again(scale_folder, alone, here):
+    """The launcher that the help names for GPUs; SIGKILL lets nothing be tidied up."""
+    text = TEXT + "a red circle falling\n" * 40
+    (here / "prompts.txt").write_text(text)
+    made = process(
+        *("accelerate.commands.launch", "--cpu", "--num_processes", "1", "--num_machines", "1"),
+        *("--mixed_precision", "no", "--dynamo_backend", "no", "-m", "t2v_helpers.batch"),
+        *options(scale_folder, here / "prompts.txt", here / "clips"),
+    )
+    lines = here / "clips" / "manifest.jsonl"
+    until = time.monotonic() + 240
+    while made.poll() is None and time.monotonic() < until and not (lines.exists() and lines.read_bytes().count(b"\n")):
+        time.sleep(0.01)
+    os.killpg(made.pid, signal.SIGKILL)
+    made.communicate(timeout=60)
+    before = len(clips(here / "clips"))
+    assert 1 <= before < 44
+    (here / "prompts.txt").write_text(TEXT)
+    assert run(scale_folder, here / "prompts.txt", here / "clips") == 0
+    after = clips(here / "clips")
+    assert {name: after[name] for name in NAMES} == clips(alone / "clips")
+    assert not [name for name in after if name.startswith(".")]

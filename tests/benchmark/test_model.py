@@ -1,0 +1,210 @@
+"""The two sides of the benchmark and its variants: what they change in a pipeline, and what they leave alone."""
+
+import types
+
+import pytest
+import torch
+
+from t2v_helpers.benchmark import cli, model, variants
+from t2v_helpers.benchmark.model import CONFIGS
+from t2v_helpers.models import budget, pipelines
+
+TINY = CONFIGS["tiny"]
+CPU = torch.device("cpu")
+# diffusers' DPM-Solver calls np.array on a tensor
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
+
+def broken(pipe):
+    raise ValueError("no good")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("models") / "random"
+    before = torch.random.get_rng_state()
+    model.write_pipeline(folder, TINY, "cpu")
+    assert torch.equal(before, torch.random.get_rng_state())
+    return folder
+
+
+@pytest.fixture
+def bench(folder):
+    with model.as_model(folder, TINY) as name:
+        yield cli.Bench(folder, name, TINY, CPU, 1)
+
+
+@pytest.fixture
+def pipe(bench):
+    return pipelines.load_pipeline(bench.name, device="cpu")
+
+
+def test_a_step_of_the_full_model():
+    assert CONFIGS["full"].unet is model.modelscope.UNET
+    assert model.step_flops(CONFIGS["full"]) == pytest.approx(9.77e12, rel=1e-3)
+
+
+def test_recipe_is_the_model_cards(folder, bench):
+    pipe = model.load_recipe(folder, CPU)
+    assert type(pipe.scheduler).__name__ == "DPMSolverMultistepScheduler" and not pipe.vae.use_slicing
+    batches = []
+    pipe.unet.register_forward_pre_hook(lambda module, args: batches.append(len(args[0])))
+    asked = dict(CONFIGS["full"].__dict__)
+    assert (asked["steps"], asked["num_frames"], asked["size"]) == (25, 16, 256)
+    assert model.recipe_clip(pipe, TINY).shape == (4, 64, 64, 3)
+    assert batches == [2] * TINY.steps
+
+
+def test_recipe_offloads_on_a_gpu(folder, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        "diffusers.DiffusionPipeline.enable_model_cpu_offload", lambda self, device: asked.append(device)
+    )
+    pipe = model.load_recipe(folder, torch.device("cuda", 0))
+    assert asked == [torch.device("cuda", 0)] and pipe.unet.dtype == pipe.vae.dtype == torch.float16
+
+
+def test_random_weights_that_hide_nothing(folder, pipe):
+    assert sorted(file.name for file in folder.glob("*/*.safetensors")) == [
+        "diffusion_pytorch_model.fp16.safetensors",
+        "diffusion_pytorch_model.fp16.safetensors",
+        "model.fp16.safetensors",
+    ]
+    dead = [name for name, p in pipe.unet.named_parameters() if p.ndim > 1 and not p.any()]
+    assert not dead  # diffusers starts the last temporal convolutions at zero: a change there would not be seen
+    noise = model.step_inputs(TINY.unet, 4, "cpu")
+    with torch.no_grad():
+        assert 0.5 < pipe.unet(*noise).sample.std() < 2
+
+
+def test_the_models_table_is_as_before(folder):
+    before = dict(pipelines.MODELS)
+    with pytest.raises(KeyError), model.as_model(folder, TINY) as name:
+        assert pipelines.describe(name).steps == TINY.steps
+        raise KeyError
+    assert before == pipelines.MODELS
+
+
+def clip(pipe):
+    return pipelines.generate(model.PROMPT, pipe)
+
+
+def count_calls(thing, name, size):
+    """The size of each call's first argument, from here on."""
+    seen, call = [], getattr(thing, name)
+    setattr(thing, name, lambda x, *args, **kw: seen.append(size(x)) or call(x, *args, **kw))
+    return seen
+
+
+@pytest.mark.parametrize(
+    ("variant", "part", "name", "expected"),
+    [
+        (None, "unet", "forward", [2] * TINY.steps),
+        ("guidance: two calls", "unet", "forward", [1] * 2 * TINY.steps),
+        ("decoding: 4 frames at once", "vae", "decode", [4]),
+        ("decoding: all at once", "vae", "_decode", [4]),
+        ("decoding: frame by frame", "vae", "_decode", [1] * 4),
+    ],
+)
+def test_how_much_goes_through_at_once(pipe, variant, part, name, expected):
+    seen = count_calls(getattr(pipe, part), name, len)
+    with variants.apply([variant] if variant else [], pipe):
+        clip(pipe)
+    assert seen == expected
+
+
+def test_pieces_are_no_larger_than_said(pipe):
+    seen = count_calls(pipe.vae, "_decode", len)
+    with variants.apply(["decoding: 4 frames at once"], pipe):
+        pipelines.generate(model.PROMPT, pipe, num_frames=6, steps=1)
+    assert seen == [4, 2]
+
+
+@pytest.mark.parametrize(("variant", "calls"), [((), 4), (("prompt: encoded once",), 2)])
+def test_prompts_are_encoded_once(pipe, variant, calls):
+    seen = count_calls(pipe.text_encoder, "forward", lambda ids: ids.shape)
+    with variants.apply(variant, pipe):
+        clip(pipe), clip(pipe)
+    assert len(seen) == calls  # of the prompt and of the empty one, for two clips
+
+
+def test_weights_are_laid_out_and_fused(pipe):
+    variants.apply(["memory format: channels last", "projections: fused"], pipe)
+    last = {m.weight.is_contiguous(memory_format=torch.channels_last) for m in pipe.unet.modules() if conv2d(m)}
+    assert last == {True} and any(getattr(m, "fused_projections", False) for m in pipe.unet.modules())
+
+
+def conv2d(module):
+    return isinstance(module, torch.nn.Conv2d) and min(module.kernel_size) > 1
+
+
+@pytest.mark.parametrize(("variant", "flash", "math"), [("flash", True, False), ("math", False, True)])
+def test_attention_goes_to_the_kernel_that_is_named(pipe, variant, flash, math):
+    allowed = set()
+    net = pipe.unet.conv_in  # deep inside, while the UNet runs
+    net.register_forward_hook(
+        lambda *_: allowed.add((torch.backends.cuda.flash_sdp_enabled(), torch.backends.cuda.math_sdp_enabled()))
+    )
+    with variants.apply([f"attention: {variant}"], pipe):
+        clip(pipe)
+    assert allowed == {(flash, math)}
+
+
+def test_the_compiler_gets_the_whole_unet_after_all_else(monkeypatch):
+    done = []
+    unet = types.SimpleNamespace(
+        compile=lambda **kw: done.append(kw), fuse_qkv_projections=lambda: done.append("fused")
+    )
+    pipe = types.SimpleNamespace(unet=unet, _execution_device=torch.device("cuda"))
+    variants.apply(["compile: CUDA graphs", "projections: fused"], pipe)
+    assert done == ["fused", {"mode": "reduce-overhead"}]
+
+
+def test_outside_effects_are_taken_back(monkeypatch):
+    pipe = types.SimpleNamespace(_execution_device=torch.device("cuda"))
+    monkeypatch.setitem(variants.VARIANTS, "wrong: broken", broken)
+    monkeypatch.setattr(torch.backends.cudnn, "benchmark", False)
+    with variants.apply(["convolutions: timed"], pipe):
+        assert torch.backends.cudnn.benchmark
+    assert not torch.backends.cudnn.benchmark
+    with pytest.raises(ValueError, match="good"):
+        variants.apply(["convolutions: timed", "wrong: broken"], pipe)
+    assert not torch.backends.cudnn.benchmark  # also where the next one fails
+
+
+@pytest.fixture
+def gpu(monkeypatch):
+    """A GPU of 80 GB, of which CUDA takes half a one, and torch what `held` says."""
+    state = types.SimpleNamespace(held=0, fraction=1.0)
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda device: state.held)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (80e9 - 0.5e9 - state.held, 80e9))
+    monkeypatch.setattr(torch.cuda, "set_per_process_memory_fraction", lambda x, device: setattr(state, "fraction", x))
+    return state
+
+
+def test_a_smaller_card_is_emulated(gpu):
+    device = torch.device("cuda", 0)
+    with cli.card_of(6, device):
+        assert torch.cuda.mem_get_info(device) == (5.5e9, 6e9)
+        assert gpu.fraction == pytest.approx(5.5 / 80)
+        gpu.held = 2e9
+        assert torch.cuda.mem_get_info(device) == (3.5e9, 6e9)
+    assert torch.cuda.mem_get_info(device)[1] == 80e9 and gpu.fraction == 1
+
+
+def test_the_plan_in_the_end_is_reported(gpu, bench, monkeypatch):
+    """On 4 GB of a card: placed by one plan, stepped down while the clip was made."""
+    load, free = pipelines.load_pipeline, []
+
+    def loaded(name, device, plan):
+        free.append(torch.cuda.mem_get_info(device)[0])
+        pipe = load(name, device="cpu")
+        pipe.t2v_plan = types.SimpleNamespace(name=budget.PART, peak=3.6e9)
+        pipe.unet.register_forward_hook(lambda *_: setattr(pipe, "t2v_plan", stepped))
+        return pipe
+
+    stepped = types.SimpleNamespace(name=budget.LAYER, peak=1.1e9)
+    monkeypatch.setattr(pipelines, "load_pipeline", loaded)
+    measured, found = cli.placed(bench, gigabytes=4)
+    assert not measured.not_here and free == [3.5e9]
+    assert found == {"gigabytes": 4, "plan": budget.LAYER, "predicted": 1.1e9}

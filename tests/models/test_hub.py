@@ -1,0 +1,185 @@
+"""Downloads, from a hub of our own on loopback, each in a process of its own: only there does HF_ENDPOINT count.
+
+What the hub has served is counted in bytes, so that "goes on where it stopped" is a number.
+"""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import fake_hub
+import loopback
+import pytest
+
+from t2v_helpers.models import hub
+
+ROOT = pathlib.Path(__file__).parents[2]
+UNET = "unet/diffusion_pytorch_model.fp16.safetensors"
+CODE = """
+import sys
+from huggingface_hub import constants
+from t2v_helpers import weights
+constants.DOWNLOAD_CHUNK_SIZE = 10_000  # of 10 MB: the files here are small
+if len(sys.argv) > 3:  # an emulated disk
+    import shutil
+    free = int(sys.argv[3])
+    shutil.disk_usage = lambda path: type("Usage", (), {"free": free, "total": free, "used": 0})
+try:
+    folder, parts = weights.locate(sys.argv[1], sys.argv[2] or None, ("TextToVideoSDPipeline",))
+    print("folder", folder)
+except (ValueError, OSError) as error:
+    print(type(error).__name__, str(error))
+"""
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """ModelScope's repository with small random weights, as {name: bytes}."""
+    snapshot = fake_hub.write_hub_cache(tmp_path_factory.mktemp("source"))
+    found = [path for path in snapshot.rglob("*") if path.is_file()]
+    return {str(path.relative_to(snapshot)): path.read_bytes() for path in found}
+
+
+@pytest.fixture
+def served(files):
+    served = loopback.Hub(fake_hub.REPO, dict(files))
+    with loopback.serving(served) as address:
+        served.address = address
+        yield served
+
+
+@pytest.fixture
+def locate(served, tmp_path):
+    """Ask for a model in a process of its own: (the line it prints last, everything it prints)."""
+
+    def run(repo=fake_hub.REPO, revision=fake_hub.REVISION, *free, **environment):
+        env = os.environ | {"HF_ENDPOINT": served.address, "HF_HUB_CACHE": str(tmp_path), "HF_HUB_OFFLINE": "0"}
+        env |= {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ["PYTHONPATH"]]), "HF_TOKEN": ""} | environment
+        command = [sys.executable, "-c", CODE, repo, revision or "", *map(str, free)]
+        made = subprocess.run(command, env=env, capture_output=True, text=True, timeout=120)
+        assert made.returncode == 0, made.stderr
+        return made.stdout.splitlines()[-1], made.stdout
+
+    return run
+
+
+def test_half_precision_safetensors_and_no_more_are_fetched_once(locate, served, tmp_path, files):
+    line, out = locate()
+    folder = tmp_path / "models--ali-vilab--text-to-video-ms-1.7b" / "snapshots" / fake_hub.REVISION
+    assert line == f"folder {folder}"
+    took = {name for name in files if name.endswith((".json", ".txt")) or ".fp16.safetensors" in name}
+    assert set(served.served) == took and not any(name.endswith(".bin") for name in served.served)
+    assert all(served.served[name] == len(files[name]) for name in took), "each once"
+    assert all((folder / name).read_bytes() == files[name] for name in took)
+    assert f"downloading {fake_hub.REPO}: 0.00 GB into {tmp_path}" in out
+    assert not list(tmp_path.rglob("*.part*")), "nothing is left beside the blobs"
+    served.down = True
+    assert locate()[0] == line, "the cache is enough from then on"
+
+
+def test_main_is_remembered(locate, served):
+    line, _ = locate(revision=None)
+    served.down = True
+    assert line.startswith("folder ") and locate(revision=None)[0] == line
+
+
+def test_an_interrupted_download_goes_on_where_it_stopped(locate, served, files, tmp_path):
+    served.drop = {UNET: 300_000}
+    line, _ = locate()
+    assert line.startswith("ConnectionError ") and "what came is kept" in line
+    (part,) = tmp_path.rglob("*.part")
+    came = part.stat().st_size
+    assert 0 < came <= 300_000 < len(files[UNET])
+    served.down = False
+    before = served.served[UNET]
+    assert locate()[0].startswith("folder ")
+    assert served.ranges == [(UNET, came)]
+    assert served.served[UNET] - before == len(files[UNET]) - came, "what came is not sent again"
+    assert all(served.served[n] == len(files[n]) for n in served.served if n != UNET), "nor another file"
+
+
+def test_a_connection_that_drops_is_taken_up_again_at_once(locate, served, files):
+    """As long as the hub answers, the reader sees nothing of it."""
+    served.cut = {UNET: len(files[UNET]) // 2}
+    assert locate()[0].startswith("folder ")
+    ((name, start),) = served.ranges
+    assert name == UNET and 0 < start <= len(files[UNET]) // 2
+
+
+def test_a_file_that_arrives_damaged_is_thrown_away(locate, served, tmp_path):
+    served.damage = {UNET}
+    assert locate()[0] == f"ValueError {fake_hub.REPO}/{UNET} arrived damaged and was thrown away: try again"
+    assert not list(tmp_path.rglob("*.part"))
+    served.damage = set()
+    assert locate()[0].startswith("folder ")
+
+
+def test_a_listed_file_that_is_not_there(locate, served):
+    served.missing = {UNET}
+    assert locate()[0] == f"FileNotFoundError {fake_hub.REPO} on the hub has no {UNET}"
+
+
+def test_gated(locate, served):
+    served.gated = True
+    want = f"ValueError {fake_hub.REPO} is gated: accept its terms at hf.co/{fake_hub.REPO}, then run 'hf auth login'"
+    assert locate()[0] == want
+
+
+def test_no_such_repository(locate):
+    line, _ = locate("org/name")
+    assert line == "ValueError 'org/name' is no folder here, and the hub has no model of this name, or hides it"
+
+
+def test_no_such_revision(locate):
+    assert locate(revision="0" * 40)[0] == f"ValueError {fake_hub.REPO} on the hub has no revision {'0' * 40}"
+
+
+def test_a_repository_that_is_no_pipeline(locate, served):
+    del served.files["model_index.json"]
+    assert locate()[0] == f"FileNotFoundError {fake_hub.REPO} on the hub is not a pipeline: it has no model_index.json"
+
+
+def test_pickles_alone_are_not_fetched(locate, served):
+    served.files = {name: content for name, content in served.files.items() if ".safetensors" not in name}
+    line, _ = locate()
+    assert line.startswith("ValueError ") and "has only pickled weights" in line
+    assert not any(name.endswith(".bin") for name in served.served)
+
+
+def test_another_pipeline_is_not_fetched(locate, served):
+    served.files["model_index.json"] = json.dumps(fake_hub.INDEX | {"_class_name": "Evil"}).encode()
+    assert "is for the pipeline 'Evil', expected TextToVideoSDPipeline" in locate()[0]
+    assert set(served.served) == {"model_index.json"}
+
+
+def test_no_space_is_told_before_anything_large_is_fetched(locate, served, tmp_path):
+    line, _ = locate(fake_hub.REPO, fake_hub.REVISION, 1000)
+    assert line == (
+        f"OSError no space left in {tmp_path}: 0.00 GB are needed and 0.00 GB are free; free some, or set HF_HOME"
+    )
+    assert set(served.served) == {"model_index.json"}
+
+
+@pytest.mark.parametrize("how", ["down", "nobody", "offline"])
+def test_no_network(locate, served, how):
+    served.down = how == "down"
+    more = {"nobody": {"HF_ENDPOINT": "http://127.0.0.1:9"}, "offline": {"HF_HUB_OFFLINE": "1"}}.get(how, {})
+    line, _ = locate(**more)
+    assert line.startswith(
+        f"ConnectionError {fake_hub.REPO} is no folder here and not in the hub's cache, and the hub "
+    )
+    assert line.endswith("connect and try again (what came is kept), or take the model 'tiny', which needs no network")
+
+
+def test_a_disk_that_fills_up_on_the_way(monkeypatch, tmp_path):
+    """The hub and the disk are simulated at the client's functions."""
+    import huggingface_hub as client
+
+    def full(*args, **kwargs):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(client, "model_info", full)
+    with pytest.raises(OSError, match=r"^no space left in [^\n]*: model_index.json did not fit; free some, or set"):
+        hub.fetch(fake_hub.REPO, None, ("TextToVideoSDPipeline",), "gone")

@@ -1,0 +1,164 @@
+"""Every model of the table is run by its name: a tiny random pipeline of its own class, found in a hub's cache by its
+id, and in a folder."""
+
+import dataclasses
+import json
+import shutil
+
+import fake_hub
+import numpy as np
+import pytest
+import tiny_models
+import torch
+
+from t2v_helpers.models import checkpoint, pipelines, registry
+from t2v_helpers.models.pipelines import generate, load_pipeline
+from t2v_helpers.models.registry import MODELS
+
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
+NEWER = ("wan", "cogvideox", "ltx")
+PROMPT = "a panda on the beach"
+
+
+def smallest(name):
+    model = MODELS[name]
+    return {"steps": 2, "num_frames": model.frame_step + 1, "height": 2 * model.divisor, "width": 3 * model.divisor}
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    made = {name: tmp_path_factory.mktemp("models") / name for name in NEWER}
+    for name, folder in made.items():
+        tiny_models.pipeline(name).save_pretrained(folder, max_shard_size="20KB")
+    return made
+
+
+@pytest.fixture(scope="module")
+def cache(folders, tmp_path_factory):
+    """The hub's cache with all of them, by their ids, and zeroscope as ModelScope's architecture."""
+    cache = tmp_path_factory.mktemp("hub")
+    for name, folder in folders.items():
+        fake_hub.store_folder(cache, MODELS[name].repo, folder)
+    fake_hub.write_hub_cache(cache, repo=MODELS["zeroscope"].repo)
+    return cache
+
+
+@pytest.fixture
+def cached(cache, monkeypatch):
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(cache))
+
+
+@pytest.mark.parametrize("name", ("zeroscope", *NEWER))
+def test_by_name_from_the_hubs_cache(cached, name):
+    model, small = MODELS[name], smallest(name)
+    pipe = load_pipeline(name, device="cpu")
+    assert type(pipe).__name__ == model.pipeline_class and pipe.t2v_model is model
+    pipe.set_progress_bar_config(disable=True)
+    clip = generate(PROMPT, pipe, seed=3, **small)
+    assert clip.dtype == np.float32 and clip.shape == (small["num_frames"], small["height"], small["width"], 3)
+    assert np.isfinite(clip).all() and 0 <= clip.min() < clip.max() <= 1
+    np.testing.assert_array_equal(clip, generate(PROMPT, pipe, seed=3, **small))
+    assert not np.allclose(clip, generate(PROMPT, pipe, seed=4, **small), atol=1e-4)
+
+
+@pytest.mark.parametrize("name", NEWER)
+def test_same_as_plain_diffusers(folders, name):
+    from diffusers import DiffusionPipeline
+
+    pipe, small = load_pipeline(folders[name], device="cpu"), smallest(name)
+    plain = DiffusionPipeline.from_pretrained(folders[name], dtype=torch.float32)
+    placed = {"guidance_scale": 5.0, "num_inference_steps": small.pop("steps"), "output_type": "np", **small}
+    for each in (pipe, plain):
+        each.set_progress_bar_config(disable=True)
+    plain.vae.enable_tiling()
+    want = plain(PROMPT, negative_prompt="dog", generator=torch.Generator().manual_seed(7), **placed).frames[0]
+    got = generate(PROMPT, pipe, seed=7, steps=2, guidance=5.0, negative_prompt="dog", **small)
+    np.testing.assert_array_equal(got, want)
+
+
+@pytest.mark.parametrize("name", NEWER)
+def test_guidance_and_negative_prompt(folders, name):
+    pipe, small = load_pipeline(folders[name], device="cpu"), smallest(name)
+    pipe.set_progress_bar_config(disable=True)
+
+    def clip(prompt, guidance, negative=None):
+        return generate(prompt, pipe, guidance=guidance, negative_prompt=negative, **small)
+
+    np.testing.assert_array_equal(clip("a dog", 0), clip("a panda", 0))
+    np.testing.assert_array_equal(clip("a dog", 0, "a panda"), clip("a panda", 1))
+    np.testing.assert_array_equal(clip("a dog", 1, "a panda"), clip("a dog", 1))
+    assert not np.array_equal(clip("a dog", 6), clip("a dog", 1))
+    assert not np.array_equal(clip("a dog", 6, "a panda"), clip("a dog", 6))
+
+
+@pytest.mark.parametrize("name", NEWER)
+def test_a_folder_takes_the_rules_of_its_class(folders, name):
+    model = registry.describe(folders[name])
+    kept = ("steps", "guidance", "num_frames", "frame_step", "size", "divisor", "fps", "gpu_dtype", "float32", "tokens")
+    assert all(getattr(model, key) == getattr(MODELS[name], key) for key in kept)
+    assert model.repo == str(folders[name]) and model.revision is None and not model.licence
+
+
+@pytest.mark.parametrize("name", ("zeroscope", *NEWER))
+def test_a_shape_that_breaks_a_rule_is_told_before_anything_is_loaded(name, monkeypatch):
+    monkeypatch.setattr(pipelines, "load_pipeline", None)
+    model = MODELS[name]
+    with pytest.raises(ValueError, match=f"^size {model.divisor + 1}x{model.size[1]} pixels: .* {model.divisor}$"):
+        generate(PROMPT, name, width=model.divisor + 1)
+    if model.frame_step > 1:
+        step = model.frame_step
+        with pytest.raises(ValueError, match=rf"^num_frames {step}: expected {step}N \+ 1 .* such as 1 or {step + 1}$"):
+            generate(PROMPT, name, num_frames=step)
+
+
+def test_defaults_keep_their_own_rules():
+    for model in MODELS.values():
+        registry.check_shape(model, model.num_frames, *reversed(model.size))
+
+
+def test_half_precision_on_a_gpu_but_for_the_parts_that_need_more(folders):
+    """As on a GPU, on the CPU: Wan's decoder keeps float32."""
+    parts = checkpoint.load_models(
+        folders["wan"], checkpoint.check_folder(folders["wan"], registry.CLASSES), torch.bfloat16, MODELS["wan"].float32
+    )
+    assert parts["vae"].dtype == torch.float32 and parts["transformer"].dtype == torch.bfloat16
+
+
+def test_shards(folders, tmp_path):
+    folder = shutil.copytree(folders["wan"], tmp_path / "wan")
+    index = json.loads((folder / "transformer/diffusion_pytorch_model.safetensors.index.json").read_text())
+    shards = sorted(set(index["weight_map"].values()))
+    assert len(shards) > 2, "the fixture is sharded"
+    (folder / "transformer" / shards[1]).unlink()
+    with pytest.raises(FileNotFoundError, match=rf"transformer/{shards[1]} is missing$"):
+        load_pipeline(folder)
+    shutil.copy(folders["wan"] / "transformer" / shards[1], folder / "transformer")
+    (folder / "transformer/diffusion_pytorch_model.safetensors.index.json").unlink()
+    with pytest.raises(FileNotFoundError, match=r"transformer/diffusion_pytorch_model.safetensors.index.json is missi"):
+        load_pipeline(folder)
+
+
+def test_a_sentencepiece_model_alone_names_the_packages(folders, tmp_path, monkeypatch):
+    """CogVideoX-2b's tokenizer comes so. That the packages are not there is simulated."""
+    folder = shutil.copytree(folders["cogvideox"], tmp_path / "cog")
+    (folder / "tokenizer" / "tokenizer.json").rename(folder / "tokenizer" / "spiece.model")
+    monkeypatch.setattr(checkpoint, "_installed", lambda name: name != "sentencepiece")
+    with pytest.raises(ValueError, match=r"spiece.model needs packages .*: pip install sentencepiece protobuf$"):
+        load_pipeline(folder)
+
+
+def test_what_a_long_prompt_loses(folders):
+    pipe = load_pipeline(folders["ltx"], device="cpu")
+    pipe.set_progress_bar_config(disable=True)
+    pipe.t2v_model = dataclasses.replace(pipe.t2v_model, tokens=8)
+    with pytest.warns(UserWarning, match="^the prompt is cut at 8 tokens; lost or cut: 'dog'$"):
+        generate("a red circle moving left a panda dog", pipe, **smallest("ltx"))
+
+
+def test_wan_reads_chinese(folders, recwarn):
+    pipe = load_pipeline(folders["wan"], device="cpu")
+    pipe.set_progress_bar_config(disable=True)
+    generate("一只熊猫在吃竹子", pipe, **smallest("wan"))
+    assert not [w for w in recwarn if w.category is UserWarning]

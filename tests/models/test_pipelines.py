@@ -1,0 +1,151 @@
+"""From a name to a pipeline, with random weights: the shipped scale model is tested by what it draws, elsewhere.
+
+No GPU is used. Where a test needs one, it is simulated at a seam of placing.py (conftest.py). How plans are carried out
+is tested in test_placing.py, what `generate` does with a pipeline in test_pipelines_generate.py.
+"""
+
+import dataclasses
+import shutil
+
+import fake_hub
+import pytest
+import torch
+
+from t2v_helpers.models import checkpoint, hub, pipelines, registry
+from t2v_helpers.models.pipelines import load_pipeline
+from t2v_helpers.models.registry import MODELS, describe
+
+# DPMSolverMultistepScheduler of diffusers 0.42 meets numpy 2
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
+
+
+def test_tiny_is_the_shipped_folder(scale_folder, monkeypatch):
+    assert MODELS["tiny"].repo == str(checkpoint.pathlib.Path(pipelines.__file__).parents[2] / "assets" / "tiny-t2v")
+    monkeypatch.setitem(MODELS, "tiny", dataclasses.replace(MODELS["tiny"], repo=str(scale_folder)))
+    assert load_pipeline("tiny").unet.config.sample_size == 8
+
+
+@pytest.mark.parametrize("name", ["modelscope", fake_hub.REPO, "damo-vilab/text-to-video-ms-1.7b"])
+def test_modelscope_from_the_cache_by_any_of_its_names(cached, name, capsys):
+    pipe = load_pipeline(name, device="cpu")
+    assert pipe.t2v_model is MODELS["modelscope"] and pipe.t2v_model.revision == fake_hub.REVISION
+    # the config of the text encoder says float16; beside a float32 UNet that would fail
+    assert {part.dtype for part in (pipe.unet, pipe.vae, pipe.text_encoder)} == {torch.float32}
+    assert type(pipe.scheduler).__name__ == "DPMSolverMultistepScheduler" and pipe.vae.use_slicing
+    config = pipe.scheduler.config
+    assert (config.beta_start, config.beta_end, config.beta_schedule) == (0.00085, 0.012, "scaled_linear")
+    assert config.prediction_type == "epsilon" and config.steps_offset == 1
+    assert pipe.tokenizer.model_max_length == 77
+    out = capsys.readouterr().out
+    assert out == MODELS["modelscope"].licence + "\n"
+    load_pipeline(name, device="cpu")
+    assert capsys.readouterr().out == "", "the licence is said once"
+
+
+def test_modelscope_gets_every_weight_of_the_half_precision_files(cached):
+    """Under their names of 2023, which diffusers and transformers have changed since."""
+    pipe = load_pipeline("modelscope", device="cpu")
+    written = fake_hub.small_models(pipe.tokenizer, sample_size=32, tokens=77)
+    for name, model in written.items():
+        loaded = getattr(pipe, name).state_dict()
+        assert loaded.keys() == model.state_dict().keys()
+        for key, tensor in model.state_dict().items():
+            assert torch.equal(loaded[key], tensor.half().float()), f"{name}: {key}"
+
+
+def test_modelscope_on_a_gpu_is_half_precision(cached, gpu):
+    pipe = load_pipeline("modelscope")
+    assert {part.dtype for part in (pipe.unet, pipe.vae, pipe.text_encoder)} == {torch.float16}
+    assert gpu.placed == torch.device("cuda")
+
+
+def test_scale_model_on_a_gpu_is_single_precision(scale_folder, gpu):
+    assert load_pipeline(scale_folder).unet.dtype == torch.float32 and gpu.placed == torch.device("cuda")
+
+
+# "auto"
+
+
+def auto(capsys):
+    model = load_pipeline().t2v_model
+    name = next(name for name in MODELS if MODELS[name] is model)
+    line, *rest = capsys.readouterr().out.splitlines()
+    assert line.startswith(f"auto: {name}, because ") and rest in ([], [MODELS["modelscope"].licence])
+    return name, line
+
+
+@pytest.fixture
+def auto_models(scale_folder, cached, monkeypatch):
+    monkeypatch.setitem(MODELS, "tiny", dataclasses.replace(MODELS["tiny"], repo=str(scale_folder)))
+    monkeypatch.setattr(hub, "fetch", None)  # "auto" must never download
+
+
+def test_auto_without_a_gpu(auto_models, capsys):
+    assert auto(capsys) == ("tiny", "auto: tiny, because ModelScope needs a CUDA GPU and this runs on the CPU")
+
+
+def test_auto_with_a_gpu_and_the_weights(auto_models, gpu, capsys):
+    assert auto(capsys)[0] == "modelscope"
+
+
+def test_auto_with_a_gpu_that_is_full(auto_models, gpu, capsys):
+    gpu.free = 1e9
+    name, line = auto(capsys)
+    assert name == "tiny" and "1.0 GB of GPU memory are free" in line
+
+
+def test_auto_with_a_gpu_but_no_weights(auto_models, gpu, tmp_path, monkeypatch, capsys):
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    name, line = auto(capsys)
+    assert name == "tiny" and "not in the hub's cache" in line and "downloads 3.7 GB, once" in line
+
+
+@pytest.mark.parametrize("left", [None, 1000], ids=["missing", "truncated"])
+def test_auto_with_a_gpu_and_damaged_weights(auto_models, gpu, tmp_path, monkeypatch, capsys, left):
+    from huggingface_hub import constants
+
+    snapshot = fake_hub.write_hub_cache(tmp_path)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    blob = (snapshot / "vae" / "diffusion_pytorch_model.fp16.safetensors").resolve()
+    blob.write_bytes(blob.read_bytes()[:left]) if left else blob.unlink()
+    name, line = auto(capsys)
+    assert name == "tiny" and "vae/diffusion_pytorch_model.fp16.safetensors is " in line
+
+
+# Names and devices
+
+
+@pytest.mark.parametrize("name", ["nope", "", "a/b/c", "org/", "/no/such/folder", "~nobody-here/x", None, 3, ["tiny"]])
+def test_a_name_that_is_none(name):
+    with pytest.raises(ValueError, match=r"^model .*: expected one of auto, tiny, modelscope, .*, or a folder"):
+        load_pipeline(name)
+
+
+def test_describe(scale_folder, tmp_path):
+    assert describe(str(scale_folder)).steps == MODELS["tiny"].steps, "by the words in its tokenizer"
+    assert describe(tmp_path) == registry.Model(repo=str(tmp_path)), "by the defaults of the pipeline class"
+    other = describe("org/name")
+    assert (other.repo, other.revision, other.steps, other.guidance) == ("org/name", None, 50, 9.0)
+    assert describe("zai-org/CogVideoX-2b") is MODELS["cogvideox"]
+
+
+def test_folder_that_is_no_pipeline(tmp_path):
+    with pytest.raises(FileNotFoundError, match=f"^{tmp_path} is not a pipeline: it has no model_index.json$"):
+        load_pipeline(tmp_path)
+
+
+def test_folder_with_a_broken_tokenizer(scale_folder, tmp_path):
+    folder = shutil.copytree(scale_folder, tmp_path / "broken")
+    (folder / "tokenizer" / "tokenizer.json").write_text("{")
+    with pytest.raises(ValueError, match=r"^[^\n]*broken cannot be loaded as a pipeline[^\n]*$"):
+        load_pipeline(folder)
+
+
+@pytest.mark.parametrize(
+    ("device", "said"), [("cuda", "has no CUDA GPU"), ("gpu", "expected a name such as"), (3.5, "")]
+)
+def test_device(scale_folder, device, said):
+    with pytest.raises(ValueError, match=f"^device '?{device}'?: .*{said}"):
+        load_pipeline(scale_folder, device=device)

@@ -1,0 +1,97 @@
+"""The probes look and do not touch; what they say is what attention is by its definition."""
+
+import pytest
+import torch
+
+from t2v_helpers.models import probes
+from t2v_helpers.training import scale_model
+
+
+@pytest.fixture(scope="module")
+def unet():
+    torch.manual_seed(0)
+    unet = scale_model.new_unet().eval()
+    for name, p in unet.named_parameters():
+        if "temp" in name or "transformer_in" in name:
+            torch.nn.init.normal_(p, std=0.2)  # it starts with time switched off
+    return unet
+
+
+@pytest.fixture(scope="module")
+def given():
+    generator = torch.Generator().manual_seed(1)
+    return torch.randn(2, 4, 3, 8, 16, generator=generator), 500, torch.randn(2, 24, 64, generator=generator)
+
+
+@torch.no_grad()
+@torch.no_grad()
+def test_recording_does_not_change_the_result_and_ends_with_the_block(unet, given):
+    before = unet(*given).sample
+    with probes.record_attention(unet) as maps:
+        during = unet(*given).sample
+        unet(sample=given[0], timestep=10, encoder_hidden_states=given[2])
+    assert torch.equal(before, during) and {len(calls) for calls in maps.values()} == {2}
+    unet(*given)
+    assert {len(calls) for calls in maps.values()} == {2}, "recorded after the block"
+
+
+@torch.no_grad()
+def test_maps_have_the_form_of_the_film_and_sum_to_one(unet, given):
+    with probes.record_attention(unet) as maps:
+        unet(*given)
+    shapes = {name.split(".attentions")[0]: tuple(calls[0].shape) for name, calls in maps.items()}
+    assert len(maps) == 4 and shapes["down_blocks.1"] == (2, 3, 4, 8, 24) and shapes["mid_block"] == (2, 3, 2, 4, 24)
+    for calls in maps.values():
+        torch.testing.assert_close(calls[0].sum(-1), torch.ones(calls[0].shape[:-1]))
+
+
+@torch.no_grad()
+def test_maps_are_attention_by_its_definition(unet, given):
+    """softmax(Q K^T / sqrt(d)), head by head, with slices and a loop, beside what diffusers computes."""
+    name = "up_blocks.1.attentions.0.transformer_blocks.0.attn2"
+    attention, seen = unet.get_submodule(name), {}
+    hook = attention.register_forward_pre_hook(lambda m, a, k: seen.update(h=a[0], **k), with_kwargs=True)
+    with probes.record_attention(unet) as maps:
+        unet(*given)
+    hook.remove()
+    frame, place, total = 4, 9, torch.zeros(24)  # of 2 clips of 3 frames: the second clip's second frame
+    q = seen["h"][frame, place] @ attention.to_q.weight.T
+    k = seen["encoder_hidden_states"][frame] @ attention.to_k.weight.T
+    for head in range(attention.heads):
+        own = slice(8 * head, 8 * head + 8)
+        total += torch.exp(k[:, own] @ q[own] / 8**0.5) / torch.exp(k[:, own] @ q[own] / 8**0.5).sum()
+    torch.testing.assert_close(maps[name][0][1, 1, 1, 1], total / attention.heads, rtol=1e-4, atol=1e-6)
+
+
+@torch.no_grad()
+def test_without_time_each_frame_is_alone(unet, given):
+    x, t, context = given
+    whole = unet(x, t, context).sample
+    with probes.without_time(unet):
+        alone = unet(x, t, context).sample
+        frames = [unet(x[:, :, f : f + 1], t, context).sample for f in range(3)]
+    torch.testing.assert_close(alone, torch.cat(frames, 2), rtol=0, atol=1e-5)
+    assert (whole - alone).abs().max() > 0.01
+    assert torch.equal(unet(x, t, context).sample, whole), "still off after the block"
+
+
+def test_highlight_glows_where_it_is_looked_at():
+    frames, weights = torch.full((2, 8, 8, 3), 0.5), torch.zeros(2, 2, 2)
+    weights[1, 0, 1] = 0.3
+    lit = probes.highlight(frames, weights, strength=0.6)
+    assert lit.shape == (2, 8, 8, 3) and lit.dtype.name == "float32"
+    assert (lit[0] == 0.5).all() and lit[1, 7, 0, 0] == 0.5
+    assert lit[1, 0, 7, 0] == pytest.approx(0.8) == lit.max()
+
+
+@pytest.mark.parametrize(
+    "frames, weights, message",
+    [
+        (torch.zeros(2, 8, 8, 3), torch.zeros(3, 2, 2), r"frames have shape .* weights \(3, 2, 2\), expected"),
+        (torch.zeros(2, 8, 8, 3), torch.zeros(2, 2, 2), "not all 0"),
+        (torch.zeros(2, 8, 8, 3), -torch.ones(2, 2, 2), "at least 0"),
+    ],
+)
+def test_highlight_tells_what_is_wrong(frames, weights, message):
+    with pytest.raises(ValueError, match=message):
+        probes.highlight(frames, weights)

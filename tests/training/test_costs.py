@@ -1,0 +1,93 @@
+import pytest
+import torch
+from diffusers.models.attention_processor import AttnProcessor
+from torch.utils.flop_counter import FlopCounterMode
+
+from t2v_helpers import figures, plots
+from t2v_helpers.models import modelscope
+from t2v_helpers.training import costs, scale_model
+
+
+def meta(*args, **kwargs):
+    with torch.device("meta"):
+        return costs.make_unet(*args, **kwargs)
+
+
+def test_the_full_width_is_modelscopes_and_the_base_width_the_scale_models():
+    assert meta(320).config.block_out_channels == modelscope.UNET["block_out_channels"]
+    assert sum(p.numel() for p in meta(320).parameters()) == 1_411_233_860
+    same = [(n, p.shape) for n, p in meta(32, like="tiny", sample_size=8).named_parameters()]
+    assert same == [(n, p.shape) for n, p in scale_model.new_unet().named_parameters()]
+
+
+def test_modelscopes_step_is_the_published_number():
+    cost = costs.count(meta(320), frames=16, size=32)
+    assert 2 * cost.flops / 1e12 == pytest.approx(9.77, abs=0.01)  # two passes, with guidance
+
+
+def test_counts_are_those_of_a_real_run():
+    unet, counter = costs.make_unet(16, like="tiny", sample_size=4), FlopCounterMode(display=False)
+    unet.set_attn_processor(AttnProcessor())  # attention in plain products, as it is counted
+    kept = {}
+
+    def keep(tensor):
+        if all(tensor is not p for p in weights):
+            kept[tensor.untyped_storage().data_ptr()] = tensor
+        return tensor
+
+    weights = list(unet.parameters())
+    with counter, torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        out = unet(torch.randn(2, 4, 3, 4, 4), torch.zeros(2), torch.randn(2, costs.TOKENS, 64)).sample
+    counted = costs.count(meta(16, like="tiny", sample_size=4), frames=3, size=4, batch=2)
+    assert counted.flops == pytest.approx(counter.get_total_flops(), rel=0.01)
+    real = sum(tensor.untyped_storage().nbytes() for tensor in kept.values())
+    assert counted.activation_bytes == pytest.approx(real, rel=0.15) and out.requires_grad
+    assert counted.parameters == sum(p.numel() for p in weights)
+
+
+@pytest.mark.parametrize("given, says", [((8, "modelscope"), "multiple of 32"), ((12, "tiny"), "multiple of 8")])
+def test_widths_that_cannot_be(given, says):
+    with pytest.raises(ValueError, match=f"width = {given[0]}, expected a {says}"):
+        meta(given[0], like=given[1])
+    with pytest.raises(ValueError, match="like = 'wan', expected 'modelscope' or 'tiny'"):
+        meta(32, like="wan")
+
+
+def test_seconds_are_measured_and_leave_no_gradient_to_the_next_run():
+    assert 0 < costs.seconds_a_step(costs.make_unet(16, like="tiny", sample_size=4), 2, 4, repeat=1) < 60
+
+
+def test_exponent():
+    assert costs.exponent([1, 3, 9], [2, 6, 18]) == pytest.approx(1)
+    assert costs.exponent([1, 2, 4, 8], [5, 20, 80, 320]) == pytest.approx(2)
+
+
+LINES = [{"step": s, "loss": 1 / s, "seconds": 60.0, "adherence": s / 40, "held_out": s / 50} for s in (10, 20, 30)]
+
+
+def test_watch_says_the_last_line_and_draws_another_picture():
+    watch = figures.Watch("the <b>UNet</b>")
+    assert watch.words.value == "not started" and repr(watch).startswith("[training of")
+    watch(LINES[:1])
+    first = watch.picture.value
+    watch(LINES)
+    assert watch.words.value == "step 30: loss 0.0333, adherence 0.75, held_out 0.60"
+    assert watch.picture.value != first and bytes(first).startswith(b"\x89PNG")
+    assert "<b>UNet" not in watch.children[0].value
+
+
+def test_history_draws_stages_one_after_another():
+    plt = plots.pyplot()
+    figures.history({"image": LINES, "clips": LINES}, chance=0.04)
+    curves = {line.get_label(): line.get_xdata() for line in plt.gca().lines}
+    assert list(curves["image: adherence"]) == [1, 2, 3] and list(curves["clips: held out"]) == [4, 5, 6]
+    plt.close("all")
+
+
+def test_cost_panels_have_their_data_and_labels():
+    plt = plots.pyplot()
+    figures.cost_panels({"frames": ([1, 2], {"GFLOP": [3, 6]}), "width": ([8, 16], {"GFLOP": [3, 12]})}, "a step")
+    left, right = plt.gcf().axes
+    assert left.get_xlabel() == "frames" and left.get_ylabel() == "a step"
+    assert list(right.lines[0].get_ydata()) == [3, 12] and right.get_xscale() == "log"
+    plt.close("all")

@@ -1,0 +1,194 @@
+"""Training that is stopped, killed, resumed, shared among processes, or given what it cannot use."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+from accelerate import Accelerator
+
+from t2v_helpers import shapes
+from t2v_helpers.training import cli, loop, worlds
+from t2v_helpers.training.loop import Stage
+
+STAGES = ("autoencoder", "clip", "image", "unet")
+SMALL = [f"--{name}-{what}={n}" for name in STAGES for what, n in (("steps", 2), ("batch", 4))] + ["--every=1"]
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory):
+    """A folder of four small clips, so that a run takes seconds."""
+    folder = tmp_path_factory.mktemp("data") / "clips"
+    worlds.write_folder(folder, worlds.Rendered(shapes.COMBINATIONS[:4], size=32, num_frames=4), 4)
+    return folder
+
+
+def options(folder, clips):
+    return ["--output", str(folder / "model"), "--work", str(folder), "--data", str(clips), *SMALL]
+
+
+def command(folder, clips, processes=1):
+    launch = ["-m", "accelerate.commands.launch", "--cpu", f"--num_processes={processes}", "--num_machines=1"]
+    launch += ["--mixed_precision=no", "--dynamo_backend=no", "--num_cpu_threads_per_process=1"]
+    launch += [f"--main_process_port={29600 + os.getpid() % 300}"]
+    launch = [*(launch if processes > 1 else []), "-m", "t2v_helpers.training"]
+    return [sys.executable, *launch, *options(folder, clips)]
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory, clips):
+    """An uninterrupted run, in this process."""
+    folder = tmp_path_factory.mktemp("alone")
+    assert cli.main(options(folder, clips)) == 0
+    return folder
+
+
+def losses(folder, stage):
+    return [json.loads(line)["loss"] for line in (folder / stage / "metrics.jsonl").read_text().splitlines()]
+
+
+@pytest.mark.long
+def test_two_processes_give_the_losses_of_one(alone, clips, tmp_path):
+    done = subprocess.run(command(tmp_path, clips, processes=2), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    for stage in STAGES:
+        assert len(losses(tmp_path, stage)) == 2
+        assert losses(tmp_path, stage) == pytest.approx(
+            losses(alone, stage), rel=2e-2 if stage == "autoencoder" else 2e-3
+        )
+    assert losses(alone, "unet")[0] != pytest.approx(losses(alone, "unet")[1], rel=1e-3)  # steps do differ
+
+
+def checkpoint(folder, stage):
+    return torch.load(folder / stage / "checkpoint.pt", weights_only=True)
+
+
+@pytest.mark.long
+def test_killed_in_the_middle_and_started_again_it_ends_with_the_same_weights(alone, clips, tmp_path):
+    for stage in ("autoencoder", "image", "unet"):  # each time after a first checkpoint
+        process = subprocess.Popen(command(tmp_path, clips), start_new_session=True, stderr=subprocess.DEVNULL)
+        deadline = time.monotonic() + 120
+        while not (tmp_path / stage / "metrics.jsonl").exists() and time.monotonic() < deadline:
+            assert process.poll() is None
+            time.sleep(0.005)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        assert checkpoint(tmp_path, stage)["step"] < 2, "it was over before the kill"
+    assert cli.main(options(tmp_path, clips)) == 0
+    for stage in STAGES:
+        a, b = checkpoint(alone, stage), checkpoint(tmp_path, stage)
+        for kind in ("model", "ema") if "ema" in a else ("model",):
+            assert all(torch.equal(a[kind][name], b[kind][name]) for name in a[kind]), stage
+        assert losses(alone, stage) == losses(tmp_path, stage)
+    for file in (alone / "model").rglob("*.safetensors"):
+        assert file.read_bytes() == (tmp_path / "model" / file.relative_to(alone / "model")).read_bytes(), file.name
+
+
+def test_ctrl_c_ends_the_step_and_keeps_it(tmp_path):
+    model = torch.nn.Linear(2, 1)
+
+    def loss_of(model, step):
+        if step == 7:
+            signal.raise_signal(signal.SIGINT)
+        return model(torch.ones(1, 2)).square().mean()
+
+    stage = Stage(steps=20, batch=1, lr=0.01, every=100)
+    with pytest.raises(KeyboardInterrupt):
+        loop.fit(Accelerator(cpu=True), model, loss_of, stage, tmp_path / "run")
+    state = checkpoint(tmp_path, "run")
+    assert state["step"] == 8 and torch.equal(state["model"]["weight"], model.weight)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def regression(folder, lr=0.05, width=3, **more):
+    torch.manual_seed(0)
+    model = torch.nn.Linear(width, 1)
+    stage = Stage(**{"steps": 60, "batch": 8, "lr": lr, "every": 10, "warmup": 5} | more)
+
+    def loss_of(model, step):
+        x = torch.randn(8, width, generator=loop.rng(0, step))
+        return (model(x) - x.sum(1, keepdim=True)).square().mean()
+
+    loop.fit(Accelerator(cpu=True), model, loss_of, stage, folder)
+    return model
+
+
+def test_a_learning_rate_that_diverges_is_told_within_a_few_steps(tmp_path):
+    with pytest.raises(
+        FloatingPointError, match=r"loss .* at step \d+, expected a finite one that falls: .*below 40;"
+    ) as e:
+        regression(tmp_path / "run", lr=40)
+    assert int(str(e.value).split("step ")[1].split(",")[0]) <= 25
+    assert all(p.isfinite().all() for p in checkpoint(tmp_path, "run")["model"].values())
+
+
+def test_a_sound_learning_rate_never_is(tmp_path):
+    regression(tmp_path / "run")
+    assert checkpoint(tmp_path, "run")["step"] == 60
+
+
+@pytest.mark.parametrize(
+    "change, says",
+    [
+        ({"width": 4}, r"is of another model: weight is \[1, 3\], expected \[1, 4\]"),
+        ({"lr": 0.1}, "is of a run with lr 0.05, this one has 0.1: take the same, or another folder"),
+        ({"steps": 90}, "is of a run with steps 60, this one has 90"),
+    ],
+)
+def test_a_checkpoint_of_another_run_is_refused_and_kept(tmp_path, change, says):
+    regression(tmp_path / "run")
+    before = (tmp_path / "run" / "checkpoint.pt").read_bytes()
+    with pytest.raises(ValueError, match=says) as error:
+        regression(tmp_path / "run", **change)
+    assert "\n" not in str(error.value) and (tmp_path / "run" / "checkpoint.pt").read_bytes() == before
+
+
+def test_a_checkpoint_that_is_none(tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "checkpoint.pt").write_bytes(b"not one")
+    with pytest.raises(ValueError, match=r"checkpoint.pt is no checkpoint .*: delete it to begin anew"):
+        regression(tmp_path / "run")
+
+
+def test_a_disk_that_fills_up_keeps_the_last_checkpoint(tmp_path, monkeypatch):
+    written = loop.write_whole
+
+    def fills_up(path, data):
+        if len(writes) == 4:  # two checkpoints, two metrics files
+            raise OSError(28, f"No space left on device: {path.name} was not written", str(path))
+        writes.append(path)
+        written(path, data)
+
+    writes = []
+    monkeypatch.setattr(loop, "write_whole", fills_up)
+    with pytest.raises(OSError, match=r"No space left on device: checkpoint.pt was not written"):
+        regression(tmp_path / "run")
+    assert checkpoint(tmp_path, "run")["step"] == 20
+
+
+@pytest.mark.parametrize(
+    "arguments, says",
+    [
+        (["--data", "nowhere"], "nowhere is no folder, expected one with clips and metadata.jsonl"),
+        (["--unet-lr", "0"], "unet lr 0.0: expected a number above 0"),
+        (["--clip-steps=-3"], "clip steps -3: expected a number above 0"),
+        (["--image-lr=nan"], "image lr nan: expected a number above 0"),
+    ],
+)
+def test_bad_arguments_are_one_line_and_exit_code_2(tmp_path, capsys, arguments, says):
+    paths = ["--output", str(tmp_path / "model"), "--work", str(tmp_path / "work")]
+    assert cli.main([*paths, *arguments]) == 2
+    printed = capsys.readouterr().err
+    assert says in printed and printed.count("\n") == 1 and not list(tmp_path.iterdir())
+
+
+def test_a_batch_that_the_processes_cannot_share(tmp_path):
+    class Three:
+        num_processes = 3
+
+    with pytest.raises(ValueError, match="run: batch 8, expected one that 3 processes can share"):
+        loop.fit(Three(), None, None, Stage(steps=1, batch=8, lr=1), tmp_path / "run")

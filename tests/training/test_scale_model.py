@@ -1,0 +1,139 @@
+"""The scale model that is shipped: it is what its card says, and it does what prompts say."""
+
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from t2v_helpers import generate, load_pipeline, measures, shapes
+from t2v_helpers.models.registry import MODELS
+from t2v_helpers.training import scale_model
+
+FOLDER = pathlib.Path(MODELS["tiny"].repo)
+FILES = [path for path in FOLDER.rglob("*") if path.is_file()]
+
+
+@pytest.fixture(scope="module")
+def pipeline():
+    return load_pipeline("tiny")
+
+
+def test_folder_is_small_and_holds_nothing_pickled():
+    assert sum(path.stat().st_size for path in FILES) <= 12e6
+    assert {path.suffix for path in FILES} <= {".json", ".safetensors", ".md", ".jsonl"}
+
+
+def test_weights_are_half_precision_on_disk():
+    from safetensors import safe_open
+
+    for path in FOLDER.rglob("*.safetensors"):
+        with safe_open(path, framework="pt") as file:
+            kinds = {file.get_slice(name).get_dtype() for name in file.keys()}
+        assert kinds <= {"F16", "I64"}, path
+
+
+def test_plain_diffusers_loads_it():
+    from diffusers import DiffusionPipeline
+
+    stock = DiffusionPipeline.from_pretrained(FOLDER)
+    classes = {name: type(part).__name__ for name, part in stock.components.items()}
+    assert type(stock).__name__ == "TextToVideoSDPipeline"
+    assert classes["text_encoder"] == "CLIPTextModel" and classes["unet"] == "UNet3DConditionModel"
+    assert classes["vae"] == "AutoencoderKL" and classes["scheduler"] == "DDIMScheduler"
+    assert classes["tokenizer"].startswith("CLIPTokenizer")
+
+
+def test_the_cards_own_snippet_runs(monkeypatch):
+    (code,) = re.findall(r"```python\n(from diffusers.*?)```", (FOLDER / "README.md").read_text(), re.S)
+    monkeypatch.chdir(FOLDER.parent.parent)
+    space = {}
+    exec(code.replace("num_inference_steps=10", "num_inference_steps=2"), space)
+    assert np.asarray(space["frames"][0]).shape == (64, 64, 3) and len(space["frames"]) == 16
+
+
+def test_layout_is_modelscopes_at_a_quarter_of_the_side(pipeline):
+    assert pipeline.vae_scale_factor == 8
+    assert (pipeline.unet.config.in_channels, pipeline.unet.config.sample_size) == (4, 8)
+    config = pipeline.scheduler.config
+    assert config.prediction_type == "v_prediction" and config.rescale_betas_zero_snr
+    assert config.timestep_spacing == "trailing" and config.beta_schedule == "scaled_linear"
+
+
+def test_it_knows_the_words_of_the_world(pipeline):
+    words = {word for c in shapes.COMBINATIONS for text in shapes.wordings(c) for word in re.findall(r"\w+", text)}
+    assert set(pipeline.tokenizer.init_kwargs["known_words"]) == words
+
+
+def test_prompts_are_followed_held_out_ones_too(pipeline):
+    """A sample, for time; all captions and three seeds: python -m t2v_helpers.evaluate."""
+    some = shapes.captions(held_out=False)[::17] + shapes.captions(held_out=True)[::5]
+    clips = [generate(caption, pipeline, seed=50 + i) for i, caption in enumerate(some)]
+    shares = measures.adherence(clips, some)
+    assert len(some) == 10 and shares["all"] >= 0.9, shares
+    shuffled = measures.adherence(clips, some[5:] + some[:5])  # none has the same motion
+    assert shuffled["motion"] <= 0.2 and shuffled["all"] == 0, "the measure does not tell captions apart"
+
+
+def test_same_seed_same_clip_and_other_seeds_another(pipeline):
+    a, b, c = (generate("a blue square growing", pipeline, seed=seed) for seed in (7, 7, 8))
+    assert np.array_equal(a, b)
+    assert measures.object_overlap(a, c) < 0.95 and not np.array_equal(a, c)
+
+
+PROMPTS = ["a red circle moving left", "a purple square falling"][: 2 if os.environ.get("T2V_LONG") else 1]
+VERDICTS = f"""
+import json
+from t2v_helpers import generate, shapes
+print(json.dumps([shapes.judge(generate(prompt, "tiny", seed=seed)) for seed, prompt in enumerate({PROMPTS})]))
+"""
+
+
+def test_same_verdict_on_another_cpu(pipeline):
+    """One that knows no vector instructions."""
+    here = [shapes.judge(generate(prompt, pipeline, seed=seed)) for seed, prompt in enumerate(PROMPTS)]
+    env = os.environ | {"ATEN_CPU_CAPABILITY": "default", "OMP_NUM_THREADS": "1"}
+    there = subprocess.run([sys.executable, "-c", VERDICTS], env=env, capture_output=True, text=True, check=True)
+    assert here == [shapes.parse(prompt) for prompt in PROMPTS] == [tuple(x) for x in json.loads(there.stdout)]
+
+
+def test_the_video_tower_tells_clips_apart(pipeline):
+    captions = shapes.captions()[::7]
+    clips = [shapes.render(caption, 10**7 + i) for i, caption in enumerate(captions)]
+    cosine = measures.clipsim(
+        captions, clips, pipeline.tokenizer, pipeline.text_encoder, scale_model.load_video_tower(FOLDER)
+    )
+    right = cosine.argmax(1) == np.arange(len(captions))
+    assert right.float().mean() >= 0.75
+    assert cosine.diagonal().mean() > cosine.mean() + 0.3
+
+
+def test_import_is_cheap():
+    heavy = {"torch", "numpy", "diffusers", "matplotlib", "PIL"}
+    code = f"import t2v_helpers, sys; print(sorted({heavy} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+EVALUATION = json.loads((FOLDER / "evaluation.json").read_text())
+
+
+@pytest.mark.parametrize("page", [FOLDER / "README.md", FOLDER.parent.parent / "README.md"], ids=["card", "README"])
+@pytest.mark.parametrize("what", ["trained captions", "held-out captions", "control: captions shuffled"])
+def test_the_pages_figures_are_those_that_the_evaluation_stored(page, what):
+    shown = re.search(rf"\| {what} \|(.*)\|", page.read_text()).group(1).split("|")
+    assert [float(x) for x in shown] == [round(EVALUATION[what][k], 3) for k in ("color", "shape", "motion", "all")]
+
+
+def test_the_stored_evaluation_is_over_the_bars():
+    assert EVALUATION["trained captions"]["all"] >= 0.98
+    assert EVALUATION["held-out captions"]["all"] >= 0.95
+    assert EVALUATION["other wordings"]["all"] >= 0.95
+    assert EVALUATION["seeds differ"]["all"] >= 0.9
+    assert EVALUATION["control: rendered clips"]["all"] >= 0.995
+    assert EVALUATION["control: captions shuffled"]["all"] < 0.05
+    assert EVALUATION["control: no text (w = 0)"]["all"] < 0.05

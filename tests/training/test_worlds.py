@@ -1,0 +1,115 @@
+import json
+
+import numpy as np
+import pytest
+
+from t2v_helpers import save_video, shapes
+from t2v_helpers.training import loop, worlds
+
+NAMES = shapes.COMBINATIONS[:3]
+LINE = json.dumps({"file_name": "00000.webp", "text": str(NAMES[0])})
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Six clips of three kinds, as `write_folder` writes them."""
+    worlds.write_folder(tmp_path / "clips", worlds.Rendered(NAMES, size=48, num_frames=8), 6)
+    return tmp_path / "clips"
+
+
+def test_the_whole_world_is_trained_on_but_for_what_is_held_out():
+    world = worlds.Rendered()
+    assert (len(world.trained), len(world.held_out)) == (90, 18)
+    assert {str(names) for names in world.held_out} == shapes.HELD_OUT
+    assert set(world.kinds) == set(shapes.COMBINATIONS) and world.kinds[:90] == world.trained
+
+
+def test_clips_and_texts_show_and_say_what_their_kind_is():
+    world = worlds.small()
+    for kind, names in enumerate(world.kinds):
+        frames = world.clip(kind, loop.rng(kind))
+        assert frames.shape == (8, 32, 32, 3) and shapes.judge(frames) == names
+        assert shapes.parse(world.text(kind, loop.rng(kind))) == names
+
+
+def test_what_the_small_world_holds_out_has_every_word_in_other_company():
+    world = worlds.small()
+    assert len(world.held_out) >= 0.15 * len(world.kinds) and not set(world.held_out) & set(world.trained)
+    for field in ("color", "shape", "motion"):
+        assert {getattr(n, field) for n in world.held_out} <= {getattr(n, field) for n in world.trained}
+    assert {n.motion for n in world.held_out} == {"left", "right", "up", "down"}
+
+
+def test_a_folder_gives_the_clips_that_were_written(folder):
+    world = worlds.Folder(folder)
+    assert world.trained == tuple(NAMES) and world.held_out == () and (world.size, world.num_frames) == (48, 8)
+    rendered = worlds.Rendered(NAMES, size=48, num_frames=8)
+    written = [rendered.clip(n % 3, loop.rng(0, n, "folder")) for n in range(6)]
+    for kind in range(3):
+        seen = {
+            min((np.abs(world.clip(kind, loop.rng(i)) - w).max(), n) for n, w in enumerate(written)) for i in range(9)
+        }
+        assert max(error for error, _ in seen) < 1 / 255 and {n for _, n in seen} == {kind, kind + 3}
+        assert shapes.parse(world.text(kind, loop.rng(0))) == NAMES[kind]
+
+
+def test_every_clip_of_a_folder_is_an_example_and_none_is_lost_or_drawn_twice(folder):
+    lines = (folder / worlds.METADATA).read_text().splitlines(keepends=True)
+    (folder / worlds.METADATA).write_text("".join(lines[:5]))  # of the third kind one clip alone
+    world = worlds.Folder(folder)
+    assert world.examples_per_kind == 2
+    for kind in range(3):
+        first, second = (world.example(kind, number) for number in range(2))
+        assert shapes.judge(first) == shapes.judge(second) == NAMES[kind]
+        assert np.array_equal(first, second) == (kind == 2)
+
+
+@pytest.mark.parametrize(
+    "lines, says",
+    [
+        ([], r"metadata.jsonl names no clips, expected one line for each"),
+        (["", "  "], "names no clips"),
+        ([LINE, "{"], r"metadata.jsonl, line 2: got '\{', expected file_name and text"),
+        (['{"file_name": "00000.webp"}'], "line 1: .* expected file_name and text"),
+        (["[1]"], "line 1"),
+        ([LINE.replace("00000", "9")], r"9.webp is missing, and metadata.jsonl names it"),
+        ([LINE.replace("00000.webp", "../x.webp")], r"'../x.webp' leads out of"),
+        ([LINE.replace("red", "mauve")], "names 0 of a color, expected one of: red"),
+        (
+            [LINE.replace("red", "blue")],
+            r"00000.webp \(clip 1\) is captioned 'a blue circle .*', and shows a red circle",
+        ),
+    ],
+)
+def test_bad_metadata_is_told_in_one_line(folder, lines, says):
+    (folder / "metadata.jsonl").write_text("\n".join(lines))
+    with pytest.raises((ValueError, OSError), match=says) as error:
+        worlds.Folder(folder)
+    assert "\n" not in str(error.value)
+
+
+def test_no_folder_no_metadata_and_a_broken_clip(tmp_path, folder):
+    with pytest.raises(NotADirectoryError, match=r"nowhere is no folder, expected one with clips and metadata.jsonl"):
+        worlds.Folder(tmp_path / "nowhere")
+    (folder / "00000.webp").write_bytes(b"no clip")
+    with pytest.raises(ValueError, match=r"00000.webp cannot be read as a clip"):
+        worlds.Folder(folder)
+    (folder / "metadata.jsonl").unlink()
+    with pytest.raises(FileNotFoundError, match=r"metadata.jsonl is missing, expected one line for each clip"):
+        worlds.Folder(folder)
+
+
+def test_clips_of_another_size_or_not_square_are_refused(folder):
+    save_video(shapes.render(NAMES[1], 1, 8, 64), folder / "00001.webp")
+    with pytest.raises(ValueError, match=r"00001.webp has frames \(8, 64, 64, 3\), expected \(8, 48, 48, 3\)"):
+        worlds.Folder(folder)
+    save_video(shapes.render(NAMES[0], 1, 8, 64)[:, :48], folder / "00000.webp")
+    with pytest.raises(ValueError, match=r"00000.webp has frames of 64x48 pixels, expected square ones"):
+        worlds.Folder(folder)
+
+
+def test_a_world_without_kinds_or_with_one_on_both_sides():
+    with pytest.raises(ValueError, match="trained is empty"):
+        worlds.Rendered([])
+    with pytest.raises(ValueError, match="'a red circle moving left' is both trained and held out"):
+        worlds.Rendered(NAMES, NAMES[:1])
