@@ -1,4 +1,4 @@
-# make lab · test · video · notebooks · figures · lint · train and more (make help); each makes .venv first.
+# `make help` lists the targets. Each of them creates .venv first if it does not exist.
 PYTHON ?= python3
 PROMPT ?= a red circle moving left
 OUTPUT ?= clip.mp4
@@ -7,19 +7,33 @@ READY := .venv/ready
 JOBS ?= 2
 
 .PHONY: help lab test test-notebooks video notebooks figures lint train evaluate timing mutants lessons benchmark \
-    pages handout equations alterations readonly versions clean
+    pages handout equations alterations readonly versions count clean
 help:
-	@echo "make lab              open the course in JupyterLab"
-	@echo "make test             run all tests and all notebooks"
-	@echo 'make video PROMPT="a blue square growing"   write $(OUTPUT)'
-	@echo "make notebooks        run the notebooks and store their outputs"
-	@echo "make figures          draw assets/figures, or one of them: FIGURES=pipeline"
-	@echo "make lint             check style"
-	@echo "make pages            export the notebooks as HTML files that need no network and no kernel"
-	@echo "make handout          write the notebooks without their solutions; make equations: docs/equations.md"
-	@echo "make train            train the scale model again (an hour); make evaluate · timing: measure it"
-	@echo "make lessons          the long trainings of notebook 08 (half an hour); make benchmark: speed and memory"
-	@echo "make mutants · alterations · readonly · versions     would the tests notice? do others' machines do?"
+	@echo "For learners"
+	@echo "  make lab          open the course in JupyterLab"
+	@echo "  make video        generate a clip: PROMPT=\"a blue square growing\" OUTPUT=clip.mp4"
+	@echo "For changes"
+	@echo "  make test         run all tests and notebooks; make test-notebooks: the notebooks alone"
+	@echo "  make lint         check style, formatting and which module imports which"
+	@echo "  make count        count the lines of the package, the tools and the tests"
+	@echo "  make clean        delete .venv and build folders"
+	@echo "What the repository stores"
+	@echo "  make notebooks    run the notebooks and store their outputs; one of them: NOTEBOOKS=notebooks/00_first_video.ipynb"
+	@echo "  make figures      draw assets/figures; one of them: FIGURES=pipeline"
+	@echo "  make equations    write docs/equations.md"
+	@echo "  make train        train the scale model again (about an hour); make evaluate: measure how well it follows prompts"
+	@echo "  make lessons      run the long trainings of notebook 08 (half an hour)"
+	@echo "For a class"
+	@echo "  make handout      copy the notebooks without their solutions to handout/"
+	@echo "  make pages        export the notebooks as HTML pages that need no network and no kernel; THEME=dark"
+	@echo "Measurements"
+	@echo "  make timing       measure what a learner waits for"
+	@echo "  make benchmark    measure speed and memory of a model; options: BENCHMARK=--help"
+	@echo "Would the tests notice? (minutes to hours)"
+	@echo "  make mutants      plant mistakes in the package and run its tests"
+	@echo "  make alterations  alter every numbered equation in the notebooks and run them"
+	@echo "  make readonly     run the notebooks from a write-protected copy"
+	@echo "  make versions     run tests and notebooks with older and newer packages"
 
 $(READY): requirements.txt constraints.txt pyproject.toml
 	@$(PYTHON) -c "import sys" 2>/dev/null || { echo "$(PYTHON) was not found; install Python 3.11 to 3.13, or say where it is: make PYTHON=/path/to/python3.12" >&2; exit 1; }
@@ -58,8 +72,16 @@ figures: $(READY)
 	$(PY) tools/figures.py $(FIGURES)
 
 lint: $(READY)
-	.venv/bin/ruff check .
-	.venv/bin/ruff format --check .
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	@$(dir $(PY))lint-imports --no-cache --no-logo
+
+LINES = printf "%-30s %6d\n" "$(1)" $$(find $(2) -name "*.py" | xargs cat | wc -l)
+count:
+	@$(call LINES,t2v_helpers,t2v_helpers)
+	@$(call LINES,  of these for reading,t2v_helpers -maxdepth 1)
+	@$(call LINES,tools,tools)
+	@$(call LINES,tests,tests)
 
 # Two processes of one thread each are faster than one of two.
 train: $(READY)
