@@ -22,7 +22,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 LOAD = """
 import json, sys, time, threading
 from huggingface_hub import constants
-from t2v_helpers import pipelines
+from t2v_helpers.models import pipelines
 import torch
 
 def memory():  # what is this process's own (anonymous) and what is mapped from files, which the system can drop
@@ -42,7 +42,7 @@ device, half = sys.argv[1], sys.argv[2] == "half"
 began = time.monotonic()
 if half:  # as on a GPU, with the CPU in its place
     real = pipelines._assemble
-    pipelines._assemble = lambda f, c, dtype, *rest: real(f, c, torch.float16, *rest)
+    pipelines._assemble = lambda found, dtype, *rest: real(found, torch.float16, *rest)
 pipe = pipelines.load_pipeline("modelscope", device=device)
 took = time.monotonic() - began
 parts = [part for part in pipe.components.values() if isinstance(part, torch.nn.Module)]

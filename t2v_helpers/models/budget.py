@@ -7,7 +7,7 @@ table, so that a plan takes no time. What cannot be counted there is a guess and
 
 import dataclasses
 
-from . import machine
+from . import hub, machine
 from .registry import MODELS, check_shape, describe
 
 # A plan that does not fit gives way to the next of EXACT, which takes less memory and more time, and means the same
@@ -203,7 +203,7 @@ def plan(name="modelscope", *, num_frames=None, height=None, width=None, steps=N
     choices = [(card, *_take(card, need, ram, sizes, steps, flops)) for card in cards]
     choices.append(_here(model, counts, need, ram, sizes, steps, flops))
     clip = f"{frames} frames of {width}x{height}, {steps} steps, guidance {guidance:g}"
-    download, cached = 2 * sum(counts.parameters), machine.cached_bytes(model.repo)
+    download, cached = 2 * sum(counts.parameters), hub.cached_bytes(model.repo)
     return Estimate(key, clip, download, cached, need, ram, step, flops, choices)
 
 

@@ -1,58 +1,45 @@
-"""A model's files: found in a folder, in the hub's cache or on the hub, and checked before minutes go into loading.
+"""A pipeline folder: what its index lists, whether its files are whole, and its networks loaded.
 
-It is apart from pipelines.py because it knows files, not models, and from hub.py, which fetches them. Weights
-come from safetensors alone, since a pickle can run any code when it is opened, and only classes of diffusers and
-transformers are built. A file that is missing, cut short or incomplete is named; the libraries underneath would put
-random numbers for a missing tensor and an empty vocabulary for a missing tokenizer, and go on.
+Weights come from safetensors alone, because opening a pickle can run any code, and only named classes of diffusers and
+transformers are built. A missing, truncated or incomplete file is an error that names it; the libraries underneath
+would fill a missing tensor with random numbers and a missing tokenizer with an empty vocabulary.
 """
 
 import importlib
-import importlib.util
 import json
-import os
 import pathlib
 import re
+import typing
+
+from .registry import CLASSES
+
+if typing.TYPE_CHECKING:
+    import torch
 
 
-def locate(repo, revision, classes):
-    """Find a pipeline's folder, download it if it is a hub id that the cache does not hold whole, and check it.
+class Checkpoint(typing.NamedTuple):
+    """A checked pipeline folder.
 
-    repo: a folder, or a hub id; what the cache holds is read from there without asking the hub. revision: a commit;
-    None is main, as it was when it was fetched. classes: the pipeline classes that may be asked for.
-    Returns (folder, components), see `check_folder`. Raises FileNotFoundError, ValueError, ConnectionError or OSError.
+    components: {name: (library, class name, variant)}; variant is "fp16" or "" for networks, None for the others.
     """
-    folder = pathlib.Path(os.path.expanduser(repo))
-    if not folder.is_dir():
-        if folder.is_absolute():
-            raise FileNotFoundError(f"the folder {folder} is missing")
-        try:
-            return check_cache(repo, revision, classes)
-        except FileNotFoundError as missing:
-            from . import hub
 
-            folder = hub.fetch(repo, revision, classes, missing)
-    return folder, check_folder(folder, classes)
+    folder: pathlib.Path
+    pipeline_class: str
+    components: dict[str, tuple[str, str, str | None]]
 
 
-def check_cache(repo, revision, classes):
-    """As `locate`, but in the hub's cache alone: FileNotFoundError if a file is not there."""
-    from huggingface_hub import try_to_load_from_cache
-
-    index = try_to_load_from_cache(repo, "model_index.json", revision=revision)
-    if not isinstance(index, str):
-        raise FileNotFoundError(f"{repo} is no folder here and not in the hub's cache")
-    folder = pathlib.Path(index).parent
-    return folder, check_folder(folder, classes)
-
-
-def check_folder(folder, classes):
+def check(folder: pathlib.Path) -> Checkpoint:
     """Check that every component of a pipeline folder is there and that its weight files are whole.
 
-    Only headers are read, so it costs milliseconds; a bit that flipped inside a tensor is not seen.
-    Returns {component: (library, class name, variant)}; variant is "fp16" or "" for models, None for the others.
+    Only headers are read, which takes milliseconds; a flipped bit inside a tensor goes unnoticed.
+
+    Raises:
+        FileNotFoundError: A file is missing.
+        ValueError: A file is broken, or is not what may be loaded. Either error is one line that names the file.
     """
     components = {}
-    for name, (library, kind) in read_index(folder / "model_index.json", classes).items():
+    pipeline_class, parts = read_index(folder / "model_index.json")
+    for name, (library, kind) in parts.items():
         part, variant = folder / name, None
         if "Tokenizer" in kind:
             _need(part, "tokenizer.json", "vocab.json", "spiece.model")
@@ -62,17 +49,17 @@ def check_folder(folder, classes):
         else:
             _need(part, "config.json")
             names = [file.name for file in part.iterdir()]
-            files, variant = choose(names, part)
+            files, variant = weight_files(names, part)
             if len(files) > 1 and not any(name.endswith(".json") and ".index." in name for name in names):
                 raise FileNotFoundError(f"{part}/{files[0].split('-')[0]}.safetensors.index.json is missing")
             for file in files:
                 _check_header(part / file)
         components[name] = (library, kind, variant)
-    return components
+    return Checkpoint(folder, pipeline_class, components)
 
 
-def read_index(file, classes):
-    """The components that a model_index.json lists: {component: (library, class name)}."""
+def read_index(file: pathlib.Path) -> tuple[str, dict[str, tuple[str, str]]]:
+    """The pipeline class that a model_index.json names, and its components: {name: (library, class name)}."""
     try:
         index = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -80,20 +67,23 @@ def read_index(file, classes):
     except ValueError:
         raise ValueError(f"{file} is broken: it is not JSON") from None
     asked = index.get("_class_name") if isinstance(index, dict) else None
-    if asked not in classes:
-        raise ValueError(f"{file} is for the pipeline {asked!r}, expected {' or '.join(classes)}")
+    if asked not in CLASSES:
+        raise ValueError(f"{file} is for the pipeline {asked!r}, expected {' or '.join(CLASSES)}")
     parts = {name: tuple(v) for name, v in index.items() if isinstance(v, list) and len(v) == 2 and v[0] is not None}
     for name, (library, kind) in parts.items():
         if library not in ("diffusers", "transformers") or re.match("Auto(Model|Tok|Proc|Conf)", kind):
             raise ValueError(f"{file}: {name} is {library}.{kind}, expected a named class of diffusers or transformers")
-    return parts
+    return asked, parts
 
 
-def choose(names, where):
-    """Of the file names of a component, the weights to read, and their variant: (names, "fp16" or "").
+def weight_files(names: list[str], where: str | pathlib.Path) -> tuple[list[str], str]:
+    """Choose the weights to read among a component's file names: (names, "fp16" or "").
 
-    The half-precision files where there are some, on a CPU too: half the download, and the same numbers as on a GPU.
-    Large models come in shards, which are all named, or FileNotFoundError says which is not there.
+    Half-precision files come first, on a CPU too: half the download, and the same numbers as on a GPU. Large models
+    come in shards, all of which are returned.
+
+    >>> weight_files(["model.safetensors", "model.fp16.safetensors"], "text_encoder")
+    (['model.fp16.safetensors'], 'fp16')
     """
     for variant in ("fp16", ""):
         stem = "(diffusion_pytorch_)?model" + (variant and rf"\.{variant}")
@@ -116,20 +106,14 @@ def _need(part, *any_of):
 
 
 def _check_tokenizer(part):
-    """A SentencePiece model alone is read by two packages that nothing else here needs."""
-    if not any((part / name).is_file() for name in ("tokenizer.json", "vocab.json")):
-        lacks = [name for name in ("sentencepiece", "google.protobuf") if not _installed(name)]
-        if lacks:
-            raise ValueError(
-                f"{part}/spiece.model needs packages that are not installed: pip install sentencepiece protobuf"
-            )
+    """Reading a SentencePiece model alone takes two packages that nothing else here needs."""
+    if any((part / name).is_file() for name in ("tokenizer.json", "vocab.json")):
+        return
+    from transformers.utils import is_protobuf_available, is_sentencepiece_available
 
-
-def _installed(name):
-    try:
-        return importlib.util.find_spec(name) is not None
-    except ModuleNotFoundError:  # of the package above
-        return False
+    if not (is_sentencepiece_available() and is_protobuf_available()):
+        needs = "packages that are not installed: pip install sentencepiece protobuf"
+        raise ValueError(f"{part}/spiece.model needs {needs}")
 
 
 def _check_header(file):
@@ -144,19 +128,25 @@ def _check_header(file):
         raise ValueError(f"{file} is broken or cut short ({one_line(error)}): {again}") from None
 
 
-def load_models(folder, components, dtype, float32=()):
-    """Load the components that have weights: {component: torch module}; ValueError naming the file that will not do.
+def load_models(found: Checkpoint, dtype: "torch.dtype", float32: typing.Collection[str] = ()) -> dict:
+    """Load the networks of a checked folder on the CPU, in evaluation mode: {component: model}.
 
-    float32: the components that are loaded in single precision whatever the dtype is.
+    Args:
+        found: From `check`.
+        dtype: torch's.
+        float32: Components to load in single precision whatever `dtype` says.
+
+    Raises:
+        ValueError: A file does not fit its class, or lacks a tensor; one line that names the file.
     """
     import torch
 
     models = {}
-    for name, (library, kind, variant) in components.items():
+    for name, (library, kind, variant) in found.components.items():
         if variant is None:
             continue
-        part = folder / name
-        files = choose([file.name for file in part.iterdir()], part)[0]
+        part = found.folder / name
+        files = weight_files([file.name for file in part.iterdir()], part)[0]
         file = part / files[0] if len(files) == 1 else part
         options = {"use_safetensors": True, "output_loading_info": True, "variant": variant or None}
         options |= {"dtype": torch.float32 if name in float32 else dtype}
@@ -170,6 +160,6 @@ def load_models(folder, components, dtype, float32=()):
     return models
 
 
-def one_line(error):
-    """What an exception says, in one line of at most 200 characters."""
+def one_line(error: BaseException) -> str:
+    """An exception's message as one line of at most 200 characters."""
     return (" ".join(str(error).split()) or type(error).__name__)[:200]

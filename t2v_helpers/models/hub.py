@@ -1,39 +1,72 @@
-"""Fetches a model's files from the hub into its cache; a download that was interrupted goes on where it stopped.
+"""Finds a model's files in a folder, in the hub's cache or on the hub; an interrupted download can be resumed.
 
-The hub's client (huggingface_hub 2) throws an unfinished file away, and of ModelScope's 3.7 GB one file is 2.8. Here
-the bytes of a large file are kept beside the cache's blobs until the file is whole, and its SHA-256 is compared with
-the hub's before it takes its place. Everything that can go wrong on the way ends in one line.
+The only file that talks to huggingface_hub. Resuming is hand-made because huggingface_hub 2 deletes an unfinished file,
+and 2.8 of ModelScope's 3.7 GB are one file. The bytes of a large file are kept beside the cache's blobs until the file
+is whole and its SHA-256 is the one that the hub lists.
 """
 
 import contextlib
 import errno
 import hashlib
+import os
 import pathlib
 import shutil
 
 from . import checkpoint
+from .registry import Model
 
 
-def fetch(repo, revision, classes, missing):
-    """Download what `checkpoint.choose` would read of a repository into the hub's cache, and return the folder.
+def locate(model: Model, *, download: bool = True) -> checkpoint.Checkpoint:
+    """Find a model's pipeline folder, download it if the hub's cache does not hold all of it, and check it.
 
-    repo: a hub id; revision: a commit or a branch, None is main; classes: the pipeline classes that may be asked for.
-    missing: why it is needed, for the message. What is there already is not asked for again.
-    Raises ValueError (gated, unknown, wrong revision, nothing that may be loaded, or damaged on the way),
-    FileNotFoundError, ConnectionError, or OSError when the disk is full: one line each.
+    Args:
+        model: Its `repo` is a folder or a hub id, its `revision` a commit (None: main, as it was when fetched). What
+            the cache holds is read from there without asking the hub.
+        download: Whether it may be downloaded.
+
+    Raises:
+        FileNotFoundError: A file is missing, here or on the hub.
+        ValueError: The model is gated, unknown, broken, damaged on the way, or nothing that may be loaded.
+        ConnectionError: The hub cannot be reached.
+        OSError: The disk is full. Each of these is one line.
     """
+    folder = pathlib.Path(os.path.expanduser(model.repo))
+    if folder.is_dir():
+        return checkpoint.check(folder)
+    if folder.is_absolute():
+        raise FileNotFoundError(f"the folder {folder} is missing")
+    try:
+        index = _cached(model.repo, "model_index.json", model.revision)
+        if index is None:
+            raise FileNotFoundError(f"{model.repo} is no folder here and not in the hub's cache")
+        return checkpoint.check(index.parent)
+    except FileNotFoundError as missing:
+        if not download:
+            raise
+        return checkpoint.check(_fetch(model.repo, model.revision, missing))
+
+
+def cached_bytes(repo: str) -> int:
+    """Bytes of a hub repository's files that the cache holds, unfinished ones too."""
+    files = _cache(repo).glob("blobs/*")
+    return sum(file.stat().st_size for file in files if file.is_file() and file.suffix != ".lock")
+
+
+def _fetch(repo, revision, missing):
+    """Download the files that a pipeline is loaded from and return their folder; missing: why, for the message."""
     import huggingface_hub as hub
     from huggingface_hub import constants, errors
 
     file = "model_index.json"
     try:
-        with _quiet():
+        with _errors_only():
             info = hub.model_info(repo, revision=revision, files_metadata=True, timeout=10)
             listed = {entry.rfilename: entry for entry in info.siblings}
             index = pathlib.Path(hub.hf_hub_download(repo, file, revision=revision))
-            files = [listed[name] for name in wanted(index, listed, classes, repo)]
-            files = [entry for entry in files if not _cached(repo, entry.rfilename, info.sha)]
+            files = [listed[name] for name in _wanted(index, listed, repo)]
+            files = [entry for entry in files if _cached(repo, entry.rfilename, info.sha) is None]
             left = sum((entry.size or 0) - _have(repo, entry) for entry in files)
+            file = f"{len(files)} files"
             _check_space(left)
             print(f"downloading {repo}: {left / 1e9:.2f} GB into {constants.HF_HUB_CACHE}")
             for entry in files:
@@ -49,40 +82,28 @@ def fetch(repo, revision, classes, missing):
     except errors.RemoteEntryNotFoundError:
         why = " is not a pipeline: it" if file == "model_index.json" else ""
         raise FileNotFoundError(f"{repo} on the hub{why} has no {file}") from None
-    except (ValueError, FileNotFoundError) as error:
-        if not isinstance(error, errors.LocalEntryNotFoundError):
+    except Exception as error:  # the checks' own errors, and whatever else the network and the libraries can raise
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            where = f"{constants.HF_HUB_CACHE} for {file} ({error.strerror})"
+            raise OSError(f"no space left in {where}: free some, or set HF_HOME") from None
+        if isinstance(error, ValueError | FileNotFoundError) and not isinstance(error, errors.LocalEntryNotFoundError):
             raise
-        raise _unreachable(missing, error) from error
-    except OSError as error:
-        if isinstance(error, _NoSpace) or error.errno in (errno.ENOSPC, errno.EDQUOT):
-            more = str(error) if isinstance(error, _NoSpace) else f"{file} did not fit"
-            raise OSError(f"no space left in {constants.HF_HUB_CACHE}: {more}; free some, or set HF_HOME") from None
-        raise _unreachable(missing, error) from error
-    except Exception as error:  # whatever else the network and the libraries between can raise
-        raise _unreachable(missing, error) from error
+        raise ConnectionError(
+            f"{missing}, and the hub cannot give it ({checkpoint.one_line(error)}): connect and try again (what came "
+            "is kept), or take the model 'tiny', which needs no network"
+        ) from error
 
 
-def wanted(index, names, classes, where):
-    """Of a repository's file names those that a pipeline is loaded from: safetensors, configs and tokenizer files."""
+def _wanted(index, names, repo):
+    """The file names that a pipeline is loaded from: safetensors, configs and tokenizer files."""
     files = ["model_index.json"]
-    for part, (_, kind) in checkpoint.read_index(index, classes).items():
+    for part, (_, kind) in checkpoint.read_index(index)[1].items():
         inside = [name.removeprefix(f"{part}/") for name in names if name.startswith(f"{part}/")]
         keep = [name for name in inside if name.endswith((".json", ".txt", ".model")) and "/" not in name]
         if "Tokenizer" not in kind and "Scheduler" not in kind:
-            keep += checkpoint.choose(inside, f"{where}/{part}")[0]
+            keep += checkpoint.weight_files(inside, f"{repo}/{part}")[0]
         files += [f"{part}/{name}" for name in keep]
     return files
-
-
-def _unreachable(missing, error):
-    return ConnectionError(
-        f"{missing}, and the hub cannot give it ({checkpoint.one_line(error)}): connect and try again (what came is "
-        "kept), or take the model 'tiny', which needs no network"
-    )
-
-
-class _NoSpace(OSError):
-    pass
 
 
 def _check_space(need):
@@ -91,21 +112,26 @@ def _check_space(need):
     cache = pathlib.Path(constants.HF_HUB_CACHE)
     free = shutil.disk_usage(next(path for path in (cache, *cache.parents) if path.exists())).free
     if free < need:
-        raise _NoSpace(f"{need / 1e9:.2f} GB are needed and {free / 1e9:.2f} GB are free")
+        raise OSError(errno.ENOSPC, f"{need / 1e9:.2f} GB are needed and {free / 1e9:.2f} GB are free")
 
 
-def _cached(repo, file, commit):
+def _cached(repo, file, revision):
     from huggingface_hub import try_to_load_from_cache
 
-    return isinstance(try_to_load_from_cache(repo, file, revision=commit), str)
+    path = try_to_load_from_cache(repo, file, revision=revision)
+    return pathlib.Path(path) if isinstance(path, str) else None
+
+
+def _cache(repo):
+    from huggingface_hub import constants
+    from huggingface_hub.file_download import repo_folder_name
+
+    return pathlib.Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=repo, repo_type="model")
 
 
 def _partial(repo, entry):
-    """Where a large file grows; None for the small ones, which git itself keeps and no SHA-256 is listed of."""
-    from huggingface_hub import constants, file_download
-
-    blobs = pathlib.Path(constants.HF_HUB_CACHE) / file_download.repo_folder_name(repo_id=repo, repo_type="model")
-    return blobs / "blobs" / f"{entry.lfs.sha256}.part" if entry.lfs else None
+    """Where a large file grows; None for small ones, which git itself stores and which have no SHA-256 in the list."""
+    return _cache(repo) / "blobs" / f"{entry.lfs.sha256}.part" if entry.lfs else None
 
 
 def _have(repo, entry):
@@ -140,8 +166,8 @@ def _download(repo, commit, entry):
 
 
 @contextlib.contextmanager
-def _quiet():
-    """Let the hub's client log errors only: what it would warn of is said here, or tried again by itself."""
+def _errors_only():
+    """Let the hub's client log errors only: its warnings are reported here, or it retries by itself."""
     from huggingface_hub.utils import logging
 
     before = logging.get_verbosity()

@@ -1,7 +1,6 @@
-"""What this machine has and can do: its memory, the rate of its arithmetic, what the hub's cache holds."""
+"""What this machine has and can do: its memory and the rate of its arithmetic."""
 
 import os
-import pathlib
 import time
 
 
@@ -52,14 +51,3 @@ def ram():
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError):  # Windows
         return float("inf")
-
-
-def cached_bytes(repo):
-    """Bytes of a repository's files that the hub's cache holds, unfinished ones too.
-
-    repo: its id on the hub.
-    """
-    from huggingface_hub import constants, file_download
-
-    folder = pathlib.Path(constants.HF_HUB_CACHE) / file_download.repo_folder_name(repo_id=repo, repo_type="model")
-    return sum(file.stat().st_size for file in folder.glob("blobs/*") if file.is_file() and file.suffix != ".lock")

@@ -9,14 +9,13 @@ when a model is first loaded, not with this module.
 """
 
 import functools
-import json
 import math
 import os
 import pathlib
 
 from .._support.logs import quiet
-from . import budget, checkpoint, placing, request
-from .registry import CLASSES, MODELS, check_shape, describe, of_class
+from . import budget, checkpoint, hub, placing, request
+from .registry import MODELS, check_shape, describe, of_class
 
 
 def load_pipeline(name="auto", *, device=None, plan=None):
@@ -45,12 +44,11 @@ def load_pipeline(name="auto", *, device=None, plan=None):
         name, why = _auto(device)
         print(f"auto: {name}, because {why}")
     model = describe(name)
-    folder, components = checkpoint.locate(model.repo, model.revision, CLASSES)
-    asked = json.loads((folder / "model_index.json").read_text(encoding="utf-8"))["_class_name"]
-    if asked != model.pipeline_class:
-        model = of_class(asked, model.repo)
+    found = hub.locate(model)
+    if found.pipeline_class != model.pipeline_class:
+        model = of_class(found.pipeline_class, model.repo)
     dtype = torch.float32 if device.type == "cpu" else getattr(torch, model.gpu_dtype)
-    pipe = _assemble(folder, components, dtype, asked, model.float32)
+    pipe = _assemble(found, dtype, model.float32)
     if model.scheduler:
         import diffusers
 
@@ -63,18 +61,18 @@ def load_pipeline(name="auto", *, device=None, plan=None):
     return pipe
 
 
-def _assemble(folder, components, dtype, pipeline_class, float32):
+def _assemble(found, dtype, float32):
     """The pipeline of a checked folder. The dtype is always given: the config of ModelScope's text encoder says
     float16, and without one it would come so, beside a float32 UNet."""
     with quiet(bars=False):
         import diffusers
 
-        models = checkpoint.load_models(folder, components, dtype, float32)
-        kind = getattr(diffusers, pipeline_class)
+        models = checkpoint.load_models(found, dtype, float32)
+        kind = getattr(diffusers, found.pipeline_class)
         try:
-            return kind.from_pretrained(folder, **models, use_safetensors=True, dtype=dtype)
+            return kind.from_pretrained(found.folder, **models, use_safetensors=True, dtype=dtype)
         except Exception as error:  # a tokenizer or scheduler file that is not what it should be
-            raise ValueError(f"{folder} cannot be loaded as a pipeline ({checkpoint.one_line(error)})") from error
+            raise ValueError(f"{found.folder} cannot be loaded as a pipeline ({checkpoint.one_line(error)})") from error
 
 
 @functools.cache
@@ -93,7 +91,7 @@ def _auto(device):
     if free < need + budget.MARGIN:
         return "tiny", f"{free / 1e9:.1f} GB of GPU memory are free and ModelScope needs more than {need / 1e9:.1f} GB"
     try:
-        checkpoint.check_cache(model.repo, model.revision, CLASSES)
+        hub.locate(model, download=False)
     except (ValueError, FileNotFoundError) as error:
         size = 2 * sum(counts.parameters) / 1e9
         return "tiny", f"{error} (load_pipeline('modelscope') downloads {size:.1f} GB, once)"

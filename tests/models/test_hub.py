@@ -1,34 +1,34 @@
-"""Downloads, from a hub of our own on loopback, each in a process of its own: only there does HF_ENDPOINT count.
-
-What the hub has served is counted in bytes, so that "goes on where it stopped" is a number.
-"""
+"""Models found in the hub's cache, and downloads from a hub of our own on loopback, each in a process of its own: only
+there does HF_ENDPOINT count. The bytes that the hub has served are counted, so that "resumes" is a number."""
 
 import json
 import os
 import pathlib
 import subprocess
 import sys
+from unittest import mock
 
 import fake_hub
 import loopback
 import pytest
 
 from t2v_helpers.models import hub
+from t2v_helpers.models.registry import Model
 
 ROOT = pathlib.Path(__file__).parents[2]
 UNET = "unet/diffusion_pytorch_model.fp16.safetensors"
 CODE = """
 import sys
 from huggingface_hub import constants
-from t2v_helpers import weights
+from t2v_helpers.models import hub
+from t2v_helpers.models.registry import Model
 constants.DOWNLOAD_CHUNK_SIZE = 10_000  # of 10 MB: the files here are small
 if len(sys.argv) > 3:  # an emulated disk
     import shutil
     free = int(sys.argv[3])
     shutil.disk_usage = lambda path: type("Usage", (), {"free": free, "total": free, "used": 0})
 try:
-    folder, parts = weights.locate(sys.argv[1], sys.argv[2] or None, ("TextToVideoSDPipeline",))
-    print("folder", folder)
+    print("folder", hub.locate(Model(sys.argv[1], sys.argv[2] or None)).folder)
 except (ValueError, OSError) as error:
     print(type(error).__name__, str(error))
 """
@@ -156,9 +156,8 @@ def test_another_pipeline_is_not_fetched(locate, served):
 
 def test_no_space_is_told_before_anything_large_is_fetched(locate, served, tmp_path):
     line, _ = locate(fake_hub.REPO, fake_hub.REVISION, 1000)
-    assert line == (
-        f"OSError no space left in {tmp_path}: 0.00 GB are needed and 0.00 GB are free; free some, or set HF_HOME"
-    )
+    why = "for 11 files (0.00 GB are needed and 0.00 GB are free): free some, or set HF_HOME"
+    assert line == f"OSError no space left in {tmp_path} {why}"
     assert set(served.served) == {"model_index.json"}
 
 
@@ -173,13 +172,53 @@ def test_no_network(locate, served, how):
     assert line.endswith("connect and try again (what came is kept), or take the model 'tiny', which needs no network")
 
 
-def test_a_disk_that_fills_up_on_the_way(monkeypatch, tmp_path):
-    """The hub and the disk are simulated at the client's functions."""
-    import huggingface_hub as client
+def test_a_disk_that_fills_up_on_the_way(monkeypatch):
+    """The disk is simulated at the client's function that asks for the list of files."""
+    monkeypatch.setattr("huggingface_hub.model_info", mock.Mock(side_effect=OSError(28, "No space left on device")))
+    with pytest.raises(
+        OSError, match=r"^no space left in [^\n]* for model_index.json \(No space left on device\): free"
+    ):
+        hub.locate(Model("org/name"))
 
-    def full(*args, **kwargs):
-        raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(client, "model_info", full)
-    with pytest.raises(OSError, match=r"^no space left in [^\n]*: model_index.json did not fit; free some, or set"):
-        hub.fetch(fake_hub.REPO, None, ("TextToVideoSDPipeline",), "gone")
+# The hub's cache. `cache` has ModelScope's layout at its pinned commit; HF_HUB_OFFLINE is set for all tests.
+PINNED = Model(fake_hub.REPO, fake_hub.REVISION)
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    return fake_hub.write_hub_cache(tmp_path)
+
+
+def test_a_cached_model_is_found_without_the_hub(cache):
+    for model in (PINNED, Model(fake_hub.REPO)):
+        found = hub.locate(model)
+        assert found.folder == cache and found.components["unet"] == ("diffusers", "UNet3DConditionModel", "fp16")
+    blobs = cache.parents[1] / "blobs"
+    (blobs / "half.part").write_bytes(b"x" * 500)
+    (blobs / "half.part.lock").write_bytes(b"x")
+    names = {file.resolve() for file in cache.rglob("*") if file.is_file()}
+    assert hub.cached_bytes(fake_hub.REPO) == sum(file.stat().st_size for file in names) + 500
+
+
+def test_what_is_not_here_is_not_downloaded_unasked(cache, tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"^the folder \S+/gone is missing$"):
+        hub.locate(Model(str(tmp_path / "gone")))
+    with pytest.raises(FileNotFoundError, match="not in the hub's cache"):
+        hub.locate(Model(fake_hub.REPO, "0" * 40), download=False)
+
+
+def test_a_blob_that_is_gone_is_named_and_asked_for_again(cache):
+    (cache / UNET).resolve().unlink()
+    with pytest.raises(FileNotFoundError, match=r"diffusion_pytorch_model.fp16.safetensors is missing$"):
+        hub.locate(PINNED, download=False)
+    with pytest.raises(ConnectionError, match=r"^[^\n]*fp16.safetensors is missing, and the hub cannot [^\n]*$"):
+        hub.locate(PINNED)
+
+
+def test_a_truncated_blob_is_named_by_its_own_path(cache):
+    blob = (cache / UNET).resolve()
+    blob.write_bytes(blob.read_bytes()[:1000])
+    with pytest.raises(ValueError, match=f"broken or cut short .*: delete {blob} and get it again"):
+        hub.locate(PINNED)

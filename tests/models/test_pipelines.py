@@ -11,7 +11,7 @@ import fake_hub
 import pytest
 import torch
 
-from t2v_helpers.models import checkpoint, hub, pipelines, registry
+from t2v_helpers.models import checkpoint, pipelines, registry
 from t2v_helpers.models.pipelines import load_pipeline
 from t2v_helpers.models.registry import MODELS, describe
 
@@ -77,7 +77,6 @@ def auto(capsys):
 @pytest.fixture
 def auto_models(scale_folder, cached, monkeypatch):
     monkeypatch.setitem(MODELS, "tiny", dataclasses.replace(MODELS["tiny"], repo=str(scale_folder)))
-    monkeypatch.setattr(hub, "fetch", None)  # "auto" must never download
 
 
 def test_auto_without_a_gpu(auto_models, capsys):
