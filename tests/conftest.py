@@ -32,10 +32,10 @@ def cached(hub_cache, monkeypatch):
     """ModelScope's repository, with small random weights, in the hub's cache (HF_HUB_OFFLINE is set for all tests)."""
     from huggingface_hub import constants
 
-    from t2v_helpers.models import pipelines
+    from t2v_helpers._support import logs
 
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(hub_cache))
-    pipelines._say_once.cache_clear()
+    logs.print_once.cache_clear()
     return hub_cache
 
 

@@ -5,18 +5,30 @@ import pathlib
 import secrets
 
 
-def check_folder(folder):
-    """Raise FileNotFoundError or PermissionError, with one line, unless files can be written in this folder."""
+def check_folder(folder: pathlib.Path) -> None:
+    """Raise FileNotFoundError or PermissionError, in one line, unless files can be written in this folder."""
     if not folder.is_dir():
         raise FileNotFoundError(f"folder {str(folder)!r} does not exist, expected an existing one")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise PermissionError(f"folder {str(folder)!r} is not writable, expected one that is")
 
 
-def write_whole(path, data):
-    """Write bytes beside `path` under a name of its own, then move them there in one step; a link is followed.
+def check_file(path: pathlib.Path) -> None:
+    """Raise OSError, in one line, unless a file of this name can be written or replaced."""
+    if path.exists() and not path.is_file():
+        raise FileExistsError(f"{str(path)!r} is not a file, expected the name of a file to write")
+    check_folder(path.resolve().parent)  # a link is followed: that is where the file is written
 
-    Raises OSError with one line that names the file; what was there before then stays as it was.
+
+def write_whole(path: str | os.PathLike, data: bytes) -> None:
+    """Write a file beside its place under a temporary name, then move it there in one step; a link is followed.
+
+    Args:
+        path: the file; its folder has to exist.
+        data: its content.
+
+    Raises:
+        OSError: in one line that names the file. What was there before stays as it was.
     """
     path = pathlib.Path(path).resolve()
     temporary = path.with_name(f".{secrets.token_hex(4)}.tmp")

@@ -1,14 +1,25 @@
-"""What diffusers and transformers log while a pipeline is loaded and runs, and where it is said instead."""
+"""What a library prints while a pipeline is loaded and runs, and what is printed only once."""
 
 import contextlib
+import functools
+from collections.abc import Iterator
+
+
+@functools.cache
+def print_once(line: str) -> None:
+    """Print a line the first time that this process gets to it."""
+    print(line)
 
 
 @contextlib.contextmanager
-def quiet(bars):
-    """Let diffusers and transformers log errors only, and draw no bars while they load.
+def quiet(bars: bool) -> Iterator[None]:
+    """Let diffusers and transformers log errors only, and draw no progress bars while they load.
 
-    What else they would log is said or checked all the same: that the class is deprecated (top of pipelines.py),
-    tensors that are missing (an error, weights.py), words that are cut (a warning, prompts.py).
+    What else they would log is checked here: missing tensors are an error (models/checkpoint.py), and words beyond a
+    model's limit are a warning (models/request.py). That the class is deprecated is known (models/pipelines.py).
+
+    Args:
+        bars: whether progress bars stay.
     """
     from diffusers.utils import logging as diffusers_logging
     from transformers.utils import logging as transformers_logging

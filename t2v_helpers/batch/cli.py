@@ -4,18 +4,15 @@ A clip is written as soon as it is there; started again, the command makes those
 each with its own copy of the model, share the prompts (accelerate's PartialState).
 """
 
-import argparse
 import contextlib
 import datetime
 import os
 import pathlib
-import sys
 import time
 import warnings
 
-from .._support import files
+from .._support import command, files
 from ..models import request
-from ..models.cli import _Parser, _size
 from ..models.registry import MODELS, check_shape, describe
 from . import jobs
 
@@ -37,24 +34,17 @@ made), 130 interrupted (start it again to go on).
 
 def parser():
     """The command line's arguments."""
-    p = _Parser(
-        prog="python -m t2v_helpers.batch",
-        description="Generate a video for every prompt of a file.",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
+    p = command.Parser("t2v_helpers.batch", "Generate a video for every prompt of a file.", EPILOG)
+    path = pathlib.Path
+    p.add_argument("prompts", metavar="PROMPTS", type=path, help="a text file with one prompt a line, or a .jsonl file")
+    about = "folder for the clips; created if it does not exist"
+    p.add_argument("--output-dir", metavar="DIR", type=path, required=True, help=about)
+    about = f"auto, {', '.join(MODELS)}, a folder or a hub id (default: %(default)s)"
+    p.add_argument("--model", metavar="MODEL", default="auto", help=about)
+    request.add_options(p)
+    p.add_argument(
+        "--format", choices=("mp4", "gif", "webp"), default="mp4", help="video format (default: %(default)s)"
     )
-    p.add_argument("prompts", metavar="PROMPTS", type=pathlib.Path, help="a text file, or a .jsonl file: see below")
-    p.add_argument("--output-dir", metavar="DIR", type=pathlib.Path, required=True, help="made if it is not there")
-    p.add_argument("--model", metavar="MODEL", default="auto", help=f"auto, {', '.join(MODELS)}, a folder or a hub id")
-    p.add_argument("--seed", metavar="N", type=int, default=0, help="of the lines that name none (default: 0)")
-    p.add_argument("--negative-prompt", metavar="TEXT", help="of the lines that name none")
-    p.add_argument("--steps", metavar="N", type=int, help="of the sampler (default: the model's)")
-    p.add_argument("--guidance", metavar="G", type=float, help="how much to lean on the prompt: 0, or 1 and more")
-    p.add_argument("--frames", metavar="N", type=int, help="how many (default: the model's)")
-    p.add_argument("--size", metavar="WxH", type=_size, help="pixels (default: the model's)")
-    p.add_argument("--fps", metavar="N", type=float, help="frames per second (default: the model's)")
-    p.add_argument("--format", choices=("mp4", "gif", "webp"), default="mp4", help="of the files (default: mp4)")
     return p
 
 
@@ -76,7 +66,7 @@ def check(args):
     files.check_folder(folder if folder.exists() else folder.parent)
     asked, bad = jobs.read_jobs(args.prompts, args.seed, args.negative_prompt)
     if bad and not local:  # a model of the hub is not loaded for them: other than the scale model, it refuses no words
-        jobs.check_jobs([], None, bad)
+        jobs.check_jobs(args.prompts, [], None, bad)
     return asked, bad
 
 
@@ -98,7 +88,7 @@ def processes():
 def run(args, asked, bad):
     """Make this process's share of the clips; returns what failed in any process: [(line, message)].
 
-    asked, bad: as `check` gives them. Raises BadLines, ValueError or OSError before anything is generated.
+    asked, bad: as `check` gives them. Raises ValueError or OSError before anything is generated.
     """
     from accelerate.utils import gather_object
     from tqdm.auto import tqdm
@@ -110,8 +100,8 @@ def run(args, asked, bad):
         pipe = pipelines.load_pipeline(args.model, device=str(state.device) if state.device.type == "cuda" else "cpu")
     pipe.set_progress_bar_config(disable=True)
     folder, model = args.output_dir, pipe.t2v_model
-    for note in jobs.check_jobs(asked, pipe.tokenizer, bad, limit=model.tokens, english=model.english):
-        print(f"t2v_helpers: {args.prompts} {note}", file=sys.stderr)
+    for note in jobs.check_jobs(args.prompts, asked, pipe.tokenizer, bad, limit=model.tokens, english=model.english):
+        warnings.warn(f"{args.prompts} {note}", stacklevel=1)
 
     fps = args.fps or model.fps
     given = {name: value for name, value in _settings(args).items() if value is not None}
@@ -163,29 +153,22 @@ def _make(entry, pipe, given, folder, fps):
     jobs.record(entry | {"sha256": jobs.digest(path), "seconds": seconds}, folder)
 
 
+def work(args):
+    """Do what the parsed arguments ask for; `command.Failed` names the lines whose clip could not be made."""
+    failed = run(args, *check(args))
+    if failed:
+        raise command.Failed(*(f"{args.prompts} line {line}: {message}" for line, message in failed))
+
+
 def main(arguments=None):
-    """Run the command line; returns the exit code."""
-    args = parser().parse_args(arguments)
+    """Run the command; returns the exit code."""
     with contextlib.ExitStack() as quiet:
         if os.environ.get("RANK", "0") != "0":  # the first process speaks for all
             null = quiet.enter_context(open(os.devnull, "w"))
             quiet.enter_context(contextlib.redirect_stdout(null))
             quiet.enter_context(contextlib.redirect_stderr(null))
-        try:
-            failed = run(args, *check(args))
-        except KeyboardInterrupt:
-            print("t2v_helpers: interrupted; start it again to go on", file=sys.stderr)
-            return 130
-        except jobs.BadLines as error:
-            code, lines = 2, error.args
-        except (ValueError, OSError) as error:
-            code, lines = 2, None
-            print("t2v_helpers:", " ".join(str(error).split()), file=sys.stderr)
-        else:
-            code, lines = int(bool(failed)), [f"line {line}: {message}" for line, message in failed]
-        for line in lines or ():
-            print(f"t2v_helpers: {args.prompts} {line}", file=sys.stderr)
-        if os.environ.get("WORLD_SIZE", "1") != "1":
+        code = command.run(parser(), work, arguments, "interrupted; start it again to resume")
+        if os.environ.get("WORLD_SIZE", "1") != "1" and code != 130:
             processes().wait_for_everyone()  # the launcher ends all once one has ended with an error
             processes().destroy_process_group()
     return code

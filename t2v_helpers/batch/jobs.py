@@ -13,6 +13,7 @@ import re
 import unicodedata
 import warnings
 
+from .._support import command
 from ..models import request
 
 MANIFEST = "manifest.jsonl"
@@ -26,10 +27,6 @@ class Job:
     prompt: str
     seed: int = 0
     negative_prompt: str | None = None
-
-
-class BadLines(ValueError):
-    """Lines of the prompts' file that will not do; its args are one message each, in the order of the lines."""
 
 
 def read_jobs(path, seed=0, negative_prompt=None):
@@ -76,11 +73,11 @@ def _object(text):
     return given
 
 
-def check_jobs(jobs, tokenizer, bad=(), **reads):
+def check_jobs(path, jobs, tokenizer, bad=(), **reads):
     """Check every prompt with the model's tokenizer; returns the warnings, one line each.
 
     bad: [(line, message)] of the lines that were found bad before. reads: limit and english, as `check_prompt` takes
-    them. Raises BadLines with these lines and its own.
+    them. path: of the file. Raises command.Refused with these lines and its own.
     """
     bad, notes = list(bad), []
     for job in jobs:
@@ -94,7 +91,7 @@ def check_jobs(jobs, tokenizer, bad=(), **reads):
                 bad.append((job.line, str(error)))
         notes += [f"line {job.line}: {warning.message}" for warning in caught]
     if bad:
-        raise BadLines(*(f"line {line}: {message}" for line, message in sorted(bad)))
+        raise command.Refused(*(f"{path} line {line}: {message}" for line, message in sorted(bad)))
     return notes
 
 

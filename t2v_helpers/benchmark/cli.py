@@ -9,24 +9,25 @@ same program.
 
 import contextlib
 import json
-import os
 import pathlib
 import sys
 import tempfile
 
-from .._support import files
+from .._support import command, files
 from .._support.logs import quiet
 from ..models import budget, placing
-from ..models.cli import _Parser
 from . import report, timing, variants
 from .model import CONFIGS, PROMPT, SEED, as_model, load_recipe, recipe_clip, step_flops, write_pipeline
 
+EPILOG = (
+    "Exit code: 0 measured, 1 one of the two sides cannot run here, 2 bad input (one line says what), 130 interrupted."
+)
 OTHER_PROMPT = "a sailing boat in a storm"
 RECIPE, DEFAULT, KEPT = "the model card's recipe", "this project's default", "all that is kept"
 AGAIN = f"{DEFAULT}, again"
 
 
-class CannotRun(Exception):
+class CannotRun(command.Failed):
     """There is nothing to compare."""
 
 
@@ -152,15 +153,18 @@ def placed(bench, plan=None, gigabytes=None):
 
 def parser():
     """The command line's arguments."""
-    p = _Parser("python -m t2v_helpers.benchmark", description=__doc__.split("\n")[0], allow_abbrev=False)
-    p.add_argument("--device", metavar="NAME", help="cuda, cuda:1, cpu (default: cuda where it is there)")
-    p.add_argument("--config", choices=CONFIGS, help="the architecture (default: full on a GPU, tiny on a CPU)")
-    p.add_argument("--repeats", metavar="N", type=int, default=5, help="warm clips of each (default: 5)")
-    known = ", ".join(variants.VARIANTS)
-    p.add_argument("--variants", nargs="*", metavar="NAME", help=f"these alone, or none (default: all: {known})")
-    p.add_argument("--memory-cap", nargs="+", metavar="GB", type=float, default=[], help="emulate cards of these sizes")
-    p.add_argument("--json", metavar="FILE", help="write every figure to this file as well")
-    p.add_argument("--markdown", metavar="FILE", help="write the report to this file as well")
+    p = command.Parser("t2v_helpers.benchmark", __doc__.split("\n")[0], EPILOG)
+    path, positive = pathlib.Path, command.positive
+    p.add_argument("--device", metavar="NAME", help="such as cuda, cuda:1 or cpu (default: cuda if there is a GPU)")
+    p.add_argument("--config", choices=CONFIGS, help="size of the model (default: full on a GPU, tiny on a CPU)")
+    about = "clips to time in each row, after a first one that is not counted (default: %(default)s)"
+    p.add_argument("--repeats", metavar="N", type=command.count, default=5, help=about)
+    about = f"measure these variants only, or none; quote each name (default: all of {', '.join(variants.VARIANTS)})"
+    p.add_argument("--variants", nargs="*", metavar="NAME", help=about)
+    about = "also measure on emulated GPUs with this much memory, in units of 1e9 bytes"
+    p.add_argument("--memory-cap", nargs="+", metavar="GB", type=positive, default=[], help=about)
+    p.add_argument("--json", metavar="FILE", type=path, help="also write every number to this file, as JSON")
+    p.add_argument("--markdown", metavar="FILE", type=path, help="also write the report to this file")
     return p
 
 
@@ -169,14 +173,8 @@ def check(args):
     for name in args.variants or ():
         if name not in variants.VARIANTS:
             raise ValueError(f"variant {name!r}: expected some of {', '.join(variants.VARIANTS)}")
-    if args.repeats < 1:
-        raise ValueError(f"repeats {args.repeats}: expected a whole number from 1")
-    for gigabytes in args.memory_cap:
-        if not 0 < gigabytes < float("inf"):
-            raise ValueError(f"memory-cap {gigabytes:g}: expected gigabytes, over 0")
     for path in filter(None, (args.json, args.markdown)):
-        if pathlib.Path(path).is_dir() or not os.access(pathlib.Path(path).resolve().parent, os.W_OK):
-            raise FileNotFoundError(f"{path!r}: expected the name of a file in a folder that can be written to")
+        files.check_file(path)
 
 
 def run(args, arguments):
@@ -216,23 +214,19 @@ def run(args, arguments):
     }
 
 
+def work(args, arguments):
+    """Measure, print the report, and write the files that the parsed arguments name."""
+    check(args)
+    found = run(args, arguments)
+    page = report.markdown(found)
+    print(page, end="")
+    if args.json:
+        files.write_whole(args.json, json.dumps(found, indent=1).encode() + b"\n")
+    if args.markdown:
+        files.write_whole(args.markdown, page.encode())
+
+
 def main(arguments=None):
-    """Run the command line; returns the exit code."""
+    """Run the command; returns the exit code."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    try:
-        args = parser().parse_args(arguments)
-        check(args)
-        found = run(args, arguments)
-        page = report.markdown(found)
-        print(page, end="")
-        if args.json:
-            files.write_whole(args.json, json.dumps(found, indent=1).encode() + b"\n")
-        if args.markdown:
-            files.write_whole(args.markdown, page.encode())
-    except (ValueError, OSError, CannotRun) as error:
-        print("t2v_helpers:", " ".join(str(error).split()), file=sys.stderr)
-        return 1 if isinstance(error, CannotRun) else 2
-    except KeyboardInterrupt:
-        print("t2v_helpers: interrupted", file=sys.stderr)
-        return 130
-    return 0
+    return command.run(parser(), lambda args: work(args, arguments), arguments)

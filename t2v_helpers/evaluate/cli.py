@@ -6,13 +6,16 @@ prints the table of the model card: adherence by the judge on captions that were
 with its controls (captions shuffled, guidance off, the judge on rendered clips), CLIPSIM and diversity.
 """
 
-import argparse
 import json
 import pathlib
 import sys
 import time
 
 import numpy as np
+
+from .._support import command, files
+
+EPILOG = "Exit code: 0 measured, 2 bad input (one line says what), 130 interrupted."
 
 
 def generate_clips(pipeline, prompts, seeds, steps, guidance, batch=18):
@@ -92,24 +95,38 @@ def table(rows):
     return "\n".join(lines)
 
 
-def main(arguments=None):
-    """The command line; see --help."""
-    parser = argparse.ArgumentParser("python -m t2v_helpers.evaluate", description=__doc__.split("\n")[0])
-    parser.add_argument("model", nargs="?", default="tiny", help="tiny, or a folder trained on the same world")
-    parser.add_argument("--seeds", type=int, default=3, help="clips for each caption (default 3)")
-    parser.add_argument("--steps", type=int, help="denoising steps (default: the model's)")
-    parser.add_argument("--guidance", type=float, help="guidance scale w (default: the model's)")
-    parser.add_argument("--json", type=pathlib.Path, help="write the figures to this file as well")
-    given = parser.parse_args(arguments)
-    from ..models import pipelines, registry
+def parser():
+    """The command line's arguments."""
+    p = command.Parser("t2v_helpers.evaluate", __doc__.split("\n")[0], EPILOG)
+    about = "tiny, or the folder of a model that was trained on the same world (default: %(default)s)"
+    p.add_argument("model", metavar="MODEL", nargs="?", default="tiny", help=about)
+    about = "clips of each caption, each from its own random seed (default: %(default)s)"
+    p.add_argument("--seeds", metavar="N", type=command.count, default=3, help=about)
+    p.add_argument("--steps", metavar="N", type=command.count, help="denoising steps (default: the model's)")
+    p.add_argument("--guidance", metavar="W", type=command.number, help="guidance scale (default: the model's)")
+    p.add_argument("--json", metavar="FILE", type=pathlib.Path, help="also write the numbers to this file, as JSON")
+    return p
+
+
+def work(args):
+    """Measure the model that the parsed arguments name, print the table, and write the file."""
+    from ..models import describe, load_pipeline
+
+    if args.json:
+        files.check_file(args.json)
+    model = describe(args.model)
     from ..training import scale_model
 
-    model = registry.describe(given.model)
-    pipeline = pipelines.load_pipeline(given.model)
-    steps, guidance = given.steps or model.steps, model.guidance if given.guidance is None else given.guidance
+    pipeline = load_pipeline(args.model)
+    steps, guidance = args.steps or model.steps, model.guidance if args.guidance is None else args.guidance
     begin = time.perf_counter()
-    rows = evaluate(pipeline, range(given.seeds), steps, guidance, scale_model.load_video_tower(model.repo))
-    print(f"{given.model}: {steps} steps, guidance {guidance:g}, {given.seeds} seeds a caption\n\n{table(rows)}")
+    rows = evaluate(pipeline, range(args.seeds), steps, guidance, scale_model.load_video_tower(model.repo))
+    print(f"{args.model}: {steps} steps, guidance {guidance:g}, {args.seeds} seeds a caption\n\n{table(rows)}")
     print(f"\n{time.perf_counter() - begin:.0f} s", file=sys.stderr)
-    if given.json:
-        given.json.write_text(json.dumps(dict(rows), indent=1) + "\n")
+    if args.json:
+        files.write_whole(args.json, (json.dumps(dict(rows), indent=1) + "\n").encode())
+
+
+def main(arguments=None):
+    """Run the command; returns the exit code."""
+    return command.run(parser(), work, arguments)

@@ -3,11 +3,8 @@
 Arguments are checked before the output's place, and that before torch and a model are loaded: a mistake is told soon.
 """
 
-import argparse
-import re
-import sys
-import warnings
-
+from .._support import command
+from . import request
 from .registry import MODELS
 
 EPILOG = """\
@@ -25,48 +22,24 @@ examples:
 """
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message):  # argparse prints the usage first: one line is enough
-        self.exit(2, f"t2v_helpers: {' '.join(message.split())} (--help says more)\n")
-
-
 def parser():
     """The command line's arguments."""
     sizes = {name: f"{m.num_frames} frames of {m.size[0]}x{m.size[1]}" for name, m in MODELS.items()}
     models = "\n".join(f"  {name:11} {sizes[name]}: {model.about}" for name, model in MODELS.items())
-    p = _Parser(
-        prog="python -m t2v_helpers",
-        description="Generate a video of what a prompt says.",
-        epilog=EPILOG.format(models=models),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    p.add_argument("prompt", metavar="PROMPT", help="what to show, in quotes")
-    p.add_argument("--output", metavar="FILE", default="clip.mp4", help="mp4, gif or webp (default: %(default)s)")
-    p.add_argument("--model", metavar="MODEL", default="auto", help="see below (default: auto)")
-    p.add_argument("--seed", metavar="N", type=int, default=0, help="other noise, another clip (default: 0)")
-    p.add_argument("--steps", metavar="N", type=int, help="of the sampler (default: the model's)")
-    p.add_argument("--guidance", metavar="G", type=float, help="how much to lean on the prompt: 0, or 1 and more")
-    p.add_argument("--negative-prompt", metavar="TEXT", help="what to lean away from")
-    p.add_argument("--frames", metavar="N", type=int, help="how many (default: the model's, 16)")
-    p.add_argument("--size", metavar="WxH", type=_size, help="pixels, multiples of 8 (default: the model's)")
-    p.add_argument("--fps", metavar="N", type=float, help="frames per second (default: the model's, 8)")
-    p.add_argument("--frames-dir", metavar="DIR", help="save the frames as numbered PNG files, too")
-    p.add_argument("--overwrite", action="store_true", help="replace what is there")
+    p = command.Parser("t2v_helpers", "Generate a video of what a prompt says.", EPILOG.format(models=models))
+    p.add_argument("prompt", metavar="PROMPT", help="what the video shows, in quotes")
+    about = "video file to write, ending in .mp4, .gif or .webp (default: %(default)s)"
+    p.add_argument("--output", metavar="FILE", default="clip.mp4", help=about)
+    p.add_argument("--model", metavar="MODEL", default="auto", help="see the list below (default: %(default)s)")
+    request.add_options(p)
+    p.add_argument("--frames-dir", metavar="DIR", help="also save the frames to this folder, as numbered PNG files")
+    p.add_argument("--overwrite", action="store_true", help="replace files that exist already")
     return p
-
-
-def _size(text):
-    match = re.fullmatch(r"(\d+)[x×](\d+)", text)
-    if not match:
-        raise argparse.ArgumentTypeError(f"{text!r}, expected width and height in pixels such as 64x64")
-    return int(match[1]), int(match[2])
 
 
 def run(args):
     """Generate and save the clip that the parsed arguments ask for; ValueError or OSError with one line."""
     from .. import video
-    from . import request
 
     width, height = args.size or (None, None)
     settings = {"seed": args.seed, "steps": args.steps, "guidance": args.guidance, "num_frames": args.frames}
@@ -91,16 +64,5 @@ def run(args):
 
 
 def main(arguments=None):
-    """Run the command line; returns the exit code."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("default", UserWarning)
-        warnings.showwarning = lambda message, *_: print(f"t2v_helpers: {message}", file=sys.stderr)
-        try:
-            run(parser().parse_args(arguments))
-        except (ValueError, OSError) as error:
-            print("t2v_helpers:", " ".join(str(error).split()), file=sys.stderr)
-            return 2
-        except KeyboardInterrupt:
-            print("t2v_helpers: interrupted", file=sys.stderr)
-            return 130
-    return 0
+    """Run the command; returns the exit code."""
+    return command.run(parser(), run, arguments)

@@ -13,7 +13,7 @@ import math
 import os
 import pathlib
 
-from .._support.logs import quiet
+from .._support.logs import print_once, quiet
 from . import budget, checkpoint, hub, placing, request
 from .registry import MODELS, check_shape, describe, of_class
 
@@ -57,7 +57,7 @@ def load_pipeline(name="auto", *, device=None, plan=None):
     pipe.t2v_model = model
     placing.place(pipe, device, plan)
     if model.licence:
-        _say_once(model.licence)
+        print_once(model.licence)
     return pipe
 
 
@@ -73,11 +73,6 @@ def _assemble(found, dtype, float32):
             return kind.from_pretrained(found.folder, **models, use_safetensors=True, dtype=dtype)
         except Exception as error:  # a tokenizer or scheduler file that is not what it should be
             raise ValueError(f"{found.folder} cannot be loaded as a pipeline ({checkpoint.one_line(error)})") from error
-
-
-@functools.cache
-def _say_once(line):
-    print(line)
 
 
 def _auto(device):

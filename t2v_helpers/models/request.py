@@ -10,6 +10,8 @@ import re
 import unicodedata
 import warnings
 
+from .._support import command
+
 # Words that say little and are said often. Those that English shares with a neighbour (die, in, an, no, do) are in
 # neither list, but for those that hardly any English prompt goes without.
 _ENGLISH = frozenset("a an the of in on at with and is are to from by over under into through his her its".split())
@@ -137,3 +139,20 @@ def looks_english(prompt):
     words = "".join(c if c.isalpha() else " " for c in prompt.lower()).split()
     foreign, english = (sum(word in known for word in words) for known in (_FOREIGN, _ENGLISH))
     return 5 * other <= len(letters) and foreign <= english
+
+
+def add_options(parser) -> None:
+    """Add the options that every command with a prompt takes: they become the fields of a request.
+
+    Args:
+        parser: an `argparse.ArgumentParser`.
+    """
+    add = parser.add_argument
+    add("--seed", metavar="N", type=command.whole, default=0, help="random seed (default: %(default)s)")
+    add("--steps", metavar="N", type=command.whole, help="denoising steps (default: the model's)")
+    about = "guidance scale: 0 ignores the prompt, 1 follows it, more leans on it (default: the model's)"
+    add("--guidance", metavar="W", type=command.number, help=about)
+    add("--negative-prompt", metavar="TEXT", help="what to steer away from")
+    add("--frames", metavar="N", type=command.whole, help="number of frames (default: the model's)")
+    add("--size", metavar="WxH", type=command.size, help="width and height in pixels (default: the model's)")
+    add("--fps", metavar="N", type=command.number, help="frames per second (default: the model's)")

@@ -9,7 +9,7 @@ from t2v_helpers._support.files import write_whole
 
 FILL = """
 import errno, resource, signal, sys
-from t2v_helpers.files import write_whole
+from t2v_helpers._support.files import write_whole
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 try:
@@ -19,7 +19,7 @@ except OSError as error:
 """
 FOR_EVER = """
 import sys
-from t2v_helpers.files import write_whole
+from t2v_helpers._support.files import write_whole
 while True:
     write_whole(sys.argv[1], sys.argv[2].encode() * 200_000)
 """

@@ -141,7 +141,7 @@ def test_one_prompt_that_fails_does_not_stop_the_others(scale_folder, alone, her
     assert run(scale_folder, here / "prompts.txt", here / "clips") == 1
     out, err = capsys.readouterr()
     assert list(clips(here / "clips")) == [NAMES[0], *NAMES[2:]] and "3 clips were made, 1 failed" in out
-    assert err.splitlines()[-1] == f"t2v_helpers: {here / 'prompts.txt'} line 4: out of memory"
+    assert err.splitlines()[-1] == f"t2v_helpers.batch: {here / 'prompts.txt'} line 4: out of memory"
     monkeypatch.setattr(pipelines, "generate", generate)
     assert run(scale_folder, here / "prompts.txt", here / "clips") == 0
     assert clips(here / "clips") == clips(alone / "clips")
@@ -158,7 +158,7 @@ def test_interrupt_keeps_whole_files_only(scale_folder, alone, here, capsys, mon
 
     monkeypatch.setattr(os, "replace", interrupted)
     assert run(scale_folder, here / "prompts.txt", here / "clips") == 130
-    assert "start it again to go on" in capsys.readouterr().err
+    assert "start it again to resume" in capsys.readouterr().err
 
 
 @pytest.mark.long

@@ -188,29 +188,6 @@ def test_bars_of_the_plans():
     assert report.bars(known)[5][1:] == (None, None)  # four plans are not five
 
 
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (("--device", "cuda"), "has no CUDA GPU"),
-        (("--device", "nonsense"), "device 'nonsense': expected"),
-        (("--repeats", "0"), "repeats 0: expected a whole number from 1"),
-        (("--variants", "speed"), "variant 'speed': expected some of compile: default"),
-        (("--memory-cap", "6", "--device", "cpu"), "expected a CUDA GPU to cap"),
-        (("--memory-cap", "-1"), "memory-cap -1: expected gigabytes"),
-        (("--json", "no/such/file.json"), "'no/such/file.json': expected"),
-        (("--config", "huge"), "invalid choice: 'huge'"),
-    ],
-)
-def test_bad_arguments_are_told_before_anything_is_measured(monkeypatch, capsys, arguments, said):
-    monkeypatch.setattr(cli, "write_pipeline", None)
-    try:
-        code = cli.main(list(arguments))
-    except SystemExit as stop:
-        code = stop.code
-    out, err = capsys.readouterr()
-    assert code == 2 and out == "" and said in err and err.count("\n") == 1
-
-
 def test_without_the_recipe_there_is_no_report(monkeypatch, capsys, tmp_path):
     def fails(folder, device):
         raise OSError("no space left")

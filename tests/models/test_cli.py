@@ -87,46 +87,6 @@ def test_same_arguments_same_file(scale_folder, here):
     assert files[0] == files[1] != files[2]
 
 
-BAD_ARGUMENTS = [
-    ((""), "the prompt is empty"),
-    ((" \n"), "the prompt is empty"),
-    ((PROMPT, "--steps", "0"), "steps 0: expected a whole number from 1"),
-    ((PROMPT, "--steps", "-1"), "steps -1: expected a whole number from 1"),
-    ((PROMPT, "--steps", "ten"), "--steps: invalid int value: 'ten'"),
-    ((PROMPT, "--steps", "2.5"), "--steps: invalid int value: '2.5'"),
-    ((PROMPT, "--guidance", "-1"), "guidance -1.0: expected"),
-    ((PROMPT, "--guidance", "nan"), "guidance nan: expected"),
-    ((PROMPT, "--seed", "-1"), "seed -1: expected"),
-    ((PROMPT, "--frames", "0"), "num_frames 0: expected"),
-    ((PROMPT, "--size", "64"), "--size: '64', expected width and height"),
-    ((PROMPT, "--size", "64xx64"), "--size: '64xx64', expected"),
-    ((PROMPT, "--size", "0x64"), "width 0: expected"),
-    ((PROMPT, "--fps", "0"), "fps 0.0"),
-    ((PROMPT, "--fps", "nan"), "fps nan"),
-    ((PROMPT, "--output", "no/folder/clip.mp4"), "does not exist"),
-    ((PROMPT, "--output", "clip.avi"), "'clip.avi'"),
-    ((PROMPT, "--output", "clip"), "'clip'"),
-    ((PROMPT, "--output", "old.mp4"), "old.mp4' exists already"),
-    ((PROMPT, "--frames-dir", "no/folder"), "does not exist"),
-    ((PROMPT, "--frames-dir", "full"), "full"),
-    ((PROMPT, "--output", "."), ""),
-    (("a", "red", "circle"), "unrecognized arguments: red circle"),
-    ((), "required: PROMPT"),
-    ((PROMPT, "--step", "3"), "unrecognized arguments: --step 3"),
-]
-
-
-@pytest.mark.parametrize(("arguments", "said"), BAD_ARGUMENTS, ids=str)
-def test_bad_arguments_are_told_before_a_model_is_loaded(here, monkeypatch, capsys, arguments, said):
-    monkeypatch.setattr(pipelines, "load_pipeline", None)
-    (here / "old.mp4").write_text("old")
-    (here / "full").mkdir()
-    (here / "full" / "mine.txt").write_text("mine")
-    arguments = (arguments,) if isinstance(arguments, str) else arguments
-    refused(here, capsys, arguments, said, ["full", "old.mp4"])
-    assert (here / "old.mp4").read_text() == "old" and os.listdir(here / "full") == ["mine.txt"]
-
-
 def refused(here, capsys, arguments, said, files):
     """Exit code 2, exactly one line on stderr, nothing on stdout, and no file."""
     assert run(*arguments) == 2
@@ -134,30 +94,6 @@ def refused(here, capsys, arguments, said, files):
     assert out == "" and err.startswith("t2v_helpers: ") and said in err
     assert err.endswith("\n") and err.count("\n") == 1
     assert sorted(os.listdir(here)) == files
-
-
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (("a red dragon",), "says 'dragon', which the scale model does not know; it knows a, bigger, blue"),
-        ((PROMPT, "--negative-prompt", "dragon"), "the negative prompt says 'dragon'"),
-        ((PROMPT, "--size", "60x64"), "size 60x64 pixels: expected multiples of 8"),
-        ((PROMPT, "--steps", "1001"), "steps 1001: expected at most 1000"),
-        ((PROMPT, "--model", "nope"), "model 'nope': expected one of auto, tiny, modelscope"),
-        ((PROMPT, "--model", "no/such"), "no/such is no folder here and not in the hub's cache"),
-        ((PROMPT, "--model", "."), "is not a pipeline: it has no model_index.json"),
-    ],
-)
-def test_what_the_model_will_not_do(scale_folder, here, monkeypatch, capsys, arguments, said):
-    from huggingface_hub import constants
-
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(scale_folder.parent / "empty"))
-    refused(here, capsys, ("--model", scale_folder, *arguments), said, [])
-
-
-def test_a_message_of_several_lines_is_told_in_one(here, capsys):
-    (here / "two\nlines").mkdir()
-    refused(here, capsys, (PROMPT, "--model", "two\nlines"), "two lines is not a pipeline", ["two\nlines"])
 
 
 @pytest.mark.parametrize("left", [1000, None], ids=["truncated", "missing"])

@@ -170,22 +170,6 @@ def test_a_disk_that_fills_up_keeps_the_last_checkpoint(tmp_path, monkeypatch):
     assert checkpoint(tmp_path, "run")["step"] == 20
 
 
-@pytest.mark.parametrize(
-    "arguments, says",
-    [
-        (["--data", "nowhere"], "nowhere is no folder, expected one with clips and metadata.jsonl"),
-        (["--unet-lr", "0"], "unet lr 0.0: expected a number above 0"),
-        (["--clip-steps=-3"], "clip steps -3: expected a number above 0"),
-        (["--image-lr=nan"], "image lr nan: expected a number above 0"),
-    ],
-)
-def test_bad_arguments_are_one_line_and_exit_code_2(tmp_path, capsys, arguments, says):
-    paths = ["--output", str(tmp_path / "model"), "--work", str(tmp_path / "work")]
-    assert cli.main([*paths, *arguments]) == 2
-    printed = capsys.readouterr().err
-    assert says in printed and printed.count("\n") == 1 and not list(tmp_path.iterdir())
-
-
 def test_a_batch_that_the_processes_cannot_share(tmp_path):
     class Three:
         num_processes = 3
