@@ -91,7 +91,7 @@ WITHOUT_TORCH = {
     "t2v_helpers.benchmark": """
         nosuch => unrecognized arguments: nosuch
         --repeats 0 => --repeats: '0', expected a whole number from 1
-        --variants speed => variant 'speed': expected some of compile: default
+        --variants speed => variant 'speed': expected some of memory format
         --memory-cap -1 => --memory-cap: '-1', expected a number above 0
         --memory-cap inf => --memory-cap: 'inf', expected a finite number
         --config huge => invalid choice: 'huge'

@@ -8,10 +8,14 @@ same program.
 """
 
 import contextlib
+import dataclasses
+import functools
 import json
+import math
 import pathlib
 import sys
 import tempfile
+import time
 
 from .._support import command, files
 from .._support.logs import quiet
@@ -32,19 +36,22 @@ class CannotRun(command.Failed):
 
 
 class Bench:
-    """The two sides on one device: each pipeline is loaded anew from the folder, as a user would load it."""
+    """The two sides on one device: each pipeline is loaded anew from the folder, as a user would load it.
 
-    def __init__(self, folder, name, config, device, repeats):
-        self.folder, self.name, self.config, self.device, self.repeats = folder, name, config, device, repeats
+    until: the time (`time.monotonic`) from which on only the default's second turn is measured.
+    """
+
+    def __init__(self, folder, name, config, device, repeats, until=math.inf):
+        self.folder, self.name, self.config, self.device = folder, name, config, device
+        self.repeats, self.until = repeats, until
 
     def recipe(self):
-        return self._measure(
-            RECIPE, lambda: load_recipe(self.folder, self.device), lambda p: recipe_clip(p, self.config)
-        )
+        clip = functools.partial(recipe_clip, config=self.config)
+        return self._measure(RECIPE, lambda: load_recipe(self.folder, self.device), clip, self.repeats)
 
-    def default(self, row=DEFAULT, changes=(), prompt=PROMPT, plan=None, seen=None, **settings):
+    def default(self, row=DEFAULT, changes=(), prompt=PROMPT, plan=None, seen=None, repeats=None, **settings):
         """changes: names of variants; plan: a name of `budget.PLANS`; seen: called with the pipeline after each
-        clip; settings: of `generate`."""
+        clip; repeats: warm clips, None is the bench's; settings: of `generate`."""
         from ..models.pipelines import generate, load_pipeline
 
         def load():
@@ -57,49 +64,71 @@ class Bench:
             if seen:
                 seen(pipe)
 
-        return self._measure(row, load, clip, lambda pipe: variants.apply(changes, pipe))
+        if time.monotonic() > self.until and row not in (DEFAULT, AGAIN):
+            return timing.Measured(row, not_here="left out, as the time budget was spent")
+        repeats = self.repeats if repeats is None else repeats
+        return self._measure(row, load, clip, repeats, lambda pipe: variants.apply(changes, pipe))
 
-    def _measure(self, row, load, clip, change=None):
+    def _measure(self, row, load, clip, repeats, change=None):
         print(f"measuring {row}", file=sys.stderr, flush=True)
-        return timing.measure(row, load, clip, self.device, self.repeats, change)
+        return timing.measure(row, load, clip, self.device, repeats, change)
 
 
-def compare(bench, names=tuple(variants.VARIANTS)):
-    """Measure recipe, default, every variant alone and those that pay together: (rows, controls, kept).
+@dataclasses.dataclass
+class Found:
+    """What has been measured: rows of the comparison; controls: differences of latents that are wrong, by what is
+    wrong; kept: names of variants, None until all are measured; placed: [(row, what `placed` says of it)]."""
 
-    The default is measured a second time after the variants, so that a machine that has slowed down or sped up shows.
-    Raises CannotRun if the recipe or the default cannot be run.
+    rows: list = dataclasses.field(default_factory=list)
+    controls: dict = dataclasses.field(default_factory=dict)
+    kept: list | None = None
+    placed: list = dataclasses.field(default_factory=list)
+
+
+def compare(bench, plans=(), gigabytes=(), names=tuple(variants.VARIANTS)):
+    """Measure recipe and default, plans, emulated cards, every variant alone and those that pay together.
+
+    plans: names of `budget.PLANS`; gigabytes: of the cards; names: of variants. Yields one and the same `Found` after
+    each measurement, the ones that tell most first. The default is measured a second time after the variants, so that
+    a machine that has slowed down or sped up shows. Raises CannotRun if the recipe or the default cannot be run.
     """
-    recipe, default = bench.recipe(), bench.default()
-    for row in (recipe, default):
-        if row.not_here:
+    found = Found()
+
+    def add(row):
+        if row.not_here and row.name in (RECIPE, DEFAULT):
             raise CannotRun(f"{row.name} cannot be run here: {row.not_here}")
-    alone = [bench.default(name, [name]) for name in names]
-    again = bench.default(AGAIN) if alone else default
-    rows = [recipe, default, *alone] + ([again] if alone else [])
-    _compare_latents(rows, recipe)
-    kept = worth_keeping((default, again), alone)
-    if len(kept) > 1:
-        rows.append(bench.default(KEPT, kept))
-        _compare_latents(rows[-1:], recipe)
-    others = {
-        "another prompt": bench.default("control: another prompt", prompt=OTHER_PROMPT),
-        "guidance 1": bench.default("control: guidance 1", guidance=1),
-    }
-    _compare_latents(others.values(), recipe)
-    return rows, {what: row.difference for what, row in others.items() if not row.not_here}, kept
+        found.rows.append(row)
+        _compare_latents(row, found.rows[0])
+        return found
 
-
-def _compare_latents(rows, recipe):
-    for row in rows:
+    yield add(bench.recipe())
+    yield add(bench.default())
+    for where in [{"plan": name} for name in plans] + [{"gigabytes": size} for size in gigabytes]:
+        found.placed.append(placed(bench, **where))
+        yield found
+    for what, change in {"another prompt": {"prompt": OTHER_PROMPT}, "guidance 1": {"guidance": 1}}.items():
+        row = bench.default(f"control: {what}", repeats=0, **change)
+        _compare_latents(row, found.rows[0])
         if not row.not_here:
-            row.difference = timing.difference(row.latents, recipe.latents)
+            found.controls[what] = row.difference
+    for name in names:
+        yield add(bench.default(name, [name]))
+    default, *alone = found.rows[1:]
+    if alone:
+        yield add(bench.default(AGAIN))
+    found.kept = worth_keeping((default, found.rows[-1]), alone)
+    yield add(bench.default(KEPT, found.kept)) if len(found.kept) > 1 else found
+
+
+def _compare_latents(row, recipe):
+    if not row.not_here:
+        row.difference = timing.difference(row.latents, recipe.latents)
 
 
 def worth_keeping(defaults, rows, most=6e9):
     """The names of the variants that pay: of each kind the fastest, if its median is 2 % below both medians of the
     default and below its fastest clip, its latents are within 2 % and it holds less than `most` bytes."""
-    bar = min(min(0.98 * default.seconds, *default.warm) for default in defaults)
+    bar = min(min(0.98 * default.seconds, *default.warm) for default in defaults if default.warm)
     best = {}
     for row in rows:
         kind = row.name.split(":")[0]
@@ -148,7 +177,7 @@ def placed(bench, plan=None, gigabytes=None):
         if gigabytes is not None:
             stack.enter_context(card_of(gigabytes, bench.device))
         where = plan or f"on {gigabytes:g} GB"
-        return bench.default(f"{DEFAULT}, {where}", plan=plan, seen=seen), found
+        return bench.default(f"{DEFAULT}, {where}", plan=plan, seen=seen, repeats=1), found
 
 
 def parser():
@@ -161,6 +190,8 @@ def parser():
     p.add_argument("--repeats", metavar="N", type=command.count, default=5, help=about)
     about = f"measure these variants only, or none; quote each name (default: all of {', '.join(variants.VARIANTS)})"
     p.add_argument("--variants", nargs="*", metavar="NAME", help=about)
+    about = "begin no new row after this many seconds (default: no limit)"
+    p.add_argument("--budget", metavar="SECONDS", type=positive, help=about)
     about = "also measure on emulated GPUs with this much memory, in units of 1e9 bytes"
     p.add_argument("--memory-cap", nargs="+", metavar="GB", type=positive, default=[], help=about)
     p.add_argument("--json", metavar="FILE", type=path, help="also write every number to this file, as JSON")
@@ -178,9 +209,11 @@ def check(args):
 
 
 def run(args, arguments):
-    """Measure what the parsed arguments ask for; returns the report, plain numbers and texts that JSON can hold."""
+    """Measure what the parsed arguments ask for: yields the report after each measurement, plain numbers and texts that
+    JSON can hold."""
     import torch
 
+    until = time.monotonic() + (args.budget or math.inf)
     device = placing.device_of(args.device)
     if device.type == "cuda":
         device = torch.device("cuda", device.index or 0)  # the allocator's functions want the number
@@ -191,39 +224,39 @@ def run(args, arguments):
     with quiet(bars=False), tempfile.TemporaryDirectory(prefix="t2v_") as folder, as_model(folder, config) as name:
         write_pipeline(folder, config, device)
         rate, flops = timing.attainable_rate(device), step_flops(config)
-        bench = Bench(folder, name, config, device, args.repeats)
+        about = {
+            "circumstances": report.circumstances(arguments, device),
+            "on": f"{which}, {device.type}",
+            "asked": {key: getattr(config, key) for key in ("about", "num_frames", "size", "steps")},
+            "step_flops": flops,
+            "attainable_rate": rate,
+            "repeats": args.repeats,
+        }
+        bench = Bench(folder, name, config, device, args.repeats, until)
         names = variants.VARIANTS if args.variants is None else args.variants
-        rows, controls, kept = compare(bench, names)
-        chosen = [placed(bench, plan) for plan in budget.PLANS] if device.type == "cuda" else []
-        chosen += [placed(bench, gigabytes=gigabytes) for gigabytes in args.memory_cap]
-
-    def figures(row):
-        return report.figures(row, rows[0], flops, config.steps, rate)
-
-    return {
-        "circumstances": report.circumstances(arguments, device),
-        "on": f"{which}, {device.type}",
-        "asked": {"about": config.about, "num_frames": config.num_frames, "size": config.size, "steps": config.steps},
-        "step_flops": flops,
-        "attainable_rate": rate,
-        "repeats": args.repeats,
-        "rows": [figures(row) for row in rows],
-        "controls": controls,
-        "kept": kept,
-        "placed": [figures(row) | found for row, found in chosen],
-    }
+        plans = budget.PLANS if device.type == "cuda" else ()
+        for found in compare(bench, plans, args.memory_cap, names):
+            figures = functools.partial(
+                report.figures, recipe=found.rows[0], step_flops=flops, steps=config.steps, rate=rate
+            )
+            yield about | {
+                "rows": [figures(row) for row in found.rows],
+                "controls": found.controls,
+                "kept": found.kept,
+                "placed": [figures(row) | where for row, where in found.placed],
+            }
 
 
 def work(args, arguments):
-    """Measure, print the report, and write the files that the parsed arguments name."""
+    """Measure, print the report, and write the files that the parsed arguments name, anew after each row."""
     check(args)
-    found = run(args, arguments)
-    page = report.markdown(found)
+    for found in run(args, arguments):  # a run that is stopped leaves what it had
+        page = report.markdown(found)
+        if args.json:
+            files.write_whole(args.json, json.dumps(found, indent=1).encode() + b"\n")
+        if args.markdown:
+            files.write_whole(args.markdown, page.encode())
     print(page, end="")
-    if args.json:
-        files.write_whole(args.json, json.dumps(found, indent=1).encode() + b"\n")
-    if args.markdown:
-        files.write_whole(args.markdown, page.encode())
 
 
 def main(arguments=None):

@@ -95,12 +95,18 @@ def markdown(report):
         "",
         "Latents: relative difference of the final ones from the recipe's, "
         "|a - b| / |b|. For comparison: "
-        + "; ".join(f"{what} {value:.2g}" for what, value in report["controls"].items())
+        + ("; ".join(f"{what} {value:.2g}" for what, value in report["controls"].items()) or "nothing")
         + ".",
         "",
-        "Kept, because each is faster than the default beyond 2 % and its spread, within 2 % of the latents and under "
-        f"6 GB: {', '.join(report['kept']) or 'none'}.",
     ]
+    if report["kept"] is None:
+        lines.append("**Stopped before the end**: more was asked for.")
+    else:
+        kept = ", ".join(report["kept"]) or "none"
+        lines.append(
+            "Kept, because each is faster than the default beyond 2 % and its spread, within 2 % of the latents and "
+            f"under 6 GB: {kept}."
+        )
     lines += drift(report["rows"])
     if report["on"] != "full, cuda":
         lines += [
@@ -109,6 +115,7 @@ def markdown(report):
         ]
     if report["placed"]:
         lines += ["", "## By plan, and on smaller cards (emulated: the process is held to their memory)", ""]
+        lines += ["One warm clip each.", ""]
         lines += _placed(report["placed"])
     lines += ["", "## The bars for the full-size model", "", "| | measured | |", "| --- | ---: | --- |"]
     owed = False

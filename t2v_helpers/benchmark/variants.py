@@ -125,9 +125,6 @@ def _timed_convolutions(pipe):
 
 
 VARIANTS = {
-    "compile: default": _compile(),
-    "compile: CUDA graphs": _compile(mode="reduce-overhead"),
-    "compile: tuned": _compile(mode="max-autotune-no-cudagraphs"),
     "memory format: channels last": _channels_last,
     "projections: fused": _fused_projections,
     "attention: flash": _attention("FLASH_ATTENTION"),
@@ -140,16 +137,17 @@ VARIANTS = {
     "decoding: frame by frame": lambda pipe: pipe.vae.enable_slicing(),
     "decoding: 4 frames at once": _decoded(4),
     "decoding: all at once": _decoded(None),
+    # the compiler comes last: it takes minutes, and where it is one of several it has to see what the others have done
+    "compile: default": _compile(),
+    "compile: CUDA graphs": _compile(mode="reduce-overhead"),
+    "compile: tuned": _compile(mode="max-autotune-no-cudagraphs"),
 }
 
 
 def apply(names, pipe):
-    """Change the pipeline by the named variants, in the table's order; returns what takes back their outside effects.
-
-    The order matters where they wrap: the compiler comes last, so that it sees what the others have done.
-    """
+    """Change the pipeline by the named variants, in the table's order; returns what takes back their other effects."""
     with contextlib.ExitStack() as undo:
-        for name in sorted(names, key=lambda name: (name.startswith("compile"), list(VARIANTS).index(name))):
+        for name in sorted(names, key=list(VARIANTS).index):
             back = VARIANTS[name](pipe)
             if back:
                 undo.callback(back)

@@ -86,13 +86,13 @@ def test_what_is_timed(ran):
 
 @pytest.mark.long
 def test_the_page_says_what_was_measured_on_what_and_what_is_owed(ran):
-    report, page, out = ran
+    found, page, out = ran
     assert out == page
-    here = report["circumstances"]
+    here = found["circumstances"]
     assert f"    {here['command']}\n" in page and here["command"].startswith("python -m t2v_helpers.benchmark --device")
     for word in (here["date"], here["device"], f"torch {torch.__version__}", "diffusers 0.", "CPU"):
         assert word in page
-    for row in report["rows"]:
+    for row in found["rows"]:
         (line,) = [line for line in page.splitlines() if line.startswith(f"| {row['name']} |")]
         assert line.count("|") == 9
         assert (f"{row['seconds']:.3f}" in line) if not row["not_here"] else ("not here" in line)
@@ -114,6 +114,50 @@ def test_the_command_that_is_owed_can_be_run():
     args = cli.parser().parse_args(words[3:])
     assert args.memory_cap and args.json and args.markdown and args.variants is None
     assert "[GB ...]" in cli.parser().format_help()
+
+
+class Scripted(cli.Bench):
+    """Every clip takes a second, and nothing is run."""
+
+    def _measure(self, row, load, clip, repeats, change=None):
+        return Measured(row, 1, 1, (1.0,) * repeats, (1.0,) * repeats, latents=torch.ones(1))
+
+
+def measured(names, **settings):
+    """(what `compare` found, the names in the order in which it found them)."""
+    order, found = [], None
+    for found in cli.compare(Scripted("", "", TINY, CPU, 2, **settings), [budget.CARD], (), names):
+        seen = [row.name for row in found.rows] + [row.name for row, _ in found.placed]
+        order += sorted(set(seen) - set(order))
+        assert len(order) == len(seen), "one more row each time"
+    return found, order
+
+
+def test_what_tells_most_is_measured_first():
+    found, names = measured(["attention: math", "compile: default"])
+    on_card = f"{cli.DEFAULT}, {budget.CARD}"
+    assert names == [cli.RECIPE, cli.DEFAULT, on_card, "attention: math", "compile: default", cli.AGAIN]
+    assert found.controls and found.kept == [] and [len(row.warm) for row in found.rows] == [2] * 5
+    assert list(variants.VARIANTS)[-3:] == [f"compile: {how}" for how in ("default", "CUDA graphs", "tuned")]
+
+
+def test_a_spent_budget_leaves_out_all_but_the_two_sides():
+    found, names = measured(["attention: math"], until=0)
+    run = [row.name for row in [*found.rows, found.placed[0][0]] if not row.not_here]
+    assert run == [cli.RECIPE, cli.DEFAULT, cli.AGAIN] and len(names) == 5
+    assert found.rows[2].not_here == "left out, as the time budget was spent" and found.controls == {}
+
+
+def test_a_run_that_is_stopped_leaves_what_it_had(monkeypatch, tmp_path):
+    def stopped(*args, **settings):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli.Bench, "default", stopped)
+    files = ["--json", str(tmp_path / "b.json"), "--markdown", str(tmp_path / "b.md")]
+    assert cli.main(["--repeats", "1", "--device", "cpu", *files]) == 130
+    assert [row["name"] for row in json.loads((tmp_path / "b.json").read_text())["rows"]] == [cli.RECIPE]
+    page = (tmp_path / "b.md").read_text()
+    assert f"| {cli.RECIPE} |" in page and "**Stopped before the end**" in page
 
 
 def row(name, warm, difference=0.001, reserved=None, not_here=""):
