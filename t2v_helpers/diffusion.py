@@ -1,100 +1,43 @@
 """Diffusion, forward and back: noising, the posterior, exact denoisers, conversions, the loss, guidance, samplers.
 
-Data x0 and noise eps are float tensors of one shape (b, ...). A step t is an int, the same for all, or an integer
-tensor (b,), from 1 to T = len(schedule). Noise always comes from the caller. Every function raises ValueError, in one
-line, for shapes that do not match, NaN, integer or empty data, and a t out of range. A model is called as
-model(x_t, t), t of shape (b,), and returns what `predicts` names: "eps", "x0", "v" or "score".
+Throughout this file:
+
+- Data x0, noise eps and noisy data x_t are float tensors of one shape (b, ...), a batch of b samples. Results have this
+  shape too, unless a docstring says otherwise.
+- A step t is an int that holds for the whole batch, or an integer tensor (b,); steps run from 1 to T = len(schedule).
+- The caller draws the noise, so nothing here is random.
+- A model is called as model(x_t, t) with t of shape (b,), and returns what `predicts` names: "eps", "x0", "v" or
+  "score".
+- Every function raises ValueError, in one line, for shapes that do not match, for data that are empty, integers or not
+  finite, and for a t out of range.
 """
 
 import itertools
 import math
 import operator
-import typing
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
 import torch
+from torch import Tensor
 
-from ._support.checks import check_floats, check_values
+from ._support.checks import check_alike, check_choice, check_generator, check_share
 from .schedules import NoiseSchedule
 
-
-class Prediction(typing.NamedTuple):
-    """Four names for one thing: given x_t and t, each of them says the other three."""
-
-    x0: torch.Tensor
-    eps: torch.Tensor
-    v: torch.Tensor
-    score: torch.Tensor
+Step = int | Tensor
+Model = Callable[[Tensor, Tensor], Tensor]
+Walk = Iterator[tuple[int, Tensor, Tensor]]
 
 
-def _check(schedule, **tensors):
-    """Check that `schedule` is one, and the tensors as `_check_tensors` does."""
-    if not isinstance(schedule, NoiseSchedule):
-        raise ValueError(f"schedule is a {type(schedule).__name__}, expected a NoiseSchedule (see its from_scheduler)")
-    _check_tensors(**tensors)
+# ---- forward: from data to noise ----
+def forward_step(x_prev: Tensor, t: Step, schedule: NoiseSchedule, eps: Tensor) -> Tensor:
+    """Take one step of the forward chain: x_t = sqrt(1 - beta_t) x_{t-1} + sqrt(beta_t) eps (DDPM, Eq. 2).
 
-
-def _check_tensors(**tensors):
-    """Check that the tensors are float, finite, not empty and of one shape."""
-    first = next(iter(tensors))
-    for name, x in tensors.items():
-        check_floats(name, x)
-        if x.shape != tensors[first].shape:
-            raise ValueError(f"{name} has shape {tuple(x.shape)}, {first} has {tuple(tensors[first].shape)}")
-        check_values(name, x)
-
-
-def _step(t, schedule, x, lowest=1, name="t"):
-    """Check t; return it as an integer tensor on the CPU, without axes or shaped (b, 1, ..., 1) for x."""
-    given = getattr(t, "dtype", t)
-    t = torch.as_tensor(t).cpu() if not isinstance(t, (str, type(None))) else torch.empty(0)
-    if t.is_floating_point() or t.is_complex() or t.dtype == torch.bool:
-        raise ValueError(f"{name} is {given!r}, expected an int or a tensor of integers")
-    if t.ndim and t.shape != x.shape[:1]:
-        raise ValueError(f"{name} has shape {tuple(t.shape)}, expected an int or shape {tuple(x.shape[:1])}")
-    for wrong in t[(t < lowest) | (t > len(schedule))]:
-        raise ValueError(f"{name} = {wrong}, expected a step from {lowest} to {len(schedule)}")
-    return t.long().reshape(-1, *[1] * (x.ndim - 1)) if t.ndim else t.long()
-
-
-def _alpha_bar(t, schedule):
-    """alpha_bar_t in float64, shaped like t; alpha_bar_0 = 1."""
-    return torch.where(t == 0, 1.0, schedule.alpha_bars[t - 1])
-
-
-def _levels(t, s, schedule, x):
-    """alpha_bar_t and alpha_bar_s in float64, shaped for x, of a step t and an earlier one s (None: t - 1)."""
-    t = _step(t, schedule, x)
-    s = t - 1 if s is None else _step(s, schedule, x, lowest=0, name="s")
-    if (s >= t).any():
-        raise ValueError(f"s = {s.max()} at t = {t.min()}, expected an earlier step, s < t")
-    return _alpha_bar(t, schedule), _alpha_bar(s, schedule)
-
-
-def _signal_and_noise(t, schedule, x):
-    """sqrt(alpha_bar_t) and sqrt(1 - alpha_bar_t), ready to multiply x."""
-    alpha_bar = _alpha_bar(_step(t, schedule, x), schedule)
-    return alpha_bar.sqrt().to(x), (1 - alpha_bar).sqrt().to(x)
-
-
-def _predict(model, x_t, t):
-    """Call the model with t of shape (b,), and check what it returns."""
-    out = model(x_t, torch.as_tensor(t, device=x_t.device).expand(len(x_t)))
-    if getattr(out, "shape", None) != x_t.shape:
-        raise ValueError(f"the model returned {getattr(out, 'shape', type(out).__name__)}, expected {x_t.shape}")
-    if not out.isfinite().all():
-        raise ValueError(f"the model returned NaN or infinite values at t = {t}")
-    return out
-
-
-def _check_predicts(predicts):
-    if predicts not in Prediction._fields:
-        raise ValueError(f"predicts = {predicts!r}, expected one of {', '.join(Prediction._fields)}")
-
-
-def forward_step(x_prev, t, schedule, eps):
-    """One step of the forward chain, from x_{t-1} to x_t: x_t = sqrt(1 - beta_t) x_{t-1} + sqrt(beta_t) eps.
-
-    x_prev, eps: (b, ...), eps from N(0, I), drawn anew for each step. Returns x_t. (DDPM, Ho et al. 2020, Eq. 2)
+    Args:
+        x_prev: x_{t-1}, of shape (b, ...).
+        t: The step to take, 1 ... T.
+        schedule: Holds beta_t.
+        eps: Noise from N(0, I), of shape (b, ...), fresh at each step.
 
     >>> schedule = NoiseSchedule([0.36, 0.75])
     >>> forward_step(torch.tensor([[10.0]]), 1, schedule, torch.tensor([[1.0]]))
@@ -105,10 +48,14 @@ def forward_step(x_prev, t, schedule, eps):
     return (1 - beta).sqrt().to(x_prev) * x_prev + beta.sqrt().to(x_prev) * eps  # Eq. 2.1
 
 
-def q_sample(x0, t, schedule, eps):
-    """t steps of the forward chain at once: x_t = sqrt(alpha_bar_t) x0 + sqrt(1 - alpha_bar_t) eps.
+def q_sample(x0: Tensor, t: Step, schedule: NoiseSchedule, eps: Tensor) -> Tensor:
+    """Take t forward steps at once: x_t = sqrt(alpha_bar_t) x0 + sqrt(1 - alpha_bar_t) eps (DDPM, Eq. 4).
 
-    x0, eps: (b, ...), eps from N(0, I). Returns x_t. (DDPM Eq. 4)
+    Args:
+        x0: Clean data, of shape (b, ...).
+        t: How far to go, 1 ... T.
+        schedule: Holds alpha_bar_t.
+        eps: Noise from N(0, I), of shape (b, ...).
 
     >>> schedule = NoiseSchedule([0.36, 0.75])
     >>> q_sample(torch.tensor([[10.0], [10.0]]), torch.tensor([1, 2]), schedule, torch.zeros(2, 1)).tolist()
@@ -119,11 +66,17 @@ def q_sample(x0, t, schedule, eps):
     return signal * x0 + noise * eps  # Eq. 2.2
 
 
-def printed_step(eps_next, t, schedule, eta):
-    """The reverse step as often printed, eps_t = sqrt(1 - beta_t) eps_{t+1} - sqrt(beta_t) eta: it reverses nothing.
+def printed_step(eps_next: Tensor, t: Step, schedule: NoiseSchedule, eta: Tensor) -> Tensor:
+    """Take the reverse step in its often printed, wrong form: eps_t = sqrt(1 - beta_t) eps_{t+1} - sqrt(beta_t) eta.
 
-    -eta has the law of +eta, so this is `forward_step` once more and ends in N(0, I), not in the data.
-    eps_next, eta: (b, ...), eta from N(0, I). Returns eps_t.
+    It reverses nothing: -eta has the same distribution as +eta, so this is `forward_step` again. It ends in N(0, I),
+    not in the data.
+
+    Args:
+        eps_next: eps_{t+1}, of shape (b, ...).
+        t: The step, 1 ... T.
+        schedule: Holds beta_t.
+        eta: Noise from N(0, I), of shape (b, ...).
 
     >>> printed_step(torch.tensor([[8.6]]), 1, NoiseSchedule([0.36]), torch.tensor([[1.0]]))
     tensor([[6.2800]])
@@ -133,16 +86,42 @@ def printed_step(eps_next, t, schedule, eta):
     return (1 - beta).sqrt().to(eps_next) * eps_next - beta.sqrt().to(eps_next) * eta  # Eq. 3.1
 
 
-def _four_names(x0, eps, signal, noise):
-    return Prediction(x0, eps, signal * eps - noise * x0, -eps / noise)  # Eq. 3.6 (v), Eq. 3.7 (score)
+# ---- back: what x_t says about x0 ----
+class Prediction(NamedTuple):
+    """Four parametrizations of the same knowledge: x_t, t and one of them give the other three."""
+
+    x0: Tensor
+    eps: Tensor
+    v: Tensor
+    score: Tensor
 
 
-def convert(x_t, t, schedule, *, x0=None, eps=None, v=None, score=None):
-    """From one of x0, eps, v and score, all four: `convert(x_t, t, schedule, eps=eps).x0`.
+def convert(
+    x_t: Tensor,
+    t: Step,
+    schedule: NoiseSchedule,
+    *,
+    x0: Tensor | None = None,
+    eps: Tensor | None = None,
+    v: Tensor | None = None,
+    score: Tensor | None = None,
+) -> Prediction:
+    """Turn one of x0, eps, v and score into all four: `convert(x_t, t, schedule, eps=eps).x0`.
 
-    x_t = signal x0 + noise eps; v = signal eps - noise x0 (Salimans & Ho 2022); score = -eps / noise, the gradient of
-    log p(x_t), where signal = sqrt(alpha_bar_t), noise = sqrt(1 - alpha_bar_t). All (b, ...). Returns a `Prediction`.
-    Raises ValueError where alpha_bar_t = 0 and only eps or score is known: there they say nothing of x0.
+    With signal = sqrt(alpha_bar_t) and noise = sqrt(1 - alpha_bar_t), x_t = signal x0 + noise eps. Pass exactly one of
+    the four.
+
+    Args:
+        x_t: Noisy data, of shape (b, ...), like the four.
+        t: The step of x_t, 1 ... T.
+        schedule: Holds alpha_bar_t.
+        x0: The clean data.
+        eps: The noise.
+        v: signal eps - noise x0 (Salimans & Ho 2022).
+        score: The gradient of log p(x_t), which is -eps / noise.
+
+    Raises:
+        ValueError: Also if alpha_bar_t = 0 and you pass eps or score: they say nothing about x0 there.
 
     >>> schedule = NoiseSchedule([0.36])
     >>> convert(torch.tensor([[8.6]]), 1, schedule, eps=torch.tensor([[1.0]])).x0
@@ -163,14 +142,23 @@ def convert(x_t, t, schedule, *, x0=None, eps=None, v=None, score=None):
         x0 = (x_t - noise * eps) / signal  # Eq. 3.5
     else:
         eps = (x_t - signal * x0) / noise
-    return _four_names(x0, eps, signal, noise)
+    return _prediction(x0, eps, signal, noise)
 
 
-def posterior(x_t, x0, t, schedule, s=None):
-    """Mean and variance of q(x_s | x_t, x0), which is Gaussian: where x_t came from, when x0 is known (DDPM Eq. 6, 7).
+def posterior(
+    x_t: Tensor, x0: Tensor, t: Step, schedule: NoiseSchedule, s: Step | None = None
+) -> tuple[Tensor, Tensor]:
+    """Say where x_t came from if x0 is known: mean and variance of the Gaussian q(x_s | x_t, x0) (DDPM, Eq. 6 and 7).
 
-    x_t, x0: (b, ...). s: the earlier step, 0 <= s < t; left out, t - 1 (0 is the clean data).
-    Returns mean (b, ...) and variance, without axes or (b, 1, ..., 1).
+    Args:
+        x_t: Noisy data, of shape (b, ...).
+        x0: Clean data, of shape (b, ...).
+        t: The step of x_t, 1 ... T.
+        schedule: Holds alpha_bar.
+        s: An earlier step, 0 <= s < t; t - 1 by default. 0 is the clean data.
+
+    Returns:
+        The mean, of shape (b, ...), and the variance: a scalar, or (b, 1, ..., 1) if t or s differs across the batch.
 
     >>> mean, variance = posterior(torch.ones(1, 2), torch.zeros(1, 2), 2, NoiseSchedule([0.1, 0.2]))
     >>> round(variance.item(), 4)  # 0.1 / 0.28 * 0.2
@@ -185,14 +173,25 @@ def posterior(x_t, x0, t, schedule, s=None):
     return mean, variance.to(x_t)
 
 
-def exact_denoiser(points, schedule, std=0.0, weights=None):
-    """The best denoiser there is, E[x0 | x_t], for data whose law is known; no training.
+def exact_denoiser(
+    points: Tensor,
+    schedule: NoiseSchedule,
+    std: float | Sequence[float] | Tensor = 0.0,
+    weights: Sequence[float] | Tensor | None = None,
+) -> Model:
+    """Build the best possible denoiser, E[x0 | x_t], for data whose distribution is known. Nothing is trained.
 
-    With std = 0 the data are the points themselves, a finite data set: x0_hat is their mean, each weighted by how
-    likely it is to have become x_t. With std > 0 they are a mixture of round Gaussians around the points.
+    With std = 0 the data are the points themselves, a finite data set. x0_hat is then the mean of the points, each
+    weighted by how likely it is to have become x_t. With std > 0 the data are a mixture of round Gaussians.
 
-    points: (n, ...). std: a float or (n,), in the units of x0. weights: (n,), in any scale; left out, all equal.
-    Returns denoise(x_t, t) -> x0_hat, both (b, ...), a model that predicts "x0".
+    Args:
+        points: The data points or centers, of shape (n, ...).
+        schedule: Holds alpha_bar.
+        std: Standard deviation of the Gaussians, in the units of x: one for all, or n of them.
+        weights: Relative frequency of each point, n floats in any scale; equal by default.
+
+    Returns:
+        denoise(x_t, t) -> x0_hat, both of shape (b, ...): a model that predicts "x0".
 
     >>> denoise = exact_denoiser(torch.tensor([[-1.0], [1.0]]), NoiseSchedule([0.5]))
     >>> denoise(torch.zeros(1, 1), 1)
@@ -207,13 +206,13 @@ def exact_denoiser(points, schedule, std=0.0, weights=None):
     if weights.shape != (n,) or not (weights >= 0).all() or not 0 < weights.sum() < math.inf:
         raise ValueError(f"weights of shape {tuple(weights.shape)}, expected {n} floats >= 0 that are not all 0")
 
-    def denoise(x_t, t):
+    def denoise(x_t: Tensor, t: Step) -> Tensor:
         _check(schedule, x_t=x_t)
         if x_t.shape[1:] != points.shape[1:]:
             raise ValueError(f"x_t has shape {tuple(x_t.shape)}, expected (b, ...) for points {tuple(points.shape)}")
         x = x_t.flatten(1).cpu().double()
         ab = _alpha_bar(_step(t, schedule, x), schedule).reshape(-1, 1)
-        signal, variance = ab.sqrt(), ab * std**2 + 1 - ab  # x_t, if from point i: N(signal mu_i, variance_i I)
+        signal, variance = ab.sqrt(), ab * std**2 + 1 - ab  # from point i, x_t is N(signal mu_i, variance_i I)
         distance = x.square().sum(1, keepdim=True) - 2 * signal * x @ mu.T + ab * mu.square().sum(1)
         p = (weights.log() - distance / (2 * variance) - mu.shape[1] / 2 * variance.log()).softmax(1)
         gain = p * signal * std**2 / variance
@@ -223,42 +222,55 @@ def exact_denoiser(points, schedule, std=0.0, weights=None):
     return denoise
 
 
-def simple_loss(model, x0, t, schedule, eps, predicts="eps"):
-    """The loss that trains a denoiser: the mean of |model(x_t, t) - eps|^2 (DDPM Eq. 14), or with x0, v, score for eps.
+# ---- training a model, and steering it ----
+def simple_loss(
+    model: Model, x0: Tensor, t: Step, schedule: NoiseSchedule, eps: Tensor, predicts: str = "eps"
+) -> Tensor:
+    """Compute the loss that trains a denoiser: the mean of |model(x_t, t) - eps|^2 (DDPM, Eq. 14).
 
-    x0, eps: (b, ...), eps from N(0, I). t: each drawn from 1 ... T. Returns a scalar tensor.
+    Args:
+        model: model(x_t, t) -> (b, ...).
+        x0: Clean data, of shape (b, ...).
+        t: The steps, usually one drawn from 1 ... T for each sample.
+        schedule: Makes x_t.
+        eps: Noise from N(0, I), of shape (b, ...).
+        predicts: What the model's output is compared with: "eps", "x0", "v" or "score".
 
     >>> simple_loss(lambda x_t, t: 0 * x_t, torch.ones(1, 2), 1, NoiseSchedule([0.5]), torch.tensor([[1.0, 3.0]]))
     tensor(5.)
     """
-    _check_predicts(predicts)
+    check_choice("predicts", predicts, Prediction._fields)
     x_t = q_sample(x0, t, schedule, eps)
-    target = getattr(_four_names(x0, eps, *_signal_and_noise(t, schedule, x0)), predicts)
+    target = getattr(_prediction(x0, eps, *_signal_and_noise(t, schedule, x0)), predicts)
     return (_predict(model, x_t, t) - target).square().mean()  # Eq. 3.8
 
 
-def guide(cond, uncond, w):
-    """Classifier-free guidance: what the prompt changes in a prediction, w times over (Ho & Salimans 2022).
+def guide(cond: Tensor, uncond: Tensor, w: float) -> Tensor:
+    """Apply classifier-free guidance: multiply what the prompt changes in a prediction by w (Ho & Salimans 2022).
 
-    cond, uncond: the model's outputs with and without the prompt, of one shape. w: guidance scale as in diffusers: 0
-    ignores the prompt, 1 is the model as it is, ModelScope's default is 9. (The paper's own w is this one less 1.)
+    Args:
+        cond: The model's output with the prompt, of any shape.
+        uncond: Its output without the prompt, of the same shape.
+        w: Guidance scale as diffusers counts it: 0 ignores the prompt, 1 leaves the model's output as it is, and
+            ModelScope's default is 9. (The w in the paper is this one minus 1.)
 
     >>> guide(torch.tensor([3.0]), torch.tensor([1.0]), 9.0)
     tensor([19.])
     """
-    _check_tensors(uncond=uncond, cond=cond)
+    check_alike(uncond=uncond, cond=cond)
     if not math.isfinite(w):
         raise ValueError(f"w = {w}, expected a finite guidance scale")
     return uncond + w * (cond - uncond)  # Eq. 6.7
 
 
-# ---- samplers: from noise x_T back to data --------------------
-# Each is a generator that yields (t, x_t, x0_hat) before every step, x0_hat being what the model makes of this very
-# x_t, and at the end (0, x_0, x_0). `*_, (t, x0, _) = ddim_sample(...)` keeps the last alone.
-def times(steps, T):
-    """The steps at which a sampler calls the model, in falling order: a list of ints, from T down, without the 0.
+# ---- samplers: from noise x_T back to data ----
+def times(steps: int | Sequence[int] | None, T: int) -> list[int]:
+    """List the steps at which a sampler calls the model, from T down, without the 0.
 
-    steps: how many, evenly spaced and always with T itself ("trailing" in diffusers); None for all T; or the list.
+    Args:
+        steps: How many, spread evenly and always including T ("trailing" in diffusers); None for all T; or the falling
+            list of steps itself.
+        T: Length of the schedule.
 
     >>> times(4, 1000)
     [1000, 750, 500, 250]
@@ -278,13 +290,19 @@ def times(steps, T):
     return chosen
 
 
-def ddpm_step(x_t, x0_hat, t, s, schedule, noise):
-    """From x_t to x_s by the posterior q(x_s | x_t, x0), with the model's x0_hat in the place of x0 (DDPM, Alg. 2).
+def ddpm_step(x_t: Tensor, x0_hat: Tensor, t: Step, s: Step, schedule: NoiseSchedule, noise: Tensor) -> Tensor:
+    """Draw x_s from the posterior q(x_s | x_t, x0), with the model's x0_hat in place of x0 (DDPM, Algorithm 2).
 
-    x_t, x0_hat, noise: (b, ...), noise from N(0, I). t, s: steps, 0 <= s < t. Returns x_s. The variance is the
-    posterior's own, beta-tilde in the paper, "fixed_small" in diffusers.
+    The variance is the posterior's: beta-tilde in the paper, "fixed_small" in diffusers.
 
-    >>> from t2v_helpers.schedules import NoiseSchedule
+    Args:
+        x_t: Noisy data, of shape (b, ...).
+        x0_hat: The model's estimate of the clean data, of shape (b, ...).
+        t: The step of x_t, 1 ... T.
+        s: The step to reach, 0 <= s < t.
+        schedule: Holds alpha_bar.
+        noise: Noise from N(0, I), of shape (b, ...).
+
     >>> ddpm_step(torch.ones(1, 1), torch.full((1, 1), 0.5), 1, 0, NoiseSchedule([0.1]), torch.ones(1, 1))
     tensor([[0.5000]])
     """
@@ -293,20 +311,32 @@ def ddpm_step(x_t, x0_hat, t, s, schedule, noise):
     return mean + variance.sqrt() * noise  # Eq. 3.9
 
 
-def ddim_step(x_t, x0_hat, t, s, schedule, noise=None, eta=0.0):
-    """From x_t to x_s along the model's own eps_hat, with as much fresh noise as eta says (DDIM, Song et al. 2021).
+def ddim_step(
+    x_t: Tensor,
+    x0_hat: Tensor,
+    t: Step,
+    s: Step,
+    schedule: NoiseSchedule,
+    noise: Tensor | None = None,
+    eta: float = 0.0,
+) -> Tensor:
+    """Go from x_t to x_s along the noise that x0_hat implies, adding fresh noise by eta (DDIM, Song et al. 2021).
 
-    x_t, x0_hat, noise: (b, ...), noise from N(0, I), not needed for eta = 0. t, s: steps, 0 <= s < t. eta: from 0
-    (none: x_T alone decides) to 1 (as much as DDPM). Returns x_s. (DDIM Eq. 12 and 16)
+    Args:
+        x_t: Noisy data, of shape (b, ...).
+        x0_hat: The model's estimate of the clean data, of shape (b, ...).
+        t: The step of x_t, 1 ... T.
+        s: The step to reach, 0 <= s < t.
+        schedule: Holds alpha_bar.
+        noise: Noise from N(0, I), of shape (b, ...); not needed for eta = 0.
+        eta: Share of DDPM's noise to add, from 0 (x_T alone decides) to 1 (DDPM). See DDIM, Eq. 12 and 16.
 
-    >>> from t2v_helpers.schedules import NoiseSchedule
     >>> ddim_step(torch.ones(1, 1), torch.full((1, 1), 0.5), 1, 0, NoiseSchedule([0.1]))
     tensor([[0.5000]])
     """
-    noise = x_t if noise is None and eta == 0 else noise  # any will do: its factor is 0
+    noise = x_t if noise is None and eta == 0 else noise  # any will do: it is multiplied by 0
     _check(schedule, x_t=x_t, x0_hat=x0_hat, noise=noise)
-    if not 0 <= eta <= 1:
-        raise ValueError(f"eta = {eta}, expected a number from 0 to 1")
+    check_share("eta", eta)
     ab_t, ab_s = _levels(t, s, schedule, x_t)
     variance = eta**2 * (1 - ab_s) / (1 - ab_t) * (1 - ab_t / ab_s)  # Eq. 3.10
     signal, to_x_t = ab_s.sqrt().to(x_t), (1 - ab_s - variance).clamp(0).sqrt().to(x_t)
@@ -314,71 +344,97 @@ def ddim_step(x_t, x0_hat, t, s, schedule, noise=None, eta=0.0):
     return signal * x0_hat + to_x_t * eps_hat + variance.sqrt().to(x_t) * noise  # Eq. 3.11
 
 
-def ddpm_sample(model, x_T, schedule, generator, steps=None, predicts="eps"):
-    """DDPM's ancestral sampling: a generator of (t, x_t, x0_hat), from t = T to 0, each step a `ddpm_step`.
+def ddpm_sample(
+    model: Model,
+    x_T: Tensor,
+    schedule: NoiseSchedule,
+    generator: torch.Generator,
+    steps: int | Sequence[int] | None = None,
+    predicts: str = "eps",
+) -> Walk:
+    """Sample with DDPM, one `ddpm_step` after the other (Ho et al. 2020, Algorithm 2).
 
-    model: model(x_t, t) -> (b, ...), t of shape (b,). x_T: (b, ...), noise from N(0, I). generator: torch.Generator.
-    steps: how many, or which, see `times`; None for all T. predicts: "eps", "x0", "v" or "score".
+    Args:
+        model: model(x_t, t) -> (b, ...).
+        x_T: Noise from N(0, I), of shape (b, ...).
+        schedule: The schedule the model was trained with.
+        generator: Draws the noise of each step.
+        steps: How many steps, or which, see `times`; all T by default.
+        predicts: What the model predicts: "eps", "x0", "v" or "score".
 
-    >>> from t2v_helpers import schedules
-    >>> schedule = schedules.NoiseSchedule.linear(100)
+    Returns:
+        A generator. Before each step it yields (t, x_t, x0_hat), x0_hat being the model's estimate from this x_t. At
+        the end it yields (0, x_0, x_0); `*_, (t, x0, _) = ddpm_sample(...)` keeps only that.
+
+    >>> schedule = NoiseSchedule.linear(100)
     >>> model = exact_denoiser(torch.tensor([[-1.0], [1.0]]), schedule)
     >>> x_T = torch.randn(3, 1, generator=torch.Generator().manual_seed(0))
     >>> *_, (t, x0, _) = ddpm_sample(model, x_T, schedule, torch.Generator().manual_seed(1), predicts="x0")
-    >>> t, x0.abs().round(decimals=3)
-    (0, tensor([[1.],
-            [1.],
-            [1.]]))
+    >>> t, x0.abs().round(decimals=3).flatten().tolist()
+    (0, [1.0, 1.0, 1.0])
     """
-    _check_generator(generator)
+    check_generator(generator)
 
-    def step(x_t, x0_hat, t, s):
+    def step(x_t: Tensor, x0_hat: Tensor, t: int, s: int) -> Tensor:
         noise = _noise(x_t, generator) if s > 0 else torch.zeros_like(x_t)
         return ddpm_step(x_t, x0_hat, t, s, schedule, noise)
 
     return _sample(model, x_T, schedule, steps, predicts, step)
 
 
-def ddim_sample(model, x_T, schedule, generator=None, steps=None, predicts="eps", eta=0.0):
-    """DDIM sampling: a generator of (t, x_t, x0_hat), from t = T to 0, each step a `ddim_step`.
+def ddim_sample(
+    model: Model,
+    x_T: Tensor,
+    schedule: NoiseSchedule,
+    generator: torch.Generator | None = None,
+    steps: int | Sequence[int] | None = None,
+    predicts: str = "eps",
+    eta: float = 0.0,
+) -> Walk:
+    """Sample with DDIM, one `ddim_step` after the other (Song et al. 2021).
 
-    generator: torch.Generator, needed for eta > 0 only; eta: from 0 (no noise) to 1 (DDPM). The others as in
-    `ddpm_sample`.
+    Args:
+        model: model(x_t, t) -> (b, ...).
+        x_T: Noise from N(0, I), of shape (b, ...).
+        schedule: The schedule the model was trained with.
+        generator: Draws the noise of each step; needed only for eta > 0.
+        steps: How many steps, or which, see `times`; all T by default.
+        predicts: What the model predicts: "eps", "x0", "v" or "score".
+        eta: Share of DDPM's noise to add, from 0 (none) to 1 (DDPM).
 
-    >>> from t2v_helpers import schedules
-    >>> schedule = schedules.NoiseSchedule.linear(1000)
+    Returns:
+        A generator of (t, x_t, x0_hat), as `ddpm_sample` returns.
+
+    >>> schedule = NoiseSchedule.linear(1000)
     >>> model = exact_denoiser(torch.tensor([[-1.0], [1.0]]), schedule)
     >>> [t for t, x_t, x0_hat in ddim_sample(model, torch.ones(1, 1), schedule, steps=4, predicts="x0")]
     [1000, 750, 500, 250, 0]
     """
-    if not 0 <= eta <= 1:
-        raise ValueError(f"eta = {eta}, expected a number from 0 to 1")
+    check_share("eta", eta)
     if eta > 0:
-        _check_generator(generator)
+        check_generator(generator)
 
-    def step(x_t, x0_hat, t, s):
+    def step(x_t: Tensor, x0_hat: Tensor, t: int, s: int) -> Tensor:
         return ddim_step(x_t, x0_hat, t, s, schedule, _noise(x_t, generator) if eta > 0 else None, eta)
 
     return _sample(model, x_T, schedule, steps, predicts, step)
 
 
-def _check_generator(generator):
-    if not isinstance(generator, torch.Generator):
-        raise ValueError(f"generator is a {type(generator).__name__}, expected a torch.Generator to draw noise from")
-
-
-def _noise(x, generator):
-    return torch.randn(x.shape, generator=generator, dtype=x.dtype, device=generator.device).to(x.device)
-
-
-def _sample(model, x_T, schedule, steps, predicts, step):
-    """Check everything now, and return the generator that walks."""
+def _sample(
+    model: Model,
+    x_T: Tensor,
+    schedule: NoiseSchedule,
+    steps: int | Sequence[int] | None,
+    predicts: str,
+    step: Callable[[Tensor, Tensor, int, int], Tensor],
+) -> Walk:
+    """Check everything right away, then return the generator that walks from x_T to x_0."""
     _check(schedule, x_T=x_T)
-    _check_predicts(predicts)
+    check_choice("predicts", predicts, Prediction._fields)
     chosen = times(steps, len(schedule))
 
     @torch.no_grad()
-    def walk():
+    def walk() -> Walk:
         x_t = x_T
         for t, s in itertools.pairwise([*chosen, 0]):
             x0_hat = convert(x_t, t, schedule, **{predicts: _predict(model, x_t, t)}).x0
@@ -387,3 +443,61 @@ def _sample(model, x_T, schedule, steps, predicts, step):
         yield 0, x_t, x_t
 
     return walk()
+
+
+# ---- what the functions above share ----
+def _alpha_bar(t: Tensor, schedule: NoiseSchedule) -> Tensor:
+    """alpha_bar_t in float64, shaped like t; alpha_bar_0 = 1."""
+    return torch.where(t == 0, 1.0, schedule.alpha_bars[t - 1])
+
+
+def _signal_and_noise(t: Step, schedule: NoiseSchedule, x: Tensor) -> tuple[Tensor, Tensor]:
+    """sqrt(alpha_bar_t) and sqrt(1 - alpha_bar_t), ready to multiply x."""
+    alpha_bar = _alpha_bar(_step(t, schedule, x), schedule)
+    return alpha_bar.sqrt().to(x), (1 - alpha_bar).sqrt().to(x)
+
+
+def _levels(t: Step, s: Step | None, schedule: NoiseSchedule, x: Tensor) -> tuple[Tensor, Tensor]:
+    """alpha_bar_t and alpha_bar_s in float64, shaped for x, of a step t and an earlier one s (None: t - 1)."""
+    t = _step(t, schedule, x)
+    s = t - 1 if s is None else _step(s, schedule, x, lowest=0, name="s")
+    if (s >= t).any():
+        raise ValueError(f"s = {s.max()} at t = {t.min()}, expected an earlier step, s < t")
+    return _alpha_bar(t, schedule), _alpha_bar(s, schedule)
+
+
+def _prediction(x0: Tensor, eps: Tensor, signal: Tensor, noise: Tensor) -> Prediction:
+    return Prediction(x0, eps, signal * eps - noise * x0, -eps / noise)  # Eq. 3.6 (v), Eq. 3.7 (score)
+
+
+def _predict(model: Model, x_t: Tensor, t: Step) -> Tensor:
+    """Call the model with t of shape (b,), and check what it returns."""
+    out = model(x_t, torch.as_tensor(t, device=x_t.device).expand(len(x_t)))
+    if getattr(out, "shape", None) != x_t.shape:
+        raise ValueError(f"the model returned {getattr(out, 'shape', type(out).__name__)}, expected {x_t.shape}")
+    if not out.isfinite().all():
+        raise ValueError(f"the model returned NaN or infinite values at t = {t}")
+    return out
+
+
+def _noise(x: Tensor, generator: torch.Generator) -> Tensor:
+    return torch.randn(x.shape, generator=generator, dtype=x.dtype, device=generator.device).to(x.device)
+
+
+def _step(t: Step, schedule: NoiseSchedule, x: Tensor, lowest: int = 1, name: str = "t") -> Tensor:
+    """Check t, and return it as an integer tensor on the CPU: a scalar, or (b, 1, ..., 1) to go with x."""
+    given = getattr(t, "dtype", t)
+    t = torch.as_tensor(t).cpu() if not isinstance(t, (str, type(None))) else torch.empty(0)
+    if t.is_floating_point() or t.is_complex() or t.dtype == torch.bool:
+        raise ValueError(f"{name} is {given!r}, expected an int or a tensor of integers")
+    if t.ndim and t.shape != x.shape[:1]:
+        raise ValueError(f"{name} has shape {tuple(t.shape)}, expected an int or shape {tuple(x.shape[:1])}")
+    for wrong in t[(t < lowest) | (t > len(schedule))]:
+        raise ValueError(f"{name} = {wrong}, expected a step from {lowest} to {len(schedule)}")
+    return t.long().reshape(-1, *[1] * (x.ndim - 1)) if t.ndim else t.long()
+
+
+def _check(schedule: NoiseSchedule, **tensors: Tensor) -> None:
+    if not isinstance(schedule, NoiseSchedule):
+        raise ValueError(f"schedule is a {type(schedule).__name__}, expected a NoiseSchedule (see its from_scheduler)")
+    check_alike(**tensors)

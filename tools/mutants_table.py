@@ -36,7 +36,7 @@ torch.linspace(start, end, T, => torch.linspace(start, end, T + 1,
 "scaled_linear", T, start, end, 0.85, 12) => "scaled_linear", T, start, end, 0.1, 12)
 start**0.5, end**0.5, T => start, end, T
 return cls(roots**2, => return cls(roots,
-torch.arange(_check_steps(T) + 1, => torch.arange(_check_steps(T),
+torch.arange(check_count("T", T) + 1, => torch.arange(check_count("T", T),
 0.008) / 1.008 * math.pi => 0.008) * math.pi
 * math.pi / 2) ** 2 => * math.pi / 2)
 (1 - f[1:] / f[:-1]) => (1 - f[1:] / f[0])
@@ -120,7 +120,7 @@ gain = p * signal * std**2 / variance => gain = p * signal * std**2
 - target).square().mean() => - target).square().sum()
 _predict(model, x_t, t) - target => _predict(model, x0, t) - target
 _predict(model, x_t, t) - target => _predict(model, x_t, torch.as_tensor(t) - 1) - target
-schedule, eps, predicts="eps"): => schedule, eps, predicts="x0"):
+eps: Tensor, predicts: str = "eps"\\n => eps: Tensor, predicts: str = "x0"\\n
 return uncond + w * (cond - uncond) => return uncond - w * (cond - uncond)
 return uncond + w * (cond - uncond) => return cond + w * (cond - uncond)
 return uncond + w * (cond - uncond) => return uncond + (w - 1) * (cond - uncond)
