@@ -1,6 +1,6 @@
-"""Helpers of the text-to-video course: noise schedules, diffusion steps, video display and export, the models.
+"""Helpers for the text-to-video course: noise schedules, diffusion steps, video display and export, the models.
 
-The names below load their modules when first used, so that `import t2v_helpers` costs next to nothing.
+Each name below loads its module when you first use it, so `import t2v_helpers` costs next to nothing.
 """
 
 import importlib
@@ -22,11 +22,11 @@ _HOME = {
 __all__ = list(_HOME)
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> object:
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(f".{_HOME[name]}", __name__), name)
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return sorted([*globals(), *__all__])

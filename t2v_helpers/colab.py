@@ -1,9 +1,9 @@
-"""Makes Colab ready for this course: what is missing or out of range is installed at a tested version, no more.
+"""Prepares Colab for this course: installs what is missing or out of range, at a tested version, and nothing else.
 
-The set-up cell of each notebook calls `install()`. Colab brings a torch that is built for its GPU, and an ipywidgets 7,
-the one that its pages can draw (with version 8 nothing shows: googlecolab/colabtools #3020): `KEPT` are never
-replaced. `LEFT_OUT` are not needed there. All else that satisfies requirements.txt is held at the version it has while
-pip runs, so that nothing is replaced on the way.
+The set-up cell of each notebook calls `install()`. Two packages are never replaced (`KEPT`): Colab's torch is built for
+its GPU, and its ipywidgets 7 is the version that its pages can draw (with version 8 nothing shows: googlecolab/
+colabtools #3020). While pip runs, every other package that satisfies requirements.txt is pinned to the installed
+version, so that nothing gets replaced along the way.
 """
 
 import importlib.metadata
@@ -18,15 +18,22 @@ from packaging.version import Version
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 KEPT = ("torch", "ipywidgets")
-LEFT_OUT = ("jupyterlab", "nbval")  # Colab is the lab, and tests are not run in it
+LEFT_OUT = ("jupyterlab", "nbval")  # Colab is the lab already, and nobody runs the tests in it
 
 
-def plan(requirements, pins, there):
-    """What pip has to be told: (to install, constraints, notes), each a list of lines.
+def plan(requirements: list[str], pins: list[str], there: dict[str, str]) -> tuple[list[str], list[str], list[str]]:
+    """Decide what pip has to install, and under which constraints.
 
-    requirements: lines of requirements.txt, pins: of constraints.txt, with comments. there: installed {name: version}.
-    A package that was never there is held to its tested version, one that pip has to raise for another's sake to no
-    higher a version than that.
+    A missing package gets its tested version. If pip has to upgrade one because another needs it, it stops at the
+    tested version.
+
+    Args:
+        requirements: The lines of requirements.txt.
+        pins: The lines of constraints.txt.
+        there: Installed packages, {name: version}.
+
+    Returns:
+        Three lists of lines: what to install, pip's constraints, and notes for the reader.
 
     >>> plan(["torch>=2.6", "diffusers>=0.42,<0.43"], ["torch==2.13.0", "diffusers==0.42.1"], {"torch": "2.8.0+cu126"})
     (['diffusers==0.42.1'], ['diffusers==0.42.1', 'torch==2.8.0+cu126'], [])
@@ -45,7 +52,7 @@ def plan(requirements, pins, there):
         else:
             install.append(f"{name}=={tested[name]}")
         if name == "torch" and version and not fits:
-            notes.append(f"torch {version} is kept as it is; this course was tested with {requirement.specifier}")
+            notes.append(f"torch {version} stays; this course was tested with {requirement.specifier}")
     for name, version in tested.items():
         if name not in there or any(line.startswith(f"{name}==") for line in install):
             held.setdefault(name, f"{name}=={version}")
@@ -54,13 +61,12 @@ def plan(requirements, pins, there):
     return sorted(install), sorted(held.values()), notes
 
 
-def _read(lines):
-    lines = (line.split("#")[0].strip() for line in lines)
-    return [Requirement(line) for line in lines if line]
+def install() -> None:
+    """Install what Colab lacks, and print a line or two about it.
 
-
-def install():
-    """Install what Colab lacks, and say in a line or two what was done. Raises RuntimeError if pip fails."""
+    Raises:
+        RuntimeError: If pip fails.
+    """
     requirements, pins = ((ROOT / name).read_text().splitlines() for name in ("requirements.txt", "constraints.txt"))
     found = importlib.metadata.distributions()
     there = {}
@@ -70,7 +76,7 @@ def install():
     for note in notes:
         print(note)
     if not wanted:
-        print("all that this course needs is here")
+        print("everything that this course needs is installed")
         return
     with tempfile.TemporaryDirectory() as folder:
         constraints = pathlib.Path(folder) / "constraints.txt"
@@ -80,7 +86,12 @@ def install():
     if done.returncode:
         said = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or done.stderr.splitlines()[-1:]
         raise RuntimeError(f"pip could not install {', '.join(wanted)}: {' '.join(said)}")
-    print(f"installed {', '.join(wanted)}; torch {there.get('torch')} was left as it is")
+    print(f"installed {', '.join(wanted)}; torch {there.get('torch')} stays")
     loaded = [name for name in (line.split("==")[0].replace("-", "_") for line in wanted) if name in sys.modules]
     if loaded:
-        print(f"now restart the session (Runtime menu), as {', '.join(loaded)} was loaded before; then run all")
+        print(f"{', '.join(loaded)} was loaded before: restart the session (Runtime menu), then run all cells")
+
+
+def _read(lines: list[str]) -> list[Requirement]:
+    lines = (line.split("#")[0].strip() for line in lines)
+    return [Requirement(line) for line in lines if line]

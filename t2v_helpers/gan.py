@@ -1,71 +1,85 @@
-"""Generative adversarial networks (Goodfellow et al. 2014): the two losses, and one alternating step.
+"""Generative adversarial networks (Goodfellow et al. 2014): the two losses, and one round of training.
 
-A generator makes x = G(z) from noise z. A discriminator gives a logit for each x, and D(x) = sigmoid(logit) is the
-probability, in its opinion, that x is data. With logits, log D(x) = -softplus(-logit) never becomes log 0.
+A generator turns noise z into a sample x = G(z). A discriminator gives each x a logit, and D(x) = sigmoid(logit) is its
+estimate of the probability that x is data. The losses take logits because log D(x) = -softplus(-logit) stays finite
+where D(x) itself would round to 0.
 """
 
-import torch  # noqa: F401  the examples use it
+import torch
+from torch import Tensor
 from torch.nn.functional import softplus
 
-from ._support.checks import check_floats, check_values
+from ._support.checks import check_choice, check_tensors
 
 KINDS = ("non-saturating", "minimax")
 
 
-def _check(**tensors):
-    for name, x in tensors.items():
-        check_floats(name, x)
-        check_values(name, x)
+def discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:
+    """Compute what the discriminator minimises: -mean log D(x) - mean log(1 - D(G(z))), Eq. 1 of the paper negated.
 
+    Args:
+        real: The discriminator's logits for data, of any shape.
+        fake: Its logits for generated samples, of any shape.
 
-def _check_kind(kind):
-    if kind not in KINDS:
-        raise ValueError(f"kind = {kind!r}, expected one of {', '.join(KINDS)}")
-
-
-def discriminator_loss(real, fake):
-    """What the discriminator minimises: -mean log D(x) - mean log(1 - D(G(z))), the game's value, negated (Eq. 1).
-
-    real, fake: its logits for data and for generated samples, any shapes. Returns a scalar tensor, log 4 for one that
-    cannot tell them apart.
+    Returns:
+        A scalar tensor: log 4 for a discriminator that cannot tell the two apart.
 
     >>> discriminator_loss(torch.zeros(3, 1), torch.zeros(3, 1))
     tensor(1.3863)
     """
-    _check(real=real, fake=fake)
+    check_tensors(real=real, fake=fake)
     return softplus(-real).mean() + softplus(fake).mean()  # Eq. 1.3
 
 
-def generator_loss(fake, kind="non-saturating"):
-    """What the generator minimises: -mean log D(G(z)), or for kind "minimax" mean log(1 - D(G(z))).
+def generator_loss(fake: Tensor, kind: str = "non-saturating") -> Tensor:
+    """Compute what the generator minimises: -mean log D(G(z)), or mean log(1 - D(G(z))) for "minimax".
 
-    Minimax is the game as it is written (Eq. 1): the generator minimises what the discriminator maximises. Its gradient
-    vanishes where D(G(z)) is near 0; hence the other, which has the same fixed point (Section 3 of the paper).
-    fake: the discriminator's logits for generated samples, any shape. Returns a scalar tensor.
+    Minimax is the game as written in Eq. 1: the generator minimises what the discriminator maximises. Its gradient
+    vanishes where D(G(z)) is near 0, which is why Section 3 of the paper replaces it. Both have the same fixed point.
+
+    Args:
+        fake: The discriminator's logits for generated samples, of any shape.
+        kind: "non-saturating" or "minimax".
 
     >>> generator_loss(torch.zeros(3, 1)), generator_loss(torch.zeros(3, 1), "minimax")
     (tensor(0.6931), tensor(-0.6931))
     """
-    _check(fake=fake)
-    _check_kind(kind)
+    check_tensors(fake=fake)
+    check_choice("kind", kind, KINDS)
     if kind == "minimax":
         return -softplus(fake).mean()  # Eq. 1.6
     return softplus(-fake).mean()  # Eq. 1.7
 
 
-def alternating_step(generator, discriminator, optimizers, x, z, z_next, kind="non-saturating"):
-    """One round of the game (Algorithm 1): the discriminator learns from x and G(z), then the generator from G(z_next).
+def alternating_step(
+    generator: torch.nn.Module,
+    discriminator: torch.nn.Module,
+    optimizers: tuple[torch.optim.Optimizer, torch.optim.Optimizer],
+    x: Tensor,
+    z: Tensor,
+    z_next: Tensor,
+    kind: str = "non-saturating",
+) -> tuple[float, float]:
+    """Play one round (Algorithm 1): train the discriminator on x and G(z), then the generator on G(z_next).
 
-    generator, discriminator: modules, z (b, dz) -> x (b, d) and x -> logits. optimizers: the pair of theirs, in this
-    order. x: (b, d), data. z, z_next: (b, dz), noise, each drawn anew. kind: see `generator_loss`.
-    Returns both losses as floats, discriminator first, each as it was before its own update.
+    Args:
+        generator: Maps noise (b, dz) to samples (b, d).
+        discriminator: Maps samples (b, d) to logits.
+        optimizers: The generator's and the discriminator's, in this order.
+        x: Data, of shape (b, d).
+        z: Noise for the discriminator's turn, of shape (b, dz).
+        z_next: Fresh noise for the generator's turn, of shape (b, dz).
+        kind: The generator's loss, see `generator_loss`.
+
+    Returns:
+        The losses of discriminator and generator, each before its own update.
 
     >>> G, D = torch.nn.Linear(1, 2), torch.nn.Linear(2, 1)
     >>> both = torch.optim.SGD(G.parameters(), lr=0.1), torch.optim.SGD(D.parameters(), lr=0.1)
     >>> d_loss, g_loss = alternating_step(G, D, both, torch.ones(4, 2), torch.zeros(4, 1), torch.ones(4, 1))
     """
-    _check(x=x, z=z, z_next=z_next)
-    _check_kind(kind)
+    check_tensors(x=x, z=z, z_next=z_next)
+    check_choice("kind", kind, KINDS)
     generator_optimizer, discriminator_optimizer = optimizers
     d_loss = discriminator_loss(discriminator(x), discriminator(generator(z).detach()))
     discriminator_optimizer.zero_grad()
@@ -74,6 +88,6 @@ def alternating_step(generator, discriminator, optimizers, x, z, z_next, kind="n
 
     g_loss = generator_loss(discriminator(generator(z_next)), kind)
     generator_optimizer.zero_grad()
-    g_loss.backward()  # leaves gradients in the discriminator too, which its next zero_grad throws away
+    g_loss.backward()  # also leaves gradients in the discriminator; its next zero_grad clears them
     generator_optimizer.step()
     return d_loss.item(), g_loss.item()

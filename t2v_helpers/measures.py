@@ -1,32 +1,33 @@
-"""How far generated samples are from the data: distance, coverage, novelty, precision and recall; and of clips,
-adherence to the caption, CLIPSIM and how different two of them are.
+"""How far generated samples are from the data.
 
-Samples are tensors of floats (n, d), of one d. Every measure has a floor: what it says of two halves of the data.
+For samples, float tensors of shape (n, d): distance, coverage, copies, precision and recall. For clips: whether they
+show what the caption says, how much two of them overlap, and CLIPSIM. A number alone says little. Compare it with its
+floor, what the same measure gives for two halves of the data.
 """
 
-import typing
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from . import shapes
-from ._support.checks import check_floats, check_values
+from ._support.checks import check_tensors
 
-
-def _check(**clouds):
-    first = next(iter(clouds.values()))
-    for name, x in clouds.items():
-        check_floats(name, x)
-        if x.ndim != 2 or x.numel() == 0 or x.shape[1] != first.shape[-1]:
-            wanted = f"(n, {first.shape[-1]})" if first.ndim == 2 and first.numel() else "(n, d)"
-            raise ValueError(f"{name} has shape {tuple(x.shape)}, expected {wanted} with n >= 1")
-        check_values(name, x)
+if TYPE_CHECKING:
+    from .shapes import Attributes
 
 
-def energy_distance(x, y):
-    """2 E|X - Y| - E|X - X'| - E|Y - Y'|: 0 where two laws are the same, above 0 elsewhere (Szekely & Rizzo 2013).
+# ---- samples ----
+def energy_distance(x: Tensor, y: Tensor) -> float:
+    """Compute 2 E|X - Y| - E|X - X'| - E|Y - Y'|, which is 0 only for equal distributions (Szekely & Rizzo 2013).
 
-    x: (n, d), y: (m, d). Returns a float in the units of x. A finite sample is never at 0: compare with the floor.
+    Args:
+        x: Samples of one distribution, of shape (n, d).
+        y: Samples of the other, of shape (m, d).
+
+    Returns:
+        The distance in the units of x. Two finite samples of one distribution are not at 0 either, see `energy_floor`.
 
     >>> energy_distance(torch.zeros(3, 1), torch.ones(5, 1))
     2.0
@@ -36,10 +37,15 @@ def energy_distance(x, y):
     return 2 * across - within_x - within_y
 
 
-def energy_floor(x, generator, times=5):
-    """What `energy_distance` says of two halves of one sample (n, d), on average over `times` ways to halve it.
+def energy_floor(x: Tensor, generator: torch.Generator, times: int = 5) -> float:
+    """Average the `energy_distance` between two random halves of one sample.
 
-    No model can be asked to come nearer to the data than the data do themselves: the floor for samples of n / 2.
+    Nobody can ask a model to come closer to the data than the data come to themselves.
+
+    Args:
+        x: Samples, of shape (n, d); the floor is that of samples of size n / 2.
+        generator: Chooses the halves.
+        times: How many ways of halving to average over.
 
     >>> energy_floor(torch.zeros(4, 2), torch.Generator().manual_seed(0))
     0.0
@@ -51,18 +57,22 @@ def energy_floor(x, generator, times=5):
     return sum(energy_distance(*x[order].tensor_split(2)) for order in orders) / times
 
 
-class Coverage(typing.NamedTuple):
-    """modes: how many centres have samples near them. near: share of samples that are near a centre, 0 ... 1."""
+class Coverage(NamedTuple):
+    """How many modes have samples near them, and the share of samples (0 to 1) that are near a mode."""
 
     modes: int
     near: float
 
 
-def mode_coverage(x, centers, radius, least=0.1):
+def mode_coverage(x: Tensor, centers: Tensor, radius: float, least: float = 0.1) -> Coverage:
     """Count the modes that samples reach, and the samples that reach a mode.
 
-    x: (n, d), centers: (k, d). Near means within `radius` of the nearest centre, in the units of x: three standard
-    deviations, usually. A mode counts when it has `least` of its fair share n / k. Returns a `Coverage`.
+    Args:
+        x: Samples, of shape (n, d).
+        centers: The modes, of shape (k, d).
+        radius: How far from its nearest mode a sample counts as near, in the units of x; usually three standard
+            deviations.
+        least: A mode counts from this part of its fair share n / k on.
 
     >>> mode_coverage(torch.tensor([[0.0], [0.1], [0.5]]), torch.tensor([[0.0], [1.0]]), radius=0.2)
     Coverage(modes=1, near=0.6666666865348816)
@@ -77,10 +87,17 @@ def mode_coverage(x, centers, radius, least=0.1):
     return Coverage(int(enough.sum()), near.float().mean().item())
 
 
-def nearest_distance(x, reference):
-    """Distance from each of x (n, d) to its nearest neighbour among reference (m, d): (n,). 0 is a copy.
+def nearest_distance(x: Tensor, reference: Tensor) -> Tensor:
+    """Measure how far each sample is from its nearest neighbour in a reference set. A distance of 0 is a copy.
 
-    Alone the number says little. Copies are nearer to the training set than fresh data are: give those as a control.
+    Copies are closer to the training set than fresh data are, so measure fresh data as a control.
+
+    Args:
+        x: Samples, of shape (n, d).
+        reference: The set to search, of shape (m, d).
+
+    Returns:
+        Distances, of shape (n,).
 
     >>> nearest_distance(torch.tensor([[0.0], [3.0]]), torch.tensor([[0.0], [1.0]]))
     tensor([0., 2.])
@@ -89,15 +106,19 @@ def nearest_distance(x, reference):
     return _distances(x, reference).min(1).values
 
 
-def _distances(x, y):
-    return torch.cdist(x, y, compute_mode="donot_use_mm_for_euclid_dist")  # exact where x equals y
+def precision_recall(real: Tensor, fake: Tensor, k: int = 3) -> tuple[float, float]:
+    """Measure precision and recall of generated samples (Kynkaanniemi et al. 2019, Eq. 1 and 2).
 
+    Precision is the share of fake samples that lie where data are, recall the share of data that lie where fakes are.
+    "Where data are" is a union of balls, one around each data point, that reach to its k-th nearest neighbour.
 
-def precision_recall(real, fake, k=3):
-    """Precision: share of fake samples that lie where data are. Recall: share of data that lie where fakes are.
+    Args:
+        real: Data, of shape (n, d), more than k of them.
+        fake: Generated samples, of shape (m, d), more than k of them.
+        k: Which neighbour sets the radius of a ball.
 
-    "Where they are" is the union of balls around them, each as far as its k-th nearest neighbour of its own kind
-    (Kynkaanniemi et al. 2019, Eq. 1 and 2). real: (n, d), fake: (m, d), both more than k. Returns two floats, 0 ... 1.
+    Returns:
+        Precision and recall, 0 to 1.
 
     >>> precision_recall(torch.tensor([[0.0], [1.0], [2.0]]), torch.tensor([[0.1], [0.4], [8.0], [8.3]]), k=1)
     (0.5, 0.3333333432674408)
@@ -112,41 +133,103 @@ def precision_recall(real, fake, k=3):
     return precision, recall
 
 
-def adherence(clips, captions, colors=shapes.COLORS):
-    """Share of clips that show what their caption says, by `shapes.judge`.
+# ---- clips: frames of shape (F, H, W, 3) in [0, 1] ----
+def adherence(
+    clips: Sequence[np.ndarray],
+    captions: "Sequence[str | Attributes]",
+    colors: Mapping[str, tuple[float, float, float]] | None = None,
+) -> dict[str, float]:
+    """Measure the share of clips that show what their caption says, according to `shapes.judge`.
 
-    clips: sequence of frames (F, H, W, 3) in [0, 1]; captions: texts or `shapes.Attributes`, one for each clip.
-    colors: the judge's palette.
-    Returns a dict of shares in [0, 1]: "color", "shape", "motion", and "all" three together.
+    Args:
+        clips: Clips of the moving shapes.
+        captions: A text or `shapes.Attributes` for each clip.
+        colors: The judge's palette; that of `shapes` by default.
+
+    Returns:
+        Shares from 0 to 1: "color", "shape", "motion", and "all" for the three together.
+
+    >>> from t2v_helpers import shapes
+    >>> adherence([shapes.render("a red circle moving left", seed=0)], ["a blue circle moving left"])
+    {'color': 0.0, 'shape': 1.0, 'motion': 1.0, 'all': 0.0}
     """
+    from . import shapes
+
     if len(clips) != len(captions) or not len(clips):
         raise ValueError(f"got {len(clips)} clips and {len(captions)} captions, expected as many of both, at least one")
     said = [c if isinstance(c, shapes.Attributes) else shapes.parse(c) for c in captions]
-    seen = [shapes.judge(clip, colors) for clip in clips]
+    seen = [shapes.judge(clip, colors or shapes.COLORS) for clip in clips]
     right = np.array([[a == b for a, b in zip(*pair, strict=True)] for pair in zip(seen, said, strict=True)])
     shares = dict(zip(shapes.Attributes._fields, right.mean(0).tolist(), strict=True))
     return shares | {"all": right.all(1).mean().item()}
 
 
-def object_mask(clip):
-    """Where a clip (F, H, W, 3) shows an object: bool array (F, H, W), True where a pixel is unlike the background."""
-    return np.abs(np.asarray(clip) - np.array(shapes.BACKGROUND)).max(-1) > 0.2
+def object_mask(clip: np.ndarray) -> np.ndarray:
+    """Find where a clip of the moving shapes shows an object.
+
+    Args:
+        clip: Frames, of shape (F, H, W, 3).
+
+    Returns:
+        Booleans of shape (F, H, W), True where a pixel differs from the background.
+    """
+    from .shapes import BACKGROUND
+
+    return np.abs(np.asarray(clip) - np.array(BACKGROUND)).max(-1) > 0.2
 
 
-def object_overlap(clip, other):
-    """Intersection over union of where two clips show an object, averaged over frames; 1 for equal clips."""
+def object_overlap(clip: np.ndarray, other: np.ndarray) -> float:
+    """Measure how much the objects of two clips overlap: intersection over union, averaged over the frames.
+
+    Args:
+        clip: Frames, of shape (F, H, W, 3).
+        other: Frames of the same shape.
+
+    Returns:
+        0 for objects that never meet, 1 for equal clips.
+    """
     masks = [object_mask(c) for c in (clip, other)]
     both, either = (masks[0] & masks[1]).sum((1, 2)), (masks[0] | masks[1]).sum((1, 2))
     return float((both / np.maximum(either, 1)).mean())
 
 
 @torch.no_grad()
-def clipsim(texts, clips, tokenizer, text_encoder, video_tower):
-    """Cosine of each text with each clip in the tiny CLIP's space: tensor (len(texts), len(clips)) in [-1, 1].
+def clipsim(
+    texts: Sequence[str],
+    clips: Sequence[np.ndarray],
+    tokenizer: Callable,
+    text_encoder: torch.nn.Module,
+    video_tower: torch.nn.Module,
+) -> Tensor:
+    """Compare each text with each clip by the cosine of their embeddings in the scale model's CLIP.
 
-    CLIPSIM, the figure that ModelScope's report gives, is the mean over pairs that belong together (the diagonal).
+    CLIPSIM, which ModelScope's report gives, is the mean over the pairs that belong together: the diagonal.
+
+    Args:
+        texts: Captions.
+        clips: Clips of one shape.
+        tokenizer: The scale model's.
+        text_encoder: The scale model's.
+        video_tower: The other half of its CLIP, which embeds clips (b, 3, F, H, W).
+
+    Returns:
+        Cosines, of shape (len(texts), len(clips)).
     """
     ids = tokenizer(list(texts), padding="max_length", truncation=True, return_tensors="pt").input_ids
     text = torch.nn.functional.normalize(text_encoder(ids).pooler_output, dim=1)
     frames = torch.as_tensor(np.stack(clips)).movedim(-1, 1) * 2 - 1
     return text @ video_tower(frames).T
+
+
+def _distances(x: Tensor, y: Tensor) -> Tensor:
+    return torch.cdist(x, y, compute_mode="donot_use_mm_for_euclid_dist")  # exactly 0 where x equals y
+
+
+def _check(**clouds: Tensor) -> None:
+    """Check that the arguments are samples (n, d) of one d."""
+    check_tensors(**clouds)
+    first = next(iter(clouds.values()))
+    for name, x in clouds.items():
+        if x.ndim != 2 or x.shape[1] != first.shape[-1]:
+            wanted = f"(n, {first.shape[-1]})" if first.ndim == 2 else "(n, d)"
+            raise ValueError(f"{name} has shape {tuple(x.shape)}, expected {wanted}")

@@ -1,14 +1,23 @@
-"""Every figure of the course, in one style: a solid white ground, and one colour for one role throughout.
+"""The course's style for figures, and the plot of noise schedules.
 
-A figure is drawn when the cell ends, and the functions return None, so that a notebook prints nothing beside it.
+All figures have a white background and use one colour for each role. They are drawn when the notebook cell ends; the
+functions return None, so that the notebook prints nothing beside the figure.
 """
+
+from collections.abc import Callable, Iterator, Sequence
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from .schedules import NoiseSchedule
 
-# Okabe & Ito's palette, and a brown. These stay apart for every kind of colour blindness, and stand out against white.
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+# The palette of Okabe & Ito, and a brown. People with any kind of colour blindness can tell these colours apart, and
+# they stand out against white.
 COLORS = {
     "data": "#000000",
     "noise": "#CC79A7",
@@ -16,8 +25,10 @@ COLORS = {
     "discriminator": "#5D4037",
     "diffusion": "#0072B2",
 }
-CYCLE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#56B4E9", "#E69F00")  # for curves without a role
-MARKERS = ("o", "s", "^", "D", "v", "P", "X")  # goes with the colour, so that nothing hangs on colour alone
+# For curves without a role. Each curve also has its own marker, so that nothing depends on colour alone. The numbers of
+# colours and markers have no common divisor: the eighth curve has the first colour again, with another marker.
+CYCLE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#56B4E9", "#E69F00")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 STYLE = {
     "figure.facecolor": "white",
     "axes.facecolor": "white",
@@ -45,8 +56,13 @@ STYLE = {
 }
 
 
-def pyplot():
-    """matplotlib.pyplot with its backend loaded; loaded first within an rc_context, it would show no later figure."""
+def use_style() -> None:
+    """Draw everything from here on in the course's style. A notebook calls this once, after its imports."""
+    pyplot().rcParams.update(STYLE)
+
+
+def pyplot() -> ModuleType:
+    """Return matplotlib.pyplot with its backend loaded: if an rc_context loads it first, no later figure is shown."""
     import matplotlib.pyplot as plt
 
     if not plt.get_fignums():
@@ -54,33 +70,39 @@ def pyplot():
     return plt
 
 
-def use_style():
-    """Draw all that follows in the style of the course: what a notebook calls once, after its imports."""
-    pyplot().rcParams.update(STYLE)
+def role_color(title: str) -> str:
+    """Return the colour of the role that a title names: "GAN, seed 1" gets the GAN's, a control grey.
+
+    Args:
+        title: Title of a panel or a curve.
+
+    >>> role_color("GAN, seed 1")
+    '#D55E00'
+    """
+    words = title.lower().replace(",", " ").split()
+    return next((color for role, color in COLORS.items() if role in words), "#666666")
 
 
-def _as_schedule(schedule):
-    if isinstance(schedule, NoiseSchedule):
-        return schedule
-    if isinstance(schedule, (torch.Tensor, np.ndarray, list, tuple)):
-        return NoiseSchedule(schedule, "betas")
-    return NoiseSchedule.from_scheduler(schedule)
+def plot_noise_schedule(
+    schedule: NoiseSchedule | object, *more: NoiseSchedule | object, ax: "Axes | None" = None
+) -> None:
+    """Plot noise schedules: beta, alpha_bar with its root, and the log of the signal-to-noise ratio at each step.
 
+    If the schedules differ in length, they are drawn against t / T instead of t.
 
-def plot_noise_schedule(schedule, *more, ax=None):
-    """Draw noise schedules: beta, alpha_bar with its root, and the log of the signal-to-noise ratio, step by step.
+    Args:
+        schedule: A NoiseSchedule, a diffusers scheduler, or betas of shape (T,).
+        *more: Other schedules to draw in the same panels.
+        ax: Matplotlib axes to draw alpha_bar into, and nothing else; by default you get a new figure with all three.
 
-    schedule, more: each a NoiseSchedule, a diffusers scheduler, or a tensor of betas (T,). Schedules of one T are drawn
-    against the step t, those of different T against t / T.
-    ax: matplotlib axes to draw alpha_bar into, and nothing else; left out, a figure of all three is made.
-    Returns None. Raises ValueError for what is no schedule.
+    Raises:
+        ValueError: If an argument is not a schedule.
 
     >>> plot_noise_schedule(NoiseSchedule.linear(), NoiseSchedule.cosine())
     """
     plt = pyplot()
-
     schedules = [_as_schedule(s) for s in (schedule, *more)]
-    if ax is not None:  # which has its own style
+    if ax is not None:  # the caller's axes have their own style
         _draw(ax, schedules, lambda s: s.alpha_bars)
         _label_alpha_bar(ax)
         if len(schedules) > 1:
@@ -106,10 +128,18 @@ def plot_noise_schedule(schedule, *more, ax=None):
         figure.legend(handles, names, loc="outside lower center", ncols=-(-len(names) // rows))
 
 
-def _draw(ax, schedules, values, **style):
+def _as_schedule(schedule: object) -> NoiseSchedule:
+    if isinstance(schedule, NoiseSchedule):
+        return schedule
+    if isinstance(schedule, (torch.Tensor, np.ndarray, list, tuple)):
+        return NoiseSchedule(schedule, "betas")
+    return NoiseSchedule.from_scheduler(schedule)
+
+
+def _draw(ax: "Axes", schedules: Sequence[NoiseSchedule], values: Callable, **style: object) -> None:
     for i, (s, t, color) in enumerate(_curves(schedules)):
         every = max(len(s) // 7, 1)
-        where = slice(i * every // len(schedules), None, every)  # not on top of one another
+        where = slice(i * every // len(schedules), None, every)  # so that markers of two curves do not coincide
         look = {"color": color, "marker": MARKERS[i % len(MARKERS)], "markevery": where, "label": s.name} | style
         if not _one_T(schedules):
             look["label"] += f", T = {len(s)}"
@@ -117,21 +147,7 @@ def _draw(ax, schedules, values, **style):
     ax.set_xlabel(f"step $t$ (of $T$ = {len(s)})" if _one_T(schedules) else "$t / T$ (share of all steps)")
 
 
-def _one_T(schedules):
-    return len({len(s) for s in schedules}) == 1
-
-
-def _curves(schedules):
-    """Each schedule with its steps 1 ... T, or 1 / T ... 1 where the schedules differ in T, and its colour."""
-    for i, s in enumerate(schedules):
-        yield s, np.arange(1, len(s) + 1) / (1 if _one_T(schedules) else len(s)), CYCLE[i % len(CYCLE)]
-
-
-def _label_alpha_bar(ax):
-    ax.set(ylabel="share of $x_t$ that is $x_0$ (0 to 1)", ylim=(-0.03, 1.03))
-
-
-def _draw_log_snr(ax, schedules):
+def _draw_log_snr(ax: "Axes", schedules: Sequence[NoiseSchedule]) -> None:
     from matplotlib.lines import Line2D
 
     _draw(ax, schedules, lambda s: s.snr.log().masked_fill(s.snr == 0, torch.nan))
@@ -145,7 +161,15 @@ def _draw_log_snr(ax, schedules):
     ax.legend(handles=key, loc="upper right")
 
 
-def role_color(title):
-    """The colour of the role that a title names: "GAN, seed 1" is drawn in the GAN's, a control in grey."""
-    words = title.lower().replace(",", " ").split()
-    return next((color for role, color in COLORS.items() if role in words), "#666666")
+def _curves(schedules: Sequence[NoiseSchedule]) -> Iterator[tuple[NoiseSchedule, np.ndarray, str]]:
+    """Each schedule with its x axis and its colour: steps 1 ... T, or 1 / T ... 1 if the schedules differ in T."""
+    for i, s in enumerate(schedules):
+        yield s, np.arange(1, len(s) + 1) / (1 if _one_T(schedules) else len(s)), CYCLE[i % len(CYCLE)]
+
+
+def _one_T(schedules: Sequence[NoiseSchedule]) -> bool:
+    return len({len(s) for s in schedules}) == 1
+
+
+def _label_alpha_bar(ax: "Axes") -> None:
+    ax.set(ylabel="share of $x_t$ that is $x_0$ (0 to 1)", ylim=(-0.03, 1.03))

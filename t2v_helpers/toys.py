@@ -1,51 +1,83 @@
-"""Toy data that trains in seconds, and the small networks for it: points in the plane, digits of 8x8 pixels.
+"""Toy data that a network learns in seconds (points in the plane, digits of 8 x 8 pixels), and the networks for it.
 
-Points are tensors (n, 2) within about [-1, 1], drawn anew by each call from a torch.Generator. The networks are MLPs;
-`copies` of one, each with weights of its own, can be trained side by side in the time of little more than one.
+Points are tensors of shape (n, 2), within about [-1, 1], drawn from the torch.Generator you pass. The networks are
+MLPs. One of them can hold several `copies`, each with its own weights, which train side by side in little more time
+than a single one takes.
 """
 
 import math
-import operator
 
 import torch
+from torch import Tensor
 
-RING_STD, GRID_STD = 0.05, 0.03  # of each Gaussian, in the units of x
+from ._support.checks import check_count
+
+RING_STD = 0.05  # standard deviation of each Gaussian of `ring`, in the units of x
 
 
-def ring_centers(modes=8):
-    """The centres of `modes` Gaussians on the circle of radius 1: (modes, 2).
+def ring_centers(modes: int = 8) -> Tensor:
+    """Place centers evenly on the circle of radius 1.
+
+    Args:
+        modes: How many.
+
+    Returns:
+        Their coordinates, of shape (modes, 2).
 
     >>> ring_centers(2).abs().round(decimals=3)
     tensor([[1., 0.],
             [1., 0.]])
     """
-    angles = torch.arange(_count(modes, "modes"), dtype=torch.float64) * 2 * math.pi / modes
+    angles = torch.arange(check_count("modes", modes), dtype=torch.float64) * 2 * math.pi / modes
     return torch.stack([angles.cos(), angles.sin()], 1).float()
 
 
-def grid_centers(side=5):
-    """The centres of side x side Gaussians on a square grid from -1 to 1: (side^2, 2).
+def grid_centers(side: int = 5) -> Tensor:
+    """Place centers on a square grid from -1 to 1.
+
+    Args:
+        side: How many in a row.
+
+    Returns:
+        Their coordinates, of shape (side^2, 2).
 
     >>> grid_centers(2).tolist()
     [[-1.0, -1.0], [-1.0, 1.0], [1.0, -1.0], [1.0, 1.0]]
     """
-    line = torch.linspace(-1, 1, _count(side, "side"))
+    line = torch.linspace(-1, 1, check_count("side", side))
     return torch.cartesian_prod(line, line)
 
 
-def mixture(n, centers, std, generator):
-    """n points (n, d) of a mixture of round Gaussians of width std, each centre (k, d) as likely as any other.
+def mixture(n: int, centers: Tensor, std: float, generator: torch.Generator) -> Tensor:
+    """Draw points from a mixture of round Gaussians, all centers equally likely.
+
+    Args:
+        n: How many points.
+        centers: Means of the Gaussians, of shape (k, d).
+        std: Their standard deviation, in the units of x.
+        generator: Source of randomness.
+
+    Returns:
+        The points, of shape (n, d).
 
     >>> mixture(5, ring_centers(), 0.05, torch.Generator().manual_seed(0)).shape
     torch.Size([5, 2])
     """
     _check_std(std)
-    which = torch.randint(len(centers), (_count(n, "n"),), generator=generator)
+    which = torch.randint(len(centers), (check_count("n", n),), generator=generator)
     return centers[which] + std * torch.randn(n, centers.shape[1], generator=generator)
 
 
-def mixture_log_density(x, centers, std):
-    """log p(x) of that mixture, exact: x (b, d), centers (k, d) -> (b,), in nats.
+def mixture_log_density(x: Tensor, centers: Tensor, std: float) -> Tensor:
+    """Compute log p(x) of that mixture exactly, in nats.
+
+    Args:
+        x: Points, of shape (b, d).
+        centers: Means of the Gaussians, of shape (k, d).
+        std: Their standard deviation, in the units of x.
+
+    Returns:
+        A tensor of shape (b,).
 
     >>> mixture_log_density(torch.zeros(1, 2), torch.zeros(1, 2), 1.0)  # -log(2 pi)
     tensor([-1.8379])
@@ -56,30 +88,21 @@ def mixture_log_density(x, centers, std):
     return log_each.logsumexp(1) - math.log(len(centers))
 
 
-def ring(n, generator):
-    """n points (n, 2) of eight Gaussians of width RING_STD on a circle: easy to see which of them a model forgets."""
+def ring(n: int, generator: torch.Generator) -> Tensor:
+    """Draw n points (n, 2) from eight Gaussians on a circle, where you can see at once which ones a model forgets.
+
+    Args:
+        n: How many points.
+        generator: Source of randomness.
+    """
     return mixture(n, ring_centers(), RING_STD, generator)
 
 
-def grid(n, generator):
-    """n points (n, 2) of 25 Gaussians of width GRID_STD on a 5 x 5 grid."""
-    return mixture(n, grid_centers(), GRID_STD, generator)
+def digits() -> tuple[Tensor, Tensor]:
+    """Load scikit-learn's 1797 handwritten digits (UCI, Alpaydin & Kaynak 1998). Nothing is downloaded.
 
-
-def moons(n, generator, std=0.05):
-    """n points (n, 2) of two half circles that reach into one another, scaled into about [-1, 1]: no round modes."""
-    _check_std(std)
-    angle = math.pi * torch.rand(_count(n, "n"), generator=generator)
-    upper = torch.rand(n, generator=generator) < 0.5
-    x = torch.where(upper, angle.cos(), 1 - angle.cos()) - 0.5
-    y = torch.where(upper, angle.sin(), 0.5 - angle.sin()) - 0.25
-    return torch.stack([x, y], 1) / 1.5 + std * torch.randn(n, 2, generator=generator)
-
-
-def digits():
-    """scikit-learn's 1797 handwritten digits of 8x8 pixels: x (1797, 64) in [-1, 1], labels (1797,) from 0 to 9.
-
-    They come with the package (UCI, Alpaydin & Kaynak 1998); nothing is downloaded.
+    Returns:
+        Pixels in [-1, 1], of shape (1797, 64), and labels from 0 to 9, of shape (1797,).
 
     >>> x, labels = digits()
     >>> x.shape, x.min().item(), x.max().item()
@@ -91,41 +114,35 @@ def digits():
     return torch.from_numpy(data.data).float() / 8 - 1, torch.from_numpy(data.target)
 
 
-def _count(n, name):
-    if isinstance(n, bool) or not hasattr(n, "__index__") or operator.index(n) < 1:
-        raise ValueError(f"{name} = {n!r}, expected a whole number, at least 1")
-    return operator.index(n)
-
-
-def _check_std(std):
-    if not 0 < std < math.inf:
-        raise ValueError(f"std = {std}, expected a finite width above 0")
-
-
 class MLP(torch.nn.Module):
-    """A multi-layer perceptron: linear layers of the given sizes with SiLU between them. Generator or discriminator.
+    """A multi-layer perceptron, generator or discriminator: linear layers with SiLU between them.
 
-    sizes: (in, hidden, ..., out). generator: draws the weights, as torch.nn.Linear does. copies: how many networks
-    there are side by side: block i of the input's rows goes to network i. scale: what the input is multiplied by; with
-    a larger one a network sees finer detail from the start. Input (b, in), b a multiple of copies; output (b, out).
+    It maps (b, in) to (b, out). With several copies, each copy takes one block of rows, so b is a multiple of `copies`.
+
+    Args:
+        sizes: Sizes of the layers: (in, hidden, ..., out).
+        generator: Draws the initial weights, from the same distribution as torch.nn.Linear does.
+        copies: How many networks to hold side by side.
+        scale: The input is multiplied by this. A larger one lets the network see finer detail from the start.
 
     >>> MLP((2, 64, 1), torch.Generator().manual_seed(0), copies=3)(torch.zeros(6, 2)).shape
     torch.Size([6, 1])
     """
 
-    def __init__(self, sizes, generator, copies=1, scale=1.0):
+    def __init__(self, sizes: tuple[int, ...], generator: torch.Generator, copies: int = 1, scale: float = 1.0) -> None:
         super().__init__()
         self.scale = scale
         if len(sizes) < 2:
             raise ValueError(f"sizes = {sizes}, expected two or more: (in, hidden, ..., out)")
-        self.sizes, self.copies = tuple(_count(size, "size") for size in sizes), _count(copies, "copies")
+        self.sizes, self.copies = tuple(check_count("size", size) for size in sizes), check_count("copies", copies)
         self.weights, self.biases = torch.nn.ParameterList(), torch.nn.ParameterList()
         for n_in, n_out in zip(self.sizes, self.sizes[1:], strict=False):
             for kept, rows in ((self.weights, n_in), (self.biases, 1)):
                 drawn = torch.rand(self.copies, rows, n_out, generator=generator) * 2 - 1
                 kept.append(torch.nn.Parameter(drawn / n_in**0.5))
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (b, in) to (b, out)."""
         if x.ndim != 2 or x.shape[1] != self.sizes[0] or len(x) % self.copies:
             rows = "b" if self.copies == 1 else f"a multiple of {self.copies}"
             raise ValueError(f"x has shape {tuple(x.shape)}, expected ({rows}, {self.sizes[0]})")
@@ -136,10 +153,18 @@ class MLP(torch.nn.Module):
 
 
 class Denoiser(MLP):
-    """An MLP that is told the time: model(x_t, t) -> (b, d), with x_t (b, d), t (b,) from 1 to T.
+    """An MLP that also sees the time: model(x_t, t) -> (b, dim), with x_t (b, dim) and t (b,) from 1 to T.
 
-    dim: d. hidden: sizes of the hidden layers. T: steps of the schedule. The time goes in as `FREQUENCIES` cosines,
-    from half a wave over all T steps up, beside x_t. Whether the output means eps, x0 or v is decided by its training.
+    The time enters as `FREQUENCIES` cosines beside x_t; the slowest makes half a wave in T steps. Training decides
+    whether the output means eps, x0 or v.
+
+    Args:
+        dim: Numbers in a sample.
+        hidden: Sizes of the hidden layers.
+        T: Number of steps of the schedule.
+        generator: Draws the initial weights.
+        copies: How many networks to hold side by side.
+        scale: x_t, but not the time, is multiplied by this.
 
     >>> Denoiser(2, (64, 64), 100, torch.Generator().manual_seed(0))(torch.zeros(5, 2), torch.ones(5)).shape
     torch.Size([5, 2])
@@ -147,12 +172,21 @@ class Denoiser(MLP):
 
     FREQUENCIES = 8
 
-    def __init__(self, dim, hidden, T, generator, copies=1, scale=1.0):
+    def __init__(
+        self,
+        dim: int,
+        hidden: tuple[int, ...],
+        T: int,
+        generator: torch.Generator,
+        copies: int = 1,
+        scale: float = 1.0,
+    ) -> None:
         super().__init__((dim + self.FREQUENCIES, *hidden, dim), generator, copies)
         self.x_scale = scale
-        self.T = _count(T, "T")
+        self.T = check_count("T", T)
 
-    def forward(self, x_t, t):
+    def forward(self, x_t: Tensor, t: Tensor) -> Tensor:
+        """Map x_t (b, dim) and t (b,) to (b, dim)."""
         if t.shape != x_t.shape[:1]:
             raise ValueError(f"t has shape {tuple(t.shape)}, expected {tuple(x_t.shape[:1])}, one for each x_t")
         waves = torch.arange(1, self.FREQUENCIES + 1, device=x_t.device)
@@ -160,10 +194,18 @@ class Denoiser(MLP):
         return super().forward(torch.cat([self.x_scale * x_t, time.to(x_t)], 1))
 
 
-def count_parameters(network):
-    """How many numbers are trained in a network, in each of its copies.
+def count_parameters(network: torch.nn.Module) -> int:
+    """Count the numbers that are trained in a network, in each of its copies.
+
+    Args:
+        network: An `MLP`, or any other module.
 
     >>> count_parameters(MLP((2, 64, 1), torch.Generator(), copies=3))  # 2 * 64 + 64 + 64 + 1
     257
     """
     return sum(p.numel() for p in network.parameters()) // getattr(network, "copies", 1)
+
+
+def _check_std(std: float) -> None:
+    if not 0 < std < math.inf:
+        raise ValueError(f"std = {std}, expected a finite width above 0")

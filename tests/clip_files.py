@@ -1,6 +1,7 @@
-"""Clips to write, how another program reads them back, and failures to meet on the way."""
+"""Clips to write, how other programs read them back, and failures to meet on the way."""
 
 import errno
+import html.parser
 import warnings
 
 import imageio.v3 as iio
@@ -42,3 +43,23 @@ def psnr(a, b):
 
 def noise(frames=4, height=8, width=8, seed=0):
     return np.random.default_rng(seed).random((frames, height, width, 3), dtype=np.float32)
+
+
+class Page(html.parser.HTMLParser):
+    """What a browser reads in a page: tags in order, the attributes of each, and the captions below clips."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.attributes, self.videos, self.captions = [], [], [], []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append(tag)
+        self.attributes.append([name for name, _ in attributes])
+        if tag == "video":
+            self.videos.append(dict(attributes))
+
+    def handle_data(self, data):
+        if self.tags[-1] == "figcaption":
+            self.captions.append(data)

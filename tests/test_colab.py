@@ -44,13 +44,13 @@ def test_torch_and_ipywidgets_are_never_replaced():
     install, held, notes = colab.plan(REQUIREMENTS, PINS, COLAB | {"torch": "2.4.1+cu121", "numpy": "1.26.4"})
     assert not [line for line in install if line.startswith(("torch", "ipywidgets", "jupyterlab", "nbval"))]
     assert "numpy==2.4.6" in install and "numpy==2.4.6" in held
-    assert "torch==2.4.1+cu121" in held and notes[0].startswith("torch 2.4.1+cu121 is kept as it is")
+    assert "torch==2.4.1+cu121" in held and notes[0].startswith("torch 2.4.1+cu121 stays; this course was tested with")
 
 
 def test_nothing_is_installed_where_all_is_there(capsys, monkeypatch):
     monkeypatch.setattr(colab.subprocess, "run", lambda *args, **kwargs: pytest.fail("pip was called"))
     colab.install()  # this environment has everything
-    assert capsys.readouterr().out == "all that this course needs is here\n"
+    assert capsys.readouterr().out == "everything that this course needs is installed\n"
 
 
 def test_a_failing_pip_stops_the_cell(monkeypatch):
@@ -136,7 +136,7 @@ def test_a_notebook_starts_in_an_empty_folder(name, repository, machine):
     done = subprocess.run(command, cwd=work, env=env, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     assert f"helpers: {work / 'course'}" in done.stdout
-    assert "torch 2.8.0+cu126 was left as it is" in done.stdout
+    assert "torch 2.8.0+cu126 stays" in done.stdout
     said = json.loads(pathlib.Path(env["PIP_SAYS"]).read_text())
     assert said["arguments"][-1] == "imageio-ffmpeg==0.8.1" and said["arguments"][0] == "install"
     assert not [word for word in said["arguments"] if word.startswith("torch")]

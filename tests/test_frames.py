@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from t2v_helpers.video import as_clips, as_frames, film_strip, to_uint8
+from t2v_helpers.video import as_frames, film_strip, to_uint8
 
 FORMS = {
     "uint8": lambda clip: clip,
@@ -124,9 +124,9 @@ def test_what_is_no_clip_is_refused_in_one_line(bad, message):
 @pytest.mark.parametrize("form", FORMS)
 def test_one_clip_and_a_list_of_clips_are_told_apart(form):
     clip = np.random.default_rng(0).integers(0, 256, (3, 5, 7, 3), dtype=np.uint8)
-    one, two = as_clips(FORMS[form](clip)), as_clips([FORMS[form](clip), FORMS[form](clip[:2])])
-    assert [frames.shape for frames in one] == [(3, 5, 7, 3)]
-    assert [frames.shape for frames in two] == [(3, 5, 7, 3), (2, 5, 7, 3)]
+    one, two = film_strip(FORMS[form](clip)), film_strip([FORMS[form](clip), FORMS[form](clip[:2])])
+    assert one.size == (3 * 25 * 7 + 2 * 8, 25 * 5) and two.size == (one.width, 2 * one.height + 8)
+    assert shown(one) == shown(two) and len(shown(two, y=140)) == 2
 
 
 def numbered(count, height=8, width=8):

@@ -124,25 +124,12 @@ def test_it_learns_a_gaussian():
     assert d_loss == pytest.approx(math.log(4), abs=0.1)
 
 
-@pytest.mark.parametrize(
-    "wrong, says",
-    [
-        (torch.tensor([1, 2]), "fake is torch.int64, expected a tensor of floats"),
-        ([1.0], "fake is list, expected a tensor of floats"),
-        (torch.zeros(0, 1), "fake is empty, its shape is \\(0, 1\\)"),
-        (torch.tensor([math.nan]), "fake has NaN or infinite values"),
-    ],
-)
-def test_wrong_logits(wrong, says):
-    with pytest.raises(ValueError, match=says):
-        gan.generator_loss(wrong)
-    with pytest.raises(ValueError, match=says):
-        gan.discriminator_loss(torch.zeros(2), wrong)
-
-
 def test_wrong_kind_and_wrong_data_change_nothing():
     with pytest.raises(ValueError, match="kind = 'wasserstein', expected one of non-saturating, minimax"):
         gan.generator_loss(torch.zeros(2), "wasserstein")
+    for call in (gan.generator_loss, lambda fake: gan.discriminator_loss(torch.zeros(2), fake)):
+        with pytest.raises(ValueError, match="fake has NaN or infinite values"):
+            call(torch.tensor([math.nan]))
     G, D = scalar_networks(1.0, 0.0, 1.0, 0.0)
     optimizers = [torch.optim.SGD(net.parameters(), lr=1.0) for net in (G, D)]
     one = torch.ones(2, 1, dtype=torch.float64)

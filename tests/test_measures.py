@@ -101,10 +101,8 @@ def test_precision_and_recall_tell_which_is_wrong():
     "call, says",
     [
         (lambda: energy_distance(torch.zeros(3, 2), torch.zeros(3, 1)), r"y has shape \(3, 1\), expected \(n, 2\)"),
-        (lambda: energy_distance(torch.zeros(0, 2), torch.zeros(3, 2)), r"x has shape \(0, 2\), expected \(n, d\)"),
-        (lambda: energy_distance(torch.zeros(3), torch.zeros(3)), r"x has shape \(3,\)"),
+        (lambda: energy_distance(torch.zeros(3), torch.zeros(3)), r"x has shape \(3,\), expected \(n, d\)"),
         (lambda: nearest_distance(torch.zeros(3, 2), np.zeros((3, 2))), "reference is float64, expected a tensor"),
-        (lambda: nearest_distance(torch.ones(3, 2).long(), torch.ones(3, 2)), "x is torch.int64, expected a tensor of"),
         (lambda: mode_coverage(torch.full((3, 2), math.nan), CENTERS, 1.0), "x has NaN or infinite values"),
         (lambda: mode_coverage(CENTERS, CENTERS, 0.0), "radius = 0.0"),
         (lambda: mode_coverage(CENTERS, CENTERS, 1.0, least=0.0), "least = 0.0"),

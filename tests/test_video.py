@@ -3,21 +3,18 @@
 import os
 import pathlib
 import re
-import subprocess
-import sys
 
 import imageio.v3 as iio
 import numpy as np
 import pytest
-from clip_files import CLIP, by_ffmpeg, images, noise, psnr, read
+from clip_files import CLIP, by_ffmpeg, noise, psnr, read
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from t2v_helpers import shapes, video
+from t2v_helpers import shapes
+from t2v_helpers._support.outputs import EXTENSIONS
 from t2v_helpers.video import check_frames_folder, check_output, save_frames, save_video, show_video, to_uint8
-
-ROOT = pathlib.Path(__file__).parent.parent
 
 
 def boxes(data):
@@ -72,7 +69,7 @@ def test_mp4_repeats_byte_for_byte_and_carries_no_version(tmp_path):
 @settings(max_examples=12, deadline=None)
 def test_every_size_is_kept_and_mp4_pads_it_to_an_even_one(tmp_path_factory, count, height, width):
     folder, frames = tmp_path_factory.mktemp("sizes"), noise(count, height, width)
-    for ending in video.ENDINGS:
+    for ending in EXTENSIONS:
         save_video(frames, folder / f"clip{ending}")
     assert read(folder / "clip.mp4").shape == (count, height + height % 2, width + width % 2, 3)
     assert read(folder / "clip.gif").shape == (count, height, width, 3)
@@ -94,8 +91,6 @@ def test_delays_keep_the_length_of_the_clip(tmp_path, ending, unit, fps):
     frames = noise(9)
     save_video(frames, tmp_path / f"clip{ending}", fps)
     delays = []
-    for image in images(tmp_path / f"clip{ending}"):
-        image.load()
     with Image.open(tmp_path / f"clip{ending}") as image:
         for i in range(9):
             image.seek(i)
@@ -142,32 +137,23 @@ def test_gif_and_webp_refuse_what_browsers_slow_down(tmp_path):
     assert len(list(tmp_path.iterdir())) == 2
 
 
-BAD_CLIPS = {
-    "NaN": np.full((2, 4, 4, 3), np.nan),
-    "empty clip": np.zeros((0, 4, 4, 3)),
-    "shape": np.zeros((4, 4, 3)),
-    "batch": np.zeros((1, 2, 4, 4, 3)),
-    "values": np.full((2, 4, 4, 3), 2.0),
-}
-
-
-@pytest.mark.parametrize("what", BAD_CLIPS)
-@pytest.mark.parametrize("ending", video.ENDINGS)
-def test_bad_clips_leave_the_old_file(tmp_path, ending, what):
+@pytest.mark.parametrize("ending", EXTENSIONS)
+def test_a_bad_clip_leaves_the_old_file(tmp_path, ending):
     path = tmp_path / f"clip{ending}"
     path.write_text("old")
-    for call in (lambda: save_video(BAD_CLIPS[what], path), lambda: save_frames(BAD_CLIPS[what], tmp_path / "f")):
-        with pytest.raises(ValueError, match=what):
+    bad = np.full((2, 4, 4, 3), np.nan)
+    for call in (lambda: save_video(bad, path), lambda: save_frames(bad, tmp_path / "f"), lambda: show_video(bad)):
+        with pytest.raises(ValueError, match="NaN"):
             call()
-    with pytest.raises(ValueError, match=what):
-        show_video(BAD_CLIPS[what])
     assert [file.read_text() for file in tmp_path.iterdir()] == ["old"]
 
 
 @pytest.mark.parametrize("name", ["clip.avi", "clip", ".mp4", "clip.mp4.txt", "", "clip.mp"])
 def test_unknown_endings_are_refused(tmp_path, name, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(ValueError, match=re.escape(f"got output file {str(pathlib.Path(name))!r}, expected an ending")):
+    with pytest.raises(
+        ValueError, match=re.escape(f"got output file {str(pathlib.Path(name))!r}, expected the extension")
+    ):
         save_video(CLIP, name)
     assert not list(tmp_path.iterdir())
 
@@ -198,6 +184,14 @@ def test_check_output_writes_nothing_and_gives_the_path(tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_tilde_is_the_home_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert check_output("~/clip.gif") == tmp_path / "clip.gif"
+    save_video(CLIP, "~/clip.gif")
+    save_frames(CLIP[:2], "~/frames")
+    assert sorted(os.listdir(tmp_path)) == ["clip.gif", "frames"] and len(os.listdir(tmp_path / "frames")) == 2
+
+
 def test_a_link_stays_and_what_it_points_to_is_written(tmp_path):
     (tmp_path / "real").write_text("old")
     (tmp_path / "clip.gif").symlink_to(tmp_path / "real")
@@ -212,14 +206,3 @@ def test_files_have_the_usual_permissions(tmp_path):
     (tmp_path / "plain folder").mkdir()
     assert (tmp_path / "clip.mp4").stat().st_mode == (tmp_path / "plain").stat().st_mode
     assert (tmp_path / "frames").stat().st_mode == (tmp_path / "plain folder").stat().st_mode
-
-
-# --- the module ---
-
-
-def test_nothing_heavy_is_imported_before_it_is_used():
-    code = "import sys, t2v_helpers.video; print(sorted({m.partition('.')[0] for m in sys.modules}))"
-    out = subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True, text=True).stdout
-    assert "'numpy'" in out
-    for name in ("torch", "PIL", "imageio", "imageio_ffmpeg", "IPython", "matplotlib"):
-        assert f"'{name}'" not in out

@@ -1,35 +1,18 @@
 """Clips inline in a page: they carry their bytes, play by themselves, and escape what is written under them."""
 
 import base64
-import html.parser
 import json
 import pathlib
 import re
 
 import numpy as np
 import pytest
-from clip_files import CLIP, OTHER, psnr, read
+from clip_files import CLIP, OTHER, Page, psnr, read
 
 from t2v_helpers import shapes
 from t2v_helpers.video import InlineVideo, show_video
 
 ROOT = pathlib.Path(__file__).parent.parent
-
-
-class Page(html.parser.HTMLParser):
-    def __init__(self, text):
-        super().__init__()
-        self.tags, self.videos, self.captions = [], [], []
-        self.feed(text)
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append(tag)
-        if tag == "video":
-            self.videos.append(dict(attrs))
-
-    def handle_data(self, data):
-        if self.tags[-1] == "figcaption":
-            self.captions.append(data)
 
 
 def carried(attrs, tmp_path):
@@ -59,14 +42,6 @@ def test_every_inline_size_keeps_its_proportions(tmp_path):
         (attrs,) = Page(InlineVideo(np.zeros(shape), width=width).html).videos
         assert (attrs["width"], attrs["height"], carried(attrs, tmp_path).shape[1:3]) == expected
         assert ("pixelated" in attrs["style"]) == (int(attrs["width"]) > shape[2])
-
-
-def test_caption_is_escaped_everywhere():
-    nasty = """<script>alert(1)</script> " onerror='x' & </video></figure><img src=x>"""
-    page = Page(InlineVideo(CLIP, caption=nasty).html)
-    assert page.tags == ["div", "figure", "video", "figcaption"]
-    assert page.captions == [nasty] and nasty in page.videos[0]["title"]
-    assert not {"onerror", "src=x"} & page.videos[0].keys()
 
 
 def test_several_clips_stand_side_by_side_in_one_row():

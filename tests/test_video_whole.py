@@ -12,6 +12,7 @@ import pytest
 from clip_files import CLIP, FAILURES, OTHER, psnr, read
 
 from t2v_helpers import video
+from t2v_helpers._support.outputs import EXTENSIONS
 from t2v_helpers.video import save_video
 
 ROOT = pathlib.Path(__file__).parent.parent
@@ -26,7 +27,7 @@ def fail(error):
 
 @pytest.mark.parametrize("error", FAILURES, ids=lambda error: type(error).__name__)
 @pytest.mark.parametrize("name", ["fsync", "replace"])
-@pytest.mark.parametrize("ending", video.ENDINGS)
+@pytest.mark.parametrize("ending", EXTENSIONS)
 @pytest.mark.parametrize("old", [None, "old"])
 def test_a_failure_leaves_the_old_file_or_none(tmp_path, monkeypatch, error, name, ending, old):
     path = tmp_path / f"clip{ending}"

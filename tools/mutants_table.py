@@ -3,7 +3,7 @@
 # Where the tests of a module stand in more files than tests/test_<module>.py.
 TESTS = {
     "schedules": ("test_schedules.py", "test_schedules_from_diffusers.py"),
-    "diffusion": ("test_diffusion.py", "test_diffusion_denoiser.py", "test_samplers.py", "test_samplers_steps.py"),
+    "diffusion": ("test_diffusion.py", "test_diffusion_denoiser.py", "test_samplers.py"),
 }
 
 # One mutant a line: what is there (once in the file) => what is put in its place.

@@ -1,8 +1,11 @@
 """Files that appear whole or not at all, whatever interrupts the writing: a full disk, a kill, two writers at once."""
 
+import contextlib
 import os
 import pathlib
 import secrets
+import shutil
+from collections.abc import Iterator
 
 
 def check_folder(folder: pathlib.Path) -> None:
@@ -43,3 +46,24 @@ def write_whole(path: str | os.PathLike, data: bytes) -> None:
         if isinstance(error, OSError):
             raise type(error)(error.errno, f"{error.strerror}: {path.name} was not written", str(path)) from None
         raise
+
+
+@contextlib.contextmanager
+def whole_folder(folder: pathlib.Path) -> Iterator[pathlib.Path]:
+    """Give a new folder beside `folder` to write into; at the end of the block it takes that place, in one step.
+
+    What was there before is replaced as a whole, or stays as it was if anything fails.
+    """
+    new = folder.with_name(f".{secrets.token_hex(4)}.tmp")
+    old = new.with_suffix(".old")
+    try:
+        new.mkdir()
+        yield new
+        if folder.exists():
+            folder.rename(old)
+        new.rename(folder)
+    finally:
+        if old.exists() and not folder.exists():
+            old.rename(folder)
+        shutil.rmtree(new, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)

@@ -1,0 +1,85 @@
+"""Checks of where and how a clip can be saved, made before anything is generated; each raises an error of one line."""
+
+import numbers
+import os
+import pathlib
+import re
+
+import numpy as np
+
+from .files import check_folder
+
+EXTENSIONS = (".mp4", ".gif", ".webp")
+
+
+def check_fps(fps: float, extension: str = ".mp4") -> None:
+    """Check that a file of this format can have this frame rate.
+
+    Args:
+        fps: Frames per second: 0.01 to 240 for .mp4. The others go to 50, because browsers slow down faster ones.
+        extension: File extension, such as ".gif".
+
+    Raises:
+        ValueError: If it cannot.
+    """
+    most = 240 if extension == ".mp4" else 50
+    number = isinstance(fps, numbers.Real) and not isinstance(fps, bool | np.bool_)
+    if not (number and 0.01 <= fps <= most):  # NaN fails this too
+        raise ValueError(f"got fps {fps!r}, expected a number from 0.01 to {most} frames per second for {extension}")
+
+
+def check_output(path: str | os.PathLike, overwrite: bool = True) -> pathlib.Path:
+    """Check, before anything is generated, that a clip can be saved under this name.
+
+    Args:
+        path: The file, in an existing folder.
+        overwrite: Whether it may exist already.
+
+    Returns:
+        Its absolute path.
+
+    Raises:
+        ValueError: For an unknown file extension.
+        OSError: As in `save_video`.
+    """
+    path = pathlib.Path(path).expanduser()
+    if path.suffix.lower() not in EXTENSIONS:
+        raise ValueError(f"got output file {str(path)!r}, expected the extension {', '.join(EXTENSIONS)}")
+    return _check_place(path, overwrite)
+
+
+def check_frames_folder(folder: str | os.PathLike, overwrite: bool = True) -> pathlib.Path:
+    """Check, before anything is generated, that frames can be saved in this folder.
+
+    Args:
+        folder: A new or empty folder, or one that holds only numbered frames.
+        overwrite: Whether it may hold frames already.
+
+    Returns:
+        Its absolute path.
+
+    Raises:
+        ValueError: For the working directory.
+        OSError: As in `save_frames`.
+    """
+    path = pathlib.Path(folder).expanduser()
+    if not path.is_dir():
+        return _check_place(path, overwrite=False)
+    files = sorted(path.iterdir())
+    other = next((f.name for f in files if not re.fullmatch(r"frame_\d+\.png", f.name) or f.is_dir()), None)
+    if other:
+        raise FileExistsError(f"folder {str(folder)!r} holds {other!r}, expected a new folder, or frames alone")
+    if files and not overwrite:
+        raise FileExistsError(f"folder {str(folder)!r} holds frames already, expected a new folder")
+    if path.resolve() == pathlib.Path.cwd():
+        raise ValueError(f"got the working folder {str(folder)!r} for the frames, expected a folder inside it")
+    return path.absolute()
+
+
+def _check_place(path: pathlib.Path, overwrite: bool) -> pathlib.Path:
+    if path.is_dir():
+        raise FileExistsError(f"{str(path)!r} is a folder, expected the name of a file")
+    if path.exists() and not overwrite:
+        raise FileExistsError(f"{str(path)!r} exists already, expected a new name, or --overwrite (overwrite=True)")
+    check_folder(path.resolve().parent)  # a link is followed: the file it points to is written
+    return path.absolute()
