@@ -8,8 +8,6 @@ import torch
 from reference import generator, network, noise, theirs
 
 from t2v_helpers.diffusion import (
-    Prediction,
-    convert,
     ddim_sample,
     ddim_step,
     ddpm_sample,
@@ -117,18 +115,6 @@ def test_zero_terminal_snr(eta):
             next(ddim_sample(network, noise(3, 2), ZERO, predicts=predicts))
 
 
-@pytest.mark.parametrize("sample", [ddpm_sample, ddim_sample])
-def test_all_names_of_the_prediction_give_one_walk(sample):
-    def end(predicts):
-        def model(x_t, t):
-            return getattr(convert(x_t, t, SCHEDULE, x0=0.5 * x_t), predicts)
-
-        return list(sample(model, noise(3, 2), SCHEDULE, generator(), steps=6, predicts=predicts))[-1][1]
-
-    for predicts in Prediction._fields:
-        torch.testing.assert_close(end(predicts), end("x0"), rtol=1e-8, atol=1e-8)
-
-
 def test_sampling_seeds_nothing_and_keeps_no_graph():
     before = torch.random.get_rng_state()
     weight = torch.ones((), dtype=torch.float64, requires_grad=True)
@@ -142,13 +128,6 @@ def test_sampling_seeds_nothing_and_keeps_no_graph():
         assert torch.equal(ends[0], ends[1])
         assert torch.equal(ends[0], ends[2]) == (sample is ddim_sample)
     assert torch.equal(before, torch.random.get_rng_state())
-
-
-def test_float32_walk_stays_float32():
-    *_, (_, x0, _) = ddim_sample(
-        lambda x, t: 0.5 * x, noise(3, 2).float(), SCHEDULE, generator(), predicts="x0", eta=1.0
-    )
-    assert x0.dtype == torch.float32
 
 
 def test_a_first_step_in_float32_loses_nothing():

@@ -1,10 +1,7 @@
 """The mistakes that `make mutants` plants, by module, and the tests that have to notice them."""
 
-# Where the tests of a module stand in more files than tests/test_<module>.py.
-TESTS = {
-    "schedules": ("test_schedules.py", "test_schedules_from_diffusers.py"),
-    "diffusion": ("test_diffusion.py", "test_diffusion_denoiser.py", "test_samplers.py"),
-}
+# Where the tests of a module are in other files than tests/test_<module>.py.
+TESTS = {"diffusion": ("test_diffusion.py", "test_samplers.py")}
 
 # One mutant a line: what is there (once in the file) => what is put in its place.
 MUTANTS = {
