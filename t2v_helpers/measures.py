@@ -88,16 +88,13 @@ def mode_coverage(x: Tensor, centers: Tensor, radius: float, least: float = 0.1)
 
 
 def nearest_distance(x: Tensor, reference: Tensor) -> Tensor:
-    """Measure how far each sample is from its nearest neighbour in a reference set. A distance of 0 is a copy.
+    """Measure the distance (n,) from each sample to its nearest neighbour in a reference set. 0 is a copy.
 
     Copies are closer to the training set than fresh data are, so measure fresh data as a control.
 
     Args:
         x: Samples, of shape (n, d).
         reference: The set to search, of shape (m, d).
-
-    Returns:
-        Distances, of shape (n,).
 
     >>> nearest_distance(torch.tensor([[0.0], [3.0]]), torch.tensor([[0.0], [1.0]]))
     tensor([0., 2.])
@@ -165,13 +162,10 @@ def adherence(
 
 
 def object_mask(clip: np.ndarray) -> np.ndarray:
-    """Find where a clip of the moving shapes shows an object.
+    """Mark the pixels of a clip that show an object, not the background: booleans (F, H, W).
 
     Args:
-        clip: Frames, of shape (F, H, W, 3).
-
-    Returns:
-        Booleans of shape (F, H, W), True where a pixel differs from the background.
+        clip: Frames of the moving shapes, (F, H, W, 3).
     """
     from .shapes import BACKGROUND
 
@@ -179,14 +173,11 @@ def object_mask(clip: np.ndarray) -> np.ndarray:
 
 
 def object_overlap(clip: np.ndarray, other: np.ndarray) -> float:
-    """Measure how much the objects of two clips overlap: intersection over union, averaged over the frames.
+    """Measure how much the objects of two clips overlap: intersection over union, averaged over frames, 0 to 1.
 
     Args:
-        clip: Frames, of shape (F, H, W, 3).
+        clip: Frames of the moving shapes, (F, H, W, 3).
         other: Frames of the same shape.
-
-    Returns:
-        0 for objects that never meet, 1 for equal clips.
     """
     masks = [object_mask(c) for c in (clip, other)]
     both, either = (masks[0] & masks[1]).sum((1, 2)), (masks[0] | masks[1]).sum((1, 2))
@@ -201,7 +192,7 @@ def clipsim(
     text_encoder: torch.nn.Module,
     video_tower: torch.nn.Module,
 ) -> Tensor:
-    """Compare each text with each clip by the cosine of their embeddings in the scale model's CLIP.
+    """Compare texts with clips by the cosine of their embeddings in the scale model's CLIP: (len(texts), len(clips)).
 
     CLIPSIM, which ModelScope's report gives, is the mean over the pairs that belong together: the diagonal.
 
@@ -211,9 +202,6 @@ def clipsim(
         tokenizer: The scale model's.
         text_encoder: The scale model's.
         video_tower: The other half of its CLIP, which embeds clips (b, 3, F, H, W).
-
-    Returns:
-        Cosines, of shape (len(texts), len(clips)).
     """
     ids = tokenizer(list(texts), padding="max_length", truncation=True, return_tensors="pt").input_ids
     text = torch.nn.functional.normalize(text_encoder(ids).pooler_output, dim=1)

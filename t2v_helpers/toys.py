@@ -16,13 +16,10 @@ RING_STD = 0.05  # standard deviation of each Gaussian of `ring`, in the units o
 
 
 def ring_centers(modes: int = 8) -> Tensor:
-    """Place centers evenly on the circle of radius 1.
+    """Place centers evenly on the circle of radius 1, as a tensor of shape (modes, 2).
 
     Args:
-        modes: How many.
-
-    Returns:
-        Their coordinates, of shape (modes, 2).
+        modes: How many centers.
 
     >>> ring_centers(2).abs().round(decimals=3)
     tensor([[1., 0.],
@@ -33,13 +30,10 @@ def ring_centers(modes: int = 8) -> Tensor:
 
 
 def grid_centers(side: int = 5) -> Tensor:
-    """Place centers on a square grid from -1 to 1.
+    """Place centers on a square grid from -1 to 1, as a tensor of shape (side^2, 2).
 
     Args:
-        side: How many in a row.
-
-    Returns:
-        Their coordinates, of shape (side^2, 2).
+        side: How many centers in a row.
 
     >>> grid_centers(2).tolist()
     [[-1.0, -1.0], [-1.0, 1.0], [1.0, -1.0], [1.0, 1.0]]
@@ -49,16 +43,13 @@ def grid_centers(side: int = 5) -> Tensor:
 
 
 def mixture(n: int, centers: Tensor, std: float, generator: torch.Generator) -> Tensor:
-    """Draw points from a mixture of round Gaussians, all centers equally likely.
+    """Draw points (n, d) from a mixture of round Gaussians, all centers equally likely.
 
     Args:
         n: How many points.
         centers: Means of the Gaussians, of shape (k, d).
         std: Their standard deviation, in the units of x.
         generator: Source of randomness.
-
-    Returns:
-        The points, of shape (n, d).
 
     >>> mixture(5, ring_centers(), 0.05, torch.Generator().manual_seed(0)).shape
     torch.Size([5, 2])
@@ -69,15 +60,12 @@ def mixture(n: int, centers: Tensor, std: float, generator: torch.Generator) -> 
 
 
 def mixture_log_density(x: Tensor, centers: Tensor, std: float) -> Tensor:
-    """Compute log p(x) of that mixture exactly, in nats.
+    """Compute log p(x) of that mixture exactly, in nats, for each point: a tensor of shape (b,).
 
     Args:
         x: Points, of shape (b, d).
         centers: Means of the Gaussians, of shape (k, d).
         std: Their standard deviation, in the units of x.
-
-    Returns:
-        A tensor of shape (b,).
 
     >>> mixture_log_density(torch.zeros(1, 2), torch.zeros(1, 2), 1.0)  # -log(2 pi)
     tensor([-1.8379])

@@ -5,8 +5,6 @@ the other forms that `as_frames` knows. A file appears whole or not at all: it i
 then moved to its place in one step.
 """
 
-from __future__ import annotations
-
 import base64
 import html
 import io
@@ -29,7 +27,7 @@ if TYPE_CHECKING:
 
 
 # ---- what a clip is ----
-def as_frames(video: np.ndarray | torch.Tensor | Sequence) -> np.ndarray:
+def as_frames(video: "np.ndarray | torch.Tensor | Sequence") -> np.ndarray:
     """Check a clip, and return it in the form that the whole course uses.
 
     Args:
@@ -97,7 +95,7 @@ def _as_array(picture: object) -> np.ndarray:
     return np.asarray(picture)
 
 
-def _as_clips(video: np.ndarray | torch.Tensor | Sequence) -> list[np.ndarray]:
+def _as_clips(video: "np.ndarray | torch.Tensor | Sequence") -> list[np.ndarray]:
     """One clip, or each of a list of clips, as frames."""
     first = video[0] if isinstance(video, list | tuple) and video else None
     several = isinstance(first, list | tuple) or getattr(first, "ndim", 0) == 4
@@ -117,7 +115,7 @@ def to_uint8(frames: np.ndarray) -> np.ndarray:
 
 
 # ---- looking at clips in a notebook ----
-def film_strip(video: np.ndarray | torch.Tensor | Sequence, count: int = 8) -> PIL.Image.Image:
+def film_strip(video: "np.ndarray | torch.Tensor | Sequence", count: int = 8) -> "PIL.Image.Image":
     """Lay frames of a clip side by side in one picture, from the first frame to the last.
 
     Args:
@@ -154,7 +152,7 @@ def film_strip(video: np.ndarray | torch.Tensor | Sequence, count: int = 8) -> P
 
 
 def show_video(
-    video: np.ndarray | torch.Tensor | Sequence,
+    video: "np.ndarray | torch.Tensor | Sequence",
     fps: float = 8,
     caption: str | Sequence[str] | None = None,
     width: int | None = None,
@@ -191,7 +189,7 @@ class InlineVideo:
 
     def __init__(
         self,
-        video: np.ndarray | torch.Tensor | Sequence,
+        video: "np.ndarray | torch.Tensor | Sequence",
         fps: float = 8,
         caption: str | Sequence[str] | None = None,
         width: int | None = None,
@@ -240,7 +238,7 @@ def _figure(frames: np.ndarray, caption: str | None, text: str, fps: float, widt
 
 # ---- saving clips ----
 def save_video(
-    video: np.ndarray | torch.Tensor | Sequence, path: str | os.PathLike, fps: float = 8, *, overwrite: bool = True
+    video: "np.ndarray | torch.Tensor | Sequence", path: str | os.PathLike, fps: float = 8, *, overwrite: bool = True
 ) -> None:
     """Save a clip as mp4, GIF or WebP; the file extension picks the format.
 
@@ -275,7 +273,7 @@ def save_video(
 
 
 def save_frames(
-    video: np.ndarray | torch.Tensor | Sequence, folder: str | os.PathLike, *, overwrite: bool = True
+    video: "np.ndarray | torch.Tensor | Sequence", folder: str | os.PathLike, *, overwrite: bool = True
 ) -> None:
     """Save a clip as a folder of numbered PNG files, frame_000.png and so on.
 
