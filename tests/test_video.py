@@ -164,7 +164,7 @@ def test_places_that_cannot_be_written_are_refused(tmp_path, monkeypatch):
     for error, name, overwrite, message in [
         (FileNotFoundError, "no/clip.mp4", True, "no' does not exist, expected an existing one"),
         (FileNotFoundError, "old.mp4/clip.mp4", True, "old.mp4' does not exist"),
-        (FileExistsError, "folder.mp4", True, "folder.mp4' is a folder, expected the name of a file"),
+        (FileExistsError, "folder.mp4", True, "folder.mp4' is not a file, expected the name of a file"),
         (FileExistsError, "old.mp4", False, "old.mp4' exists already, expected a new name"),
     ]:
         for call in (check_output, lambda path, overwrite: save_video(CLIP, path, overwrite=overwrite)):

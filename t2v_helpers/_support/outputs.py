@@ -7,7 +7,7 @@ import re
 
 import numpy as np
 
-from .files import check_folder
+from .files import check_file, check_folder
 
 EXTENSIONS = (".mp4", ".gif", ".webp")
 
@@ -45,7 +45,10 @@ def check_output(path: str | os.PathLike, overwrite: bool = True) -> pathlib.Pat
     path = pathlib.Path(path).expanduser()
     if path.suffix.lower() not in EXTENSIONS:
         raise ValueError(f"got output file {str(path)!r}, expected the extension {', '.join(EXTENSIONS)}")
-    return _check_place(path, overwrite)
+    if path.is_file() and not overwrite:
+        raise FileExistsError(f"{str(path)!r} exists already, expected a new name, or --overwrite (overwrite=True)")
+    check_file(path)
+    return path.absolute()
 
 
 def check_frames_folder(folder: str | os.PathLike, overwrite: bool = True) -> pathlib.Path:
@@ -63,8 +66,11 @@ def check_frames_folder(folder: str | os.PathLike, overwrite: bool = True) -> pa
         OSError: As in `save_frames`.
     """
     path = pathlib.Path(folder).expanduser()
-    if not path.is_dir():
-        return _check_place(path, overwrite=False)
+    if path.is_file():
+        raise FileExistsError(f"{str(path)!r} is a file, expected a new folder")
+    if not path.exists():
+        check_folder(path.resolve().parent)
+        return path.absolute()
     files = sorted(path.iterdir())
     other = next((f.name for f in files if not re.fullmatch(r"frame_\d+\.png", f.name) or f.is_dir()), None)
     if other:
@@ -73,13 +79,4 @@ def check_frames_folder(folder: str | os.PathLike, overwrite: bool = True) -> pa
         raise FileExistsError(f"folder {str(folder)!r} holds frames already, expected a new folder")
     if path.resolve() == pathlib.Path.cwd():
         raise ValueError(f"got the working folder {str(folder)!r} for the frames, expected a folder inside it")
-    return path.absolute()
-
-
-def _check_place(path: pathlib.Path, overwrite: bool) -> pathlib.Path:
-    if path.is_dir():
-        raise FileExistsError(f"{str(path)!r} is a folder, expected the name of a file")
-    if path.exists() and not overwrite:
-        raise FileExistsError(f"{str(path)!r} exists already, expected a new name, or --overwrite (overwrite=True)")
-    check_folder(path.resolve().parent)  # a link is followed: the file it points to is written
     return path.absolute()
