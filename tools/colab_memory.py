@@ -59,10 +59,10 @@ def write_cache(cache):
     """The hub's cache with ModelScope's repository at the pinned commit; returns the bytes of weights written."""
     import fake_hub
 
-    from t2v_helpers.models import modelscope
+    from t2v_helpers.models import skeleton
 
     snapshot, total = fake_hub.write_hub_cache(cache), 0
-    for part, module in modelscope.skeleton().items():
+    for part, module in skeleton().items():
         stem = "model" if part == "text_encoder" else "diffusion_pytorch_model"
         tensors = fake_hub._old_names(part, module.state_dict())
         file = (snapshot / part / f"{stem}.fp16.safetensors").resolve()

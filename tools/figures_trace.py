@@ -7,8 +7,7 @@ import functools
 import torch
 
 from t2v_helpers import generate, load_pipeline
-from t2v_helpers.models import counting
-from t2v_helpers.models.modelscope import count_parameters, skeleton
+from t2v_helpers.models import counting, skeleton
 from t2v_helpers.models.registry import MODELS
 
 PROMPT, SEED, STEPS = "a red circle moving left", 0, MODELS["tiny"].steps
@@ -63,7 +62,7 @@ class Trace:
 
 def _trace(parts, seen, **more):
     shapes = {name: tuple(tuple(tensor.shape) for tensor in pair) for name, pair in seen.items()}
-    return Trace({name: count_parameters(parts[name]) for name in STAGES}, shapes, **more)
+    return Trace({name: parts[name].num_parameters() for name in STAGES}, shapes, **more)
 
 
 @functools.cache

@@ -146,11 +146,11 @@ def step_flops(config):
     import torch
     from diffusers import UNet3DConditionModel
 
-    from ..training.costs import count
+    from ..models import profile
 
     with torch.device("meta"):
         unet = UNet3DConditionModel(**config.unet)
-    return count(unet, config.num_frames, config.unet["sample_size"], batch=2).flops
+    return profile(lambda: unet(*step_inputs(unet.config, config.num_frames, "meta")), unet).flops
 
 
 def _tokenizer(tokens):

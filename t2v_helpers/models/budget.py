@@ -1,53 +1,56 @@
-"""What a model will cost (download, memory, time) and how to fit it into a card: told before anything is loaded.
+"""What a model will cost (download, memory, time) and how to fit it onto a GPU, estimated before anything is loaded.
 
 Memory and arithmetic were counted on torch's meta device (counting.py; tests count them again) and are kept here as a
-table, so that a plan takes no time. What cannot be counted there is a guess and is named one: `WORKSPACE`, `CONTEXT`,
-`MARGIN`, `PROGRAM`, `BUS` and `SHARE`. `plan(name)` puts it all into one table.
+table, so that `plan(name)` is immediate. What cannot be counted there is a guess, as the comments beside the numbers
+say; against guesses of half a gigabyte, memory is rounded to 0.01 GB.
 """
 
 import dataclasses
+from collections.abc import Mapping, Sequence
+
+import psutil
 
 from . import hub, machine
-from .registry import MODELS, check_shape, describe
+from .registry import MODELS, Model, check_shape, describe
 
-# A plan that does not fit gives way to the next of EXACT, which takes less memory and more time, and means the same
-# clip up to rounding. (Where a video autoencoder decodes by overlapping tiles, as the newer models' do, their seams are
-# blended: the same clip to the eye.) Eight bits change the numbers more than that, and are taken by name alone.
-ONCE, CARD, PART, EIGHT, LAYER = PLANS = (
-    "on the card, decoded at once",
-    "on the card",
-    "one model at a time",
-    "on the card, in eight bits",
-    "one layer at a time",
-)
-EXACT = (ONCE, CARD, PART, LAYER)
+PLANS = {
+    "full": "all weights on the GPU, the whole clip decoded at once",
+    "vae-slicing": "all weights on the GPU, decoded in slices or tiles",
+    "model-offload": "one network at a time on the GPU, the others in RAM",
+    "fp8": "all weights on the GPU, the denoiser's in eight bits",
+    "layer-offload": "one layer at a time on the GPU, the others in RAM",
+}
+# Each plan here needs less memory and more time than the one before, and draws the same clip up to rounding (where a
+# video autoencoder decodes overlapping tiles, as the newer models' do, up to blended seams). Eight bits change the
+# numbers more than that, so fp8 is used only when you ask for it.
+EXACT = ("full", "vae-slicing", "model-offload", "layer-offload")
 
 WORKSPACE = 0.1e9  # bytes; guess: what convolutions take for themselves while they run
 CONTEXT = 0.5e9  # bytes; guess: CUDA's own, and what a desktop takes
 MARGIN = 0.3e9  # bytes; guess: holes between tensors
 PROGRAM = 1.5e9  # bytes of RAM; guess: Python, torch with CUDA, diffusers
-BUS = 6e9  # bytes a second; guess: from RAM to a card, half of what PCIe 3 x16 can do
-SHARE = 0.2  # of a card's rate on paper, or of a matrix product's; guess: what a video model reaches
+BUS = 6e9  # bytes a second; guess: from RAM to a GPU, half of what PCIe 3 x16 can do
+SHARE = 0.2  # of a GPU's rate on paper, or of a matrix product's; guess: what a video model reaches
 
 
 @dataclasses.dataclass(frozen=True)
 class Counts:
-    """Counted on the meta device for one clip of the model's own length and size.
+    """Counts for one clip of a model's own length and size; memory in bytes, rounded to 0.01 GB.
 
-    parameters: of the text encoder, the denoiser (UNet or transformer) and the decoder's autoencoder. text, denoiser,
-    decoder: bytes alive in one call beside the weights; decoder_saved: the same with sliced or tiled decoding.
-    layer: bytes of the largest layer's weights; eight_bits: of the denoiser's, stored in eight bits where it may be.
-    step, attention: floating-point operations of one guided step, and those of them that grow with the square of the
-    clip; once: those of text encoder and decoder.
+    parameters: weights of text encoder, denoiser (UNet or transformer) and autoencoder. text, denoiser, decoder: peak
+    of the tensors alive in one call, beside the weights; decoder_saved: the same with sliced or tiled decoding. layer:
+    weights of the largest layer; eight_bits: of the denoiser, stored in eight bits where they may be. step, once:
+    floating-point operations of a guided step, and of text encoder and decoder; attention: those of a step that grow
+    with the square of the clip.
     """
 
     parameters: tuple[int, int, int]
-    text: int
-    denoiser: int
-    decoder: int
-    decoder_saved: int
-    layer: int
-    eight_bits: int
+    text: float
+    denoiser: float
+    decoder: float
+    decoder_saved: float
+    layer: float
+    eight_bits: float
     step: float
     attention: float
     once: float
@@ -56,32 +59,32 @@ class Counts:
 _MODELSCOPE = (340_387_840, 1_411_233_860, 83_653_863)
 COUNTS = {
     "modelscope": Counts(
-        _MODELSCOPE, 1_892_968, 697_767_176, 1_610_874_880, 106_700_800, 101_187_584, 1_413_749_572,
+        _MODELSCOPE, text=0, denoiser=0.70e9, decoder=1.61e9, decoder_saved=0.11e9, layer=0.10e9, eight_bits=1.41e9,
         step=9.774e12, attention=0.287e12, once=10.04e12,
     ),
     "zeroscope": Counts(
-        _MODELSCOPE, 1_892_968, 2_928_743_688, 6_795_878_400, 309_127_680, 101_187_584, 1_413_749_572,
+        _MODELSCOPE, text=0, denoiser=2.93e9, decoder=6.80e9, decoder_saved=0.31e9, layer=0.10e9, eight_bits=1.41e9,
         step=42.79e12, attention=3.115e12, once=42.35e12,
     ),
     "wan": Counts(
-        (5_680_910_336, 1_418_996_800, 126_892_531), 100_663_296, 1_603_465_224, 8_175_363_072, 1_821_874_176,
-        2_100_297_728, 1_445_325_440, step=566.0e12, attention=401.8e12, once=280.2e12,
+        (5_680_910_336, 1_418_996_800, 126_892_531), text=0.10e9, denoiser=1.60e9, decoder=8.18e9, decoder_saved=1.82e9,
+        layer=2.10e9, eight_bits=1.45e9, step=566.0e12, attention=401.8e12, once=280.2e12,
     ),
     "cogvideox": Counts(
-        (4_762_310_656, 1_693_783_872, 215_583_907), 32_457_220, 1_648_269_320, 15_823_814_400, 4_044_003_840,
-        263_192_576, 2_058_699_136, step=240.0e12, attention=145.6e12, once=319.3e12,
+        (4_762_310_656, 1_693_783_872, 215_583_907), text=0.03e9, denoiser=1.65e9, decoder=15.82e9,
+        decoder_saved=4.04e9, layer=0.26e9, eight_bits=2.06e9, step=240.0e12, attention=145.6e12, once=319.3e12,
     ),
     "ltx": Counts(
-        (4_762_310_656, 1_923_385_472, 419_193_649), 16_777_216, 975_922_696, 5_812_314_112, 4_227_653_632,
-        263_192_576, 1_924_489_472, step=74.26e12, attention=25.50e12, once=52.91e12,
+        (4_762_310_656, 1_923_385_472, 419_193_649), text=0.02e9, denoiser=0.98e9, decoder=5.81e9, decoder_saved=4.23e9,
+        layer=0.26e9, eight_bits=1.92e9, step=74.26e12, attention=25.50e12, once=52.91e12,
     ),
 }  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True)
 class Card:
-    """A machine to plan for: name; memory of its GPU and RAM, bytes; rate: operations a second on paper, in half
-    precision with dense matrices (its data sheet), None if not stated."""
+    """A machine to plan for: memory of its GPU and RAM, bytes; rate: operations a second on its data sheet, in half
+    precision with dense matrices, None if not stated."""
 
     name: str
     memory: float
@@ -97,39 +100,35 @@ CARDS = (
 )
 
 
-def needs(weights, counts, share=1.0, eight_bits=None):
-    """GPU memory at its peak, by plan: {plan: bytes}.
+def needs(weights: Sequence[float], counts: Counts, share: float = 1.0, eight_bits: float | None = None) -> dict:
+    """Estimate the peak of GPU memory by plan: {plan: bytes}.
 
-    weights: bytes of (text encoder, denoiser, autoencoder); counts: of the model; share: of the clip that was
-    counted, in frames times pixels. eight_bits: of the denoiser; None: as counted.
+    weights: bytes of (text encoder, denoiser, autoencoder). share: of the clip that was counted, in frames times
+    pixels. eight_bits: bytes of the denoiser in eight bits; None: as counted.
 
-    >>> round(needs([2 * n for n in _MODELSCOPE], COUNTS["modelscope"])["one model at a time"] / 1e9, 1)
+    >>> round(needs([2 * n for n in _MODELSCOPE], COUNTS["modelscope"])["model-offload"] / 1e9, 1)
     3.6
     """
     text, net, vae = weights
     run, saved, whole = (share * n for n in (counts.denoiser, counts.decoder_saved, counts.decoder))
     eight = text + vae + (counts.eight_bits if eight_bits is None else eight_bits)
     peaks = {
-        ONCE: sum(weights) + max(run, whole, counts.text),
-        CARD: sum(weights) + max(run, saved, counts.text),
-        EIGHT: eight + max(run + counts.layer, saved, counts.text),
-        PART: max(text + counts.text, net + run, vae + saved),
-        LAYER: 2 * counts.layer + max(run, saved, counts.text),  # a layer, and the next one on its way
+        "full": sum(weights) + max(run, whole, counts.text),
+        "vae-slicing": sum(weights) + max(run, saved, counts.text),
+        "fp8": eight + max(run + counts.layer, saved, counts.text),
+        "model-offload": max(text + counts.text, net + run, vae + saved),
+        "layer-offload": 2 * counts.layer + max(run, saved, counts.text),  # a layer, and the next one on its way
     }
     return {plan: peak + WORKSPACE for plan, peak in peaks.items()}
 
 
-def choose(free_bytes, need):
-    """The first plan of EXACT that fits into a GPU's free memory with `MARGIN` to spare, or the last.
-
-    need: {plan: bytes}, see `needs`.
-    """
-    fits = [plan for plan in EXACT if need[plan] + MARGIN <= free_bytes]
-    return (fits or EXACT[-1:])[0]
+def best_plan(free: float, need: Mapping[str, float]) -> str:
+    """The first plan of EXACT whose need fits into `free` bytes of GPU memory with `MARGIN` to spare, or the last."""
+    return next((plan for plan in EXACT if need[plan] + MARGIN <= free), EXACT[-1])
 
 
-def part_bytes(model, counts, on_gpu=True):
-    """Bytes of the weights of (text encoder, denoiser, autoencoder), in the precision that a GPU or the CPU takes."""
+def weight_bytes(model: Model, counts: Counts, on_gpu: bool = True) -> list[int]:
+    """Bytes of (text encoder, denoiser, autoencoder) in the precision that a GPU, or the CPU, uses."""
     half = {"float32": 4}.get(model.gpu_dtype, 2)
     sizes = zip(("text_encoder", "denoiser", "vae"), counts.parameters, strict=True)
     return [count * (half if on_gpu and part not in model.float32 else 4) for part, count in sizes]
@@ -137,53 +136,66 @@ def part_bytes(model, counts, on_gpu=True):
 
 @dataclasses.dataclass(frozen=True)
 class Estimate:
-    """What `plan` foresees; bytes, seconds and floating-point operations. It prints as a table.
+    """What `plan` foresees, in bytes, seconds and floating-point operations; `print` shows it as a table.
 
-    download: bytes to fetch in all, at two a weight; cached: bytes of it in the hub's cache. need, ram: by plan.
-    flops: of the clip. choices: [(Card, plan, seconds or None)].
+    download: at two bytes a weight; cached: how much of it the hub's cache holds. need: GPU memory by plan; ram: for
+    any plan. step, flops: of one step, of the clip. choices: (machine, plan, seconds or None).
     """
 
     name: str
     clip: str
     download: float
     cached: float
-    need: dict
-    ram: dict
+    need: dict[str, float]
+    ram: float
     step: float
     flops: float
-    choices: list
+    choices: list[tuple[Card, str, float | None]]
 
     def __str__(self):
-        rows = [
-            f"{self.name}: {self.clip}",
-            f"  download {self.download / 1e9:.2f} GB at two bytes a weight, {self.cached / 1e9:.2f} GB in the cache",
-            f"  arithmetic {self.step / 1e12:.2f} TFLOP a step, {self.flops / 1e12:.0f} a clip",
-            "",
-            f"  {'plan':<30}{'GPU':>8}{'RAM':>8}",
-        ]
-        rows += [f"  {p:<30}{self.need[p] / 1e9:6.1f}GB{self.ram[p] / 1e9:6.1f}GB" for p in PLANS]
-        rows += ["", f"  {'machine':<30}{'takes':<30}{'about':>8}"]
-        for card, took, seconds in self.choices:
-            rows.append(f"  {card.name:<30}{took:<30}{_time(seconds):>8}")
-        return "\n".join(
-            [
-                *rows,
-                "",
-                "  counted: weights, tensors alive, arithmetic. Guesses: workspace, margin, the program's RAM,",
-                f"  and time: the arithmetic at {SHARE:.0%} of a card's rate on paper (here: of a matrix product's).",
-            ]
-        )
+        plans = "\n".join(f"  {p:<15}{self.need[p] / 1e9:6.1f}GB   {about}" for p, about in PLANS.items())
+        machines = "\n".join(f"  {card.name:<30}{took:<30}{_time(t):>8}" for card, took, t in self.choices)
+        return f"""\
+{self.name}: {self.clip}
+  download {self.download / 1e9:.2f} GB at two bytes a weight, {self.cached / 1e9:.2f} GB of it in the cache
+  arithmetic {self.step / 1e12:.2f} TFLOP a step, {self.flops / 1e12:.0f} a clip
+  RAM {self.ram / 1e9:.1f} GB
+
+  {"plan":<15}{"GPU":>8}
+{plans}
+
+  {"machine":<30}{"takes":<30}{"about":>8}
+{machines}
+
+  counted: weights, tensors alive, arithmetic. Guesses: workspace, margin, the program's RAM,
+  and time: the arithmetic at {SHARE:.0%} of a GPU's rate on paper (here: of a matrix product's)."""
 
 
-def plan(name="modelscope", *, num_frames=None, height=None, width=None, steps=None, guidance=None, cards=CARDS):
-    """What a model of `COUNTS` will cost for a clip, by plan, and which plan this machine and `cards` would take.
+def plan(
+    name: str = "modelscope",
+    *,
+    num_frames: int | None = None,
+    height: int | None = None,
+    width: int | None = None,
+    steps: int | None = None,
+    guidance: float | None = None,
+    cards: Sequence[Card] = CARDS,
+) -> Estimate:
+    """Estimate what a clip will cost by memory plan, and which plan this machine and `cards` would take.
 
-    num_frames; height, width: pixels; steps; guidance: None is the model's own. Tensors and arithmetic are counted
-    for the model's own clip and grow with frames times pixels, attention's arithmetic with the square of it.
-    Nothing is loaded or downloaded. Returns an `Estimate`: print it. Raises ValueError with one line.
+    Tensors and arithmetic were counted for the model's own clip; they grow with frames times pixels, the arithmetic of
+    attention with the square of it. Nothing is loaded or downloaded.
+
+    Args:
+        name: A model of `COUNTS`.
+        num_frames, height, width, steps, guidance: Of the clip, sizes in pixels; None is the model's own.
+        cards: Machines to plan for, beside this one.
+
+    Raises:
+        ValueError: The model was not counted, or cannot make the clip; one line.
 
     >>> plan("modelscope").choices[1][1]  # a T4
-    'on the card, decoded at once'
+    'full'
     """
     model = describe(name)
     key = next((key for key in COUNTS if MODELS[key].repo == model.repo), None)
@@ -197,41 +209,41 @@ def plan(name="modelscope", *, num_frames=None, height=None, width=None, steps=N
     step = (counts.step - counts.attention) * share + counts.attention * share**2
     step /= 1 if guidance > 1 else 2
     flops = steps * step + counts.once * share
-    sizes = part_bytes(model, counts)
-    need = needs(sizes, counts, share)
-    ram = {p: PROGRAM + sum(sizes) for p in PLANS}
-    choices = [(card, *_take(card, need, ram, sizes, steps, flops)) for card in cards]
-    choices.append(_here(model, counts, need, ram, sizes, steps, flops))
+    weights = weight_bytes(model, counts)
+    need, ram = needs(weights, counts, share), PROGRAM + sum(weights)
+    moved = {"model-offload": sum(weights), "layer-offload": weights[1] * steps}
+
+    def take(card):
+        if not card.memory:
+            short = PROGRAM + sum(weight_bytes(model, counts, on_gpu=False)) + need["layer-offload"] > card.ram
+            return card, "the CPU; RAM is short" if short else "the CPU", flops / (card.rate * SHARE)
+        took = best_plan(card.memory - CONTEXT, need)
+        if need[took] + MARGIN > card.memory - CONTEXT:
+            return card, "does not fit", None
+        if ram > card.ram:
+            return card, f"{took}; RAM is short", None
+        if card.rate is None:
+            return card, took, None
+        compute, copying = flops / (card.rate * SHARE), moved.get(took, 0) / BUS
+        return card, took, max(compute, copying) if took == "layer-offload" else compute + copying
+
     clip = f"{frames} frames of {width}x{height}, {steps} steps, guidance {guidance:g}"
     download, cached = 2 * sum(counts.parameters), hub.cached_bytes(model.repo)
-    return Estimate(key, clip, download, cached, need, ram, step, flops, choices)
+    return Estimate(
+        key, clip, download, cached, need, ram, step, flops, [take(card) for card in (*cards, _here(model))]
+    )
 
 
-def _take(card, need, ram, sizes, steps, flops):
-    took = choose(card.memory - CONTEXT, need)
-    if need[took] + MARGIN > card.memory - CONTEXT:
-        return "does not fit", None
-    if ram[took] > card.ram:
-        return f"{took}; RAM is short", None
-    if card.rate is None:
-        return took, None
-    moved = {PART: sum(sizes), LAYER: sizes[1] * steps}.get(took, 0) / BUS
-    compute = flops / (card.rate * SHARE)
-    return took, max(compute, moved) if took == LAYER else compute + moved
-
-
-def _here(model, counts, need, ram, sizes, steps, flops):
-    """This machine: its GPU, or its CPU in single precision, with a rate that is measured on the spot."""
+def _here(model):
+    """This machine, with a rate that is measured on the spot; without a GPU, its memory is 0 and the CPU computes."""
     import torch
 
+    ram = psutil.virtual_memory().total
     if torch.cuda.is_available():
         free, _ = torch.cuda.mem_get_info()
         rate = machine.matmul_rate("cuda", getattr(torch, model.gpu_dtype), 4096)
-        card = Card(f"here: {torch.cuda.get_device_name()}"[:29], free + CONTEXT, machine.ram(), rate)
-        return card, *_take(card, need, ram, sizes, steps, flops)
-    card = Card("here: no GPU", 0, machine.ram(), machine.matmul_rate("cpu", torch.float32, 768))
-    short = PROGRAM + sum(part_bytes(model, counts, on_gpu=False)) + need[LAYER] > card.ram
-    return card, "the CPU; RAM is short" if short else "the CPU", flops / (card.rate * SHARE)
+        return Card(f"here: {torch.cuda.get_device_name()}"[:29], free + CONTEXT, ram, rate)
+    return Card("here: no GPU", 0, ram, machine.matmul_rate("cpu", torch.float32, 768))
 
 
 def _time(seconds):

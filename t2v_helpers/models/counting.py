@@ -1,127 +1,127 @@
-"""Counts a model's memory and arithmetic on torch's meta device, where tensors have shapes and no numbers.
+"""Counts a model's memory and arithmetic on torch's meta device, where tensors have shapes but no numbers.
 
-What runs there is the real code of diffusers on the real architecture; only the kernels are missing. So what is
-counted is exact where memory is a matter of tensors that are alive, and silent about what a kernel takes for itself
-(workspace) and about holes between tensors. `plans` keeps the results as a table; tests count them again.
+What runs there is diffusers' own code on the real architecture; only the kernels are missing. So the count is exact for
+tensors that are alive, and leaves out a kernel's own workspace and holes between tensors. budget.py keeps the results
+as a table; tests count them again.
 """
 
 import contextlib
-import dataclasses
+import typing
 import weakref
+from collections.abc import Callable
 
-# Architectures as the published configs give them: what is not set is the default of the class. CogVideoX-2b and
-# LTX-Video 0.9 are what their classes default to, the 1.3B model of Wan 2.1 differs from its (Wan et al. 2025,
-# arXiv 2503.20314, table of model variants). T5 1.1 XXL (Raffel et al. 2020) and umT5 XXL share their widths.
+from .._support.logs import quiet
+from . import modelscope
+from .registry import MODELS
+
+if typing.TYPE_CHECKING:
+    import torch
+
+# Settings as the published configs give them; the rest are the defaults of the classes, as all are for CogVideoX-2b and
+# LTX-Video 0.9. Wan: the 1.3B model (Wan et al. 2025, arXiv 2503.20314). T5 1.1 XXL (Raffel et al. 2020) and umT5 XXL
+# share their widths.
+NEWER = {
+    "wan": ("UMT5", "WanTransformer3DModel", "AutoencoderKLWan"),
+    "cogvideox": ("T5", "CogVideoXTransformer3DModel", "AutoencoderKLCogVideoX"),
+    "ltx": ("T5", "LTXVideoTransformer3DModel", "AutoencoderKLLTXVideo"),
+}
 WAN = dict(num_attention_heads=12, attention_head_dim=128, num_layers=30, ffn_dim=8960)
 T5_XXL = dict(d_model=4096, d_kv=64, d_ff=10240, num_layers=24, num_heads=64, feed_forward_proj="gated-gelu")
+VOCABULARY = {"T5": 32128, "UMT5": 256384}
 
 
-@dataclasses.dataclass(frozen=True)
-class Cost:
-    """Of one call: `peak` bytes of tensors alive at once, beside the weights; `flops`, two a multiply-add;
-    `attention`: those of them that attention spends on every pair of tokens."""
+class Profile(typing.NamedTuple):
+    """Of one call: peak bytes of tensors alive beside the weights; flops, two a multiply-add; attention: those of them
+    that attention spends on pairs of tokens."""
 
     peak: int
     flops: int
     attention: int
 
 
-def skeleton(name):
-    """The networks of a model of `MODELS` by the pipeline's names, without weights, in the precision of its GPU runs.
+def skeleton(name: str = "modelscope") -> "dict[str, torch.nn.Module]":
+    """Build a model's networks on the meta device: shapes without numbers, in the precision of its GPU runs.
 
-    >>> sorted(skeleton("wan"))
-    ['text_encoder', 'transformer', 'vae']
+    Args:
+        name: "modelscope", "zeroscope" (the same architecture), "wan", "cogvideox" or "ltx".
+
+    Returns:
+        The networks by the pipeline's names: "text_encoder", "unet" or "transformer", "vae".
+
+    >>> skeleton()["unet"].num_parameters()
+    1411233860
     """
     import diffusers
     import torch
     import transformers
 
-    from . import modelscope
-    from .registry import MODELS
-
-    t5 = transformers.T5Config(vocab_size=32128, **T5_XXL)
-    with torch.device("meta"):
-        if name in ("modelscope", "zeroscope"):  # zeroscope is ModelScope, trained on
-            parts = modelscope.skeleton()
-        elif name == "wan":
-            umt5 = transformers.UMT5Config(vocab_size=256384, **T5_XXL)
+    with quiet(bars=True), torch.device("meta"):
+        if name in NEWER:
+            t5, net, vae = NEWER[name]
+            text = getattr(transformers, f"{t5}Config")(vocab_size=VOCABULARY[t5], **T5_XXL)
             parts = {
-                "text_encoder": transformers.UMT5EncoderModel(umt5),
-                "transformer": diffusers.WanTransformer3DModel(**WAN),
-                "vae": diffusers.AutoencoderKLWan(),
+                "text_encoder": getattr(transformers, f"{t5}EncoderModel")(text),
+                "transformer": getattr(diffusers, net)(**(WAN if name == "wan" else {})),
+                "vae": getattr(diffusers, vae)(),
             }
-        elif name == "cogvideox":
+        elif name in ("modelscope", "zeroscope"):
             parts = {
-                "text_encoder": transformers.T5EncoderModel(t5),
-                "transformer": diffusers.CogVideoXTransformer3DModel(),
-                "vae": diffusers.AutoencoderKLCogVideoX(),
-            }
-        elif name == "ltx":
-            parts = {
-                "text_encoder": transformers.T5EncoderModel(t5),
-                "transformer": diffusers.LTXVideoTransformer3DModel(),
-                "vae": diffusers.AutoencoderKLLTXVideo(),
+                "text_encoder": transformers.CLIPTextModel(transformers.CLIPTextConfig(**modelscope.TEXT)),
+                "unet": diffusers.UNet3DConditionModel(**modelscope.UNET),
+                "vae": diffusers.AutoencoderKL(**modelscope.VAE),
             }
         else:
-            raise ValueError(f"model {name!r}: expected modelscope, zeroscope, wan, cogvideox or ltx")
-    for part, module in parts.items():
-        module.eval().to(torch.float32 if part in MODELS[name].float32 else getattr(torch, MODELS[name].gpu_dtype))
+            raise ValueError(f"model {name!r}: expected modelscope, zeroscope, {', '.join(NEWER)}")
+        for part, module in parts.items():
+            dtype = "float32" if part in MODELS[name].float32 else MODELS[name].gpu_dtype
+            module.eval().to(getattr(torch, dtype))
     return parts
 
 
-def calls(name, parts, num_frames, width, height, guided=True):
+def calls(name: str, parts: dict, num_frames: int, width: int, height: int) -> dict[str, Callable]:
     """One call of each network as its pipeline makes it: {"text_encoder", "denoiser", "vae"} of functions.
 
-    num_frames; width, height: of the clip, pixels. guided: whether prompt and empty prompt go through together.
+    parts: from `skeleton`. num_frames; width, height: of the clip, pixels. The denoiser is called with guidance, prompt
+    and empty prompt together, but for Wan's, which takes them one after the other.
     """
     import torch
-
-    from .registry import MODELS
 
     def empty(module, *shape):
         return torch.empty(shape, device="meta", dtype=next(module.parameters()).dtype)
 
-    both, tokens = 2 if guided else 1, MODELS[name].tokens or 77
-    net, vae = parts.get("unet") or parts["transformer"], parts["vae"]
-    f, h, w = (num_frames - 1) // MODELS[name].frame_step + 1, height // 8, width // 8
+    model, vae, net = MODELS[name], parts["vae"], parts.get("unet") or parts["transformer"]
+    tokens, time = model.tokens or 77, torch.ones(2, device="meta")
+    f, h, w = (num_frames - 1) // model.frame_step + 1, height // 8, width // 8
     if name == "cogvideox":
         f = (num_frames - 1) // 4 + 1  # 8N + 1 frames, so that the latents' are an odd number
     if name == "ltx":
         h, w = height // 32, width // 32
-
-    def encode():
-        return parts["text_encoder"](torch.zeros(1, tokens, dtype=torch.long, device="meta"))
-
-    def denoise():
-        time = torch.ones(both, device="meta")
-        if name in ("modelscope", "zeroscope"):
-            return net(empty(net, both, 4, f, h, w), time[0], empty(net, both, tokens, 1024))
-        if name == "wan":  # the two halves of the guidance one after the other
-            return net(empty(net, 1, 16, f, h, w), time[:1], empty(net, 1, tokens, 4096))
-        text = empty(net, both, tokens, 4096)
-        if name == "cogvideox":
-            return net(empty(net, both, f, 16, h, w), text, time)
         video = dict(num_frames=f, height=h, width=w, rope_interpolation_scale=(8 / 25, 32, 32))
-        return net(empty(net, both, f * h * w, 128), text, time, torch.ones(both, tokens, device="meta"), **video)
+    latents = (1, vae.config.get("z_dim") or vae.config.latent_channels, f, h, w)
+    denoise = {
+        "wan": lambda: net(empty(net, *latents), time[:1], empty(net, 1, tokens, 4096)),
+        "cogvideox": lambda: net(empty(net, 2, f, 16, h, w), empty(net, 2, tokens, 4096), time),
+        "ltx": lambda: net(
+            empty(net, 2, f * h * w, 128), empty(net, 2, tokens, 4096), time, time[:, None].expand(2, tokens), **video
+        ),
+    }
+    return {
+        "text_encoder": lambda: parts["text_encoder"](torch.zeros(1, tokens, dtype=torch.long, device="meta")),
+        "denoiser": denoise.get(name, lambda: net(empty(net, 2, 4, f, h, w), time[0], empty(net, 2, tokens, 1024))),
+        "vae": lambda: vae.decode(empty(vae, *(latents if name in NEWER else (f, 4, h, w)))),
+    }
 
-    def decode():
-        if name in ("modelscope", "zeroscope"):
-            return vae.decode(empty(vae, f, 4, h, w))
-        return vae.decode(empty(vae, 1, vae.config.get("z_dim") or vae.config.latent_channels, f, h, w))
 
-    return {"text_encoder": encode, "denoiser": denoise, "vae": decode}
+def profile(call: Callable, *modules: "torch.nn.Module") -> Profile:
+    """Run `call` on the meta device and count it.
 
-
-def cost(call, *modules):
-    """Run `call` on the meta device and count it: a `Cost`.
-
-    modules: networks whose weights are there before, and so do not count. Attention is taken as the fused kernels do
+    modules: networks whose weights are there before, and so do not count. Attention is counted as the fused kernels do
     it, without the matrix of all pairs.
 
     >>> import torch
     >>> layer = torch.nn.Linear(3, 5, bias=False, device="meta")
-    >>> cost(lambda: layer(torch.empty(2, 3, device="meta")), layer)
-    Cost(peak=64, flops=60, attention=0)
+    >>> profile(lambda: layer(torch.empty(2, 3, device="meta")), layer)
+    Profile(peak=64, flops=60, attention=0)
     """
     import torch
     from torch.nn import functional
@@ -166,4 +166,4 @@ def cost(call, *modules):
         for mode in (products, fused, alive):
             stack.enter_context(mode)
         call()
-    return Cost(alive.peak, products.get_total_flops() + fused.pairs, fused.pairs)
+    return Profile(alive.peak, products.get_total_flops() + fused.pairs, fused.pairs)

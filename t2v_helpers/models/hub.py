@@ -25,10 +25,8 @@ def locate(model: Model, *, download: bool = True) -> checkpoint.Checkpoint:
         download: Whether it may be downloaded.
 
     Raises:
-        FileNotFoundError: A file is missing, here or on the hub.
-        ValueError: The model is gated, unknown, broken, damaged on the way, or nothing that may be loaded.
-        ConnectionError: The hub cannot be reached.
-        OSError: The disk is full. Each of these is one line.
+        ValueError: It is gated, unknown, broken, or damaged on the way. This and the others: one line.
+        FileNotFoundError, ConnectionError, OSError: A file is missing, the hub cannot be reached, the disk is full.
     """
     folder = pathlib.Path(os.path.expanduser(model.repo))
     if folder.is_dir():
@@ -56,16 +54,20 @@ def _fetch(repo, revision, missing):
     """Download the files that a pipeline is loaded from and return their folder; missing: why, for the message."""
     import huggingface_hub as hub
     from huggingface_hub import constants, errors
+    from huggingface_hub.utils import logging
 
     file = "model_index.json"
     try:
-        with _errors_only():
+        with contextlib.ExitStack() as undo:
+            undo.callback(logging.set_verbosity, logging.get_verbosity())
+            logging.set_verbosity_error()  # what the client would warn of is reported here, or it retries by itself
             info = hub.model_info(repo, revision=revision, files_metadata=True, timeout=10)
             listed = {entry.rfilename: entry for entry in info.siblings}
             index = pathlib.Path(hub.hf_hub_download(repo, file, revision=revision))
             files = [listed[name] for name in _wanted(index, listed, repo)]
             files = [entry for entry in files if _cached(repo, entry.rfilename, info.sha) is None]
-            left = sum((entry.size or 0) - _have(repo, entry) for entry in files)
+            parts = [part for entry in files if (part := _partial(repo, entry)) and part.is_file()]
+            left = sum(entry.size or 0 for entry in files) - sum(part.stat().st_size for part in parts)
             file = f"{len(files)} files"
             _check_space(left)
             print(f"downloading {repo}: {left / 1e9:.2f} GB into {constants.HF_HUB_CACHE}")
@@ -134,11 +136,6 @@ def _partial(repo, entry):
     return _cache(repo) / "blobs" / f"{entry.lfs.sha256}.part" if entry.lfs else None
 
 
-def _have(repo, entry):
-    part = _partial(repo, entry)
-    return part.stat().st_size if part and part.is_file() else 0
-
-
 def _download(repo, commit, entry):
     import huggingface_hub as hub
     from huggingface_hub.file_download import http_get
@@ -163,16 +160,3 @@ def _download(repo, commit, entry):
                 part.rename(blob)
         pathlib.Path(f"{part}.lock").unlink(missing_ok=True)
     hub.hf_hub_download(repo, entry.rfilename, revision=commit)  # links a blob that is there, and fetches a small file
-
-
-@contextlib.contextmanager
-def _errors_only():
-    """Let the hub's client log errors only: its warnings are reported here, or it retries by itself."""
-    from huggingface_hub.utils import logging
-
-    before = logging.get_verbosity()
-    logging.set_verbosity_error()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(before)

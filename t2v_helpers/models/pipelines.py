@@ -36,7 +36,7 @@ def load_pipeline(name="auto", *, device=None, plan=None):
     if name != "auto":
         describe(name)  # a wrong name is told before torch is imported
     if plan not in (None, *budget.PLANS):
-        raise ValueError(f"plan {plan!r}: expected one of {', '.join(map(repr, budget.PLANS))}")
+        raise ValueError(f"plan {plan!r}: expected one of {', '.join(budget.PLANS)}")
     import torch
 
     device = placing.device_of(device)
@@ -82,7 +82,7 @@ def _auto(device):
         return "tiny", "ModelScope needs a CUDA GPU and this runs on the CPU"
     free = placing.free_bytes(device)
     counts = budget.COUNTS["modelscope"]
-    need = budget.needs(budget.part_bytes(model, counts), counts)[budget.LAYER]
+    need = budget.needs(budget.weight_bytes(model, counts), counts)["layer-offload"]
     if free < need + budget.MARGIN:
         return "tiny", f"{free / 1e9:.1f} GB of GPU memory are free and ModelScope needs more than {need / 1e9:.1f} GB"
     try:

@@ -1,22 +1,28 @@
 """A look inside a UNet at work: where each word is attended to, and what is left when time is switched off."""
 
 import contextlib
+from collections.abc import Iterator
 
+import numpy as np
 import torch
 
 
 @contextlib.contextmanager
-def record_attention(unet):
-    """Record the cross-attention of a UNet3DConditionModel while the block runs: which place looks at which token.
+def record_attention(unet: torch.nn.Module) -> Iterator[dict[str, list[torch.Tensor]]]:
+    """Record the cross-attention of a UNet's calls within the block: which place looks at which token.
 
-    unet: its calls within the block are recorded; the result of a call is not changed.
-    Yields a dict, layer name -> list with one tensor a call: (b, F, h, w, tokens), the attention weights averaged over
-    the heads, on the CPU in float32; they sum to 1 over the tokens. Under guidance b is 2: the empty prompt, then the
-    prompt. The scale model's four such layers take 0.2 MB a call; ModelScope's sixteen take some 65 MB.
-    Source: Vaswani et al. 2017, Eq. 1; drawn as maps by Hertz et al. 2022, section 3.
+    The results of the calls are not changed. The scale model's four such layers take 0.2 MB a call, ModelScope's
+    sixteen some 65 MB. Source: Vaswani et al. 2017, Eq. 1; drawn as maps by Hertz et al. 2022, section 3.
 
-    >>> from t2v_helpers import tiny
-    >>> unet = tiny.new_unet()
+    Args:
+        unet: A UNet3DConditionModel.
+
+    Yields:
+        {layer name: one tensor a call}, each (b, F, h, w, tokens): attention weights averaged over the heads, on the
+        CPU in float32, which sum to 1 over the tokens. Under guidance b is 2: the empty prompt, then the prompt.
+
+    >>> from t2v_helpers import load_pipeline
+    >>> unet = load_pipeline("tiny", device="cpu").unet
     >>> with record_attention(unet) as maps, torch.no_grad():
     ...     _ = unet(torch.zeros(2, 4, 3, 8, 8), 500, torch.zeros(2, 24, 64))
     >>> {name.split(".attentions")[0]: tuple(calls[0].shape) for name, calls in maps.items()}["mid_block"]
@@ -51,11 +57,11 @@ def record_attention(unet):
 
 
 @contextlib.contextmanager
-def without_time(unet):
-    """Switch off all layers of a UNet3DConditionModel that look along time, while the block runs.
+def without_time(unet: torch.nn.Module) -> Iterator[None]:
+    """Switch off all layers of a UNet3DConditionModel that look along time, within the block.
 
-    Temporal convolutions and temporal attentions add something to their input; within the block they add nothing, so
-    that each frame is denoised alone, by what the network knows of pictures.
+    Temporal convolutions and attentions add something to their input; within the block they add nothing. So each frame
+    is denoised alone, with what the network knows about pictures.
     """
     from diffusers.models.resnet import TemporalConvLayer
     from diffusers.models.transformers.transformer_temporal import TransformerTemporalModel
@@ -69,11 +75,21 @@ def without_time(unet):
         yield
 
 
-def highlight(frames, weights, strength=0.7):
-    """The frames with a white glow where `weights` are large, on the object or on the dark ground beside it.
+def highlight(
+    frames: np.ndarray | torch.Tensor, weights: np.ndarray | torch.Tensor, strength: float = 0.7
+) -> np.ndarray:
+    """Lay a white glow over the frames where `weights` are large.
 
-    frames: float array (F, H, W, 3) in [0, 1]. weights: (F, h, w), at least 0, enlarged to H x W. Where they are most
-    in the clip, a pixel is blended with white by `strength`; where they are 0 it stays. Returns frames: float32 array.
+    Args:
+        frames: Floats (F, H, W, 3) in [0, 1].
+        weights: (F, h, w), at least 0; enlarged to H x W.
+        strength: How far the pixel with the clip's largest weight is blended with white; with weight 0 it stays.
+
+    Returns:
+        Frames, float32 (F, H, W, 3).
+
+    Raises:
+        ValueError: The shapes do not match, or the weights are negative or all 0.
     """
     frames, weights = torch.as_tensor(frames), torch.as_tensor(weights, dtype=torch.float32)
     if frames.ndim != 4 or weights.ndim != 3 or len(frames) != len(weights):

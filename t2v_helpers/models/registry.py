@@ -1,7 +1,6 @@
-"""The models by name: what there is to know of each before anything of it is loaded.
+"""The models by name: what is known of each before anything is loaded. To add a model, add an entry to `MODELS`.
 
-A model joins by an entry in `MODELS`. This is apart from pipelines.py so that a name, a default or a rule can be
-looked up without torch; what a model costs is in budget.py.
+This needs no torch, so that a name, a default or a rule can be looked up at once. What a model costs is in budget.py.
 """
 
 import dataclasses
@@ -17,13 +16,12 @@ from .. import ASSETS
 class Model:
     """A model's files, its defaults and its rules.
 
-    repo: its folder, or its id on the hub; revision: the commit to take; also: older ids; about: a few words.
-    pipeline_class: the class of diffusers; scheduler: the class that takes the place of its own. steps, guidance,
-    num_frames, size (pixels, width and height; None: what its network says) and fps: its defaults.
-    frame_step: num_frames - 1 has to be a multiple of it; divisor: width and height have to be, pixels.
-    gpu_dtype: its precision on a GPU (on a CPU: float32); float32: the parts that keep single precision there.
-    tokens: how many its pipeline reads of a prompt; None: as many as its tokenizer says. english: whether it was
-    trained on English alone.
+    repo: its folder, or its id on the hub; revision: the commit to use; also: older ids; about: a few words.
+    pipeline_class: of diffusers; scheduler: the class that replaces its own. steps, guidance, num_frames, size (width
+    and height in pixels; None: what its network says) and fps: its defaults. frame_step: divides num_frames - 1;
+    divisor: divides width and height, pixels. gpu_dtype: its precision on a GPU (on a CPU: float32); float32: the parts
+    that keep single precision there. tokens: how many of a prompt its pipeline reads; None: its tokenizer's limit.
+    english: whether it was trained on English alone.
     """
 
     repo: str
@@ -47,8 +45,8 @@ class Model:
     licence: str = ""
 
 
-# A revision is pinned where its commit is known. The newer models' could not be looked up when this was written, so
-# main is taken, as it was when it was first fetched; safetensors and the classes of diffusers are held to all the same.
+# ModelScope's revision is pinned. The newer models' commits could not be looked up when this was written, so they use
+# main as it was when first fetched; that weights are safetensors and classes are diffusers' is checked anyway.
 MODELS = {
     "tiny": Model(
         repo=str(ASSETS / "tiny-t2v"),
@@ -126,15 +124,21 @@ MODELS = {
 CLASSES = tuple(dict.fromkeys(model.pipeline_class for model in MODELS.values()))
 
 
-def describe(name):
-    """The `Model` behind a name of MODELS, a folder or a hub id (org/name); ValueError if it is none of them.
+def describe(name: str | os.PathLike | Model) -> Model:
+    """Look up a model by name.
 
-    A folder whose tokenizer carries the scale model's words takes the scale model's defaults. What else is not in
-    MODELS keeps its own scheduler and takes the defaults of its pipeline class (`of_class`).
+    Args:
+        name: Of `MODELS`, a folder, a hub id (org/name), or a `Model`, which is returned. A folder whose tokenizer has
+            the scale model's words gets the scale model's defaults, other folders those of their pipeline class.
+
+    Raises:
+        ValueError: It is none of these.
 
     >>> describe("modelscope").steps
     25
     """
+    if isinstance(name, Model):
+        return name
     name = os.fspath(name) if isinstance(name, os.PathLike) else name
     for key, model in MODELS.items():
         if name in (key, model.repo, *model.also):
@@ -144,15 +148,18 @@ def describe(name):
         config = folder / "tokenizer" / "tokenizer_config.json"
         if config.is_file() and b'"known_words"' in config.read_bytes():
             return dataclasses.replace(MODELS["tiny"], repo=name)
-        return of_class(_class_name(folder / "model_index.json"), name)
+        try:
+            return of_class(json.loads((folder / "model_index.json").read_bytes())["_class_name"], name)
+        except (OSError, ValueError, LookupError, TypeError):
+            return Model(repo=name)  # loading it will say what is wrong
     if isinstance(name, str) and re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", name):
         return Model(repo=name)
     known = ", ".join(("auto", *MODELS))
     raise ValueError(f"model {name!r}: expected one of {known}, or a folder, or a hub id such as org/name")
 
 
-def of_class(pipeline_class, repo=""):
-    """A `Model` of a repository that is not in MODELS: the defaults and rules of its pipeline class.
+def of_class(pipeline_class: str, repo: str = "") -> Model:
+    """A `Model` for a repository that is not in `MODELS`: the defaults and rules of its pipeline class.
 
     >>> of_class("WanPipeline", "org/name").frame_step
     4
@@ -163,17 +170,17 @@ def of_class(pipeline_class, repo=""):
     return Model(repo=repo)
 
 
-def _class_name(index):
-    try:
-        return json.loads(index.read_text(encoding="utf-8"))["_class_name"]
-    except (OSError, ValueError, LookupError, TypeError):
-        return None  # what is wrong with it is told when it is loaded
+def check_shape(
+    model: Model, num_frames: int | None = None, height: int | None = None, width: int | None = None
+) -> None:
+    """Refuse a length or size that a model cannot make.
 
+    Args:
+        model: Its `frame_step` has to divide num_frames - 1, its `divisor` height and width.
+        num_frames, height, width: Of the clip, sizes in pixels; None is the model's own.
 
-def check_shape(model, num_frames=None, height=None, width=None):
-    """Refuse a clip's length or size (pixels) that a model cannot make; None stands for its own value.
-
-    Raises ValueError with one line that says the rule.
+    Raises:
+        ValueError: A rule is broken; one line that names it.
 
     >>> check_shape(MODELS["wan"], num_frames=81, height=480)
     """

@@ -7,7 +7,7 @@ import torch
 
 from t2v_helpers.benchmark import cli, model, variants
 from t2v_helpers.benchmark.model import CONFIGS
-from t2v_helpers.models import budget, pipelines
+from t2v_helpers.models import pipelines
 
 TINY = CONFIGS["tiny"]
 CPU = torch.device("cpu")
@@ -199,12 +199,12 @@ def test_the_plan_in_the_end_is_reported(gpu, bench, monkeypatch):
     def loaded(name, device, plan):
         free.append(torch.cuda.mem_get_info(device)[0])
         pipe = load(name, device="cpu")
-        pipe.t2v_plan = types.SimpleNamespace(name=budget.PART, peak=3.6e9)
+        pipe.t2v_plan = types.SimpleNamespace(name="model-offload", peak=3.6e9)
         pipe.unet.register_forward_hook(lambda *_: setattr(pipe, "t2v_plan", stepped))
         return pipe
 
-    stepped = types.SimpleNamespace(name=budget.LAYER, peak=1.1e9)
+    stepped = types.SimpleNamespace(name="layer-offload", peak=1.1e9)
     monkeypatch.setattr(pipelines, "load_pipeline", loaded)
     measured, found = cli.placed(bench, gigabytes=4)
     assert not measured.not_here and free == [3.5e9]
-    assert found == {"gigabytes": 4, "plan": budget.LAYER, "predicted": 1.1e9}
+    assert found == {"gigabytes": 4, "plan": "layer-offload", "predicted": 1.1e9}
