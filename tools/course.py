@@ -1,6 +1,7 @@
-"""What stands in the notebooks and how they are tested, for tools and tests: equations, marked lines, exercises."""
+"""Reads the notebooks, for tools and tests: their cells, equations, marked lines and exercises."""
 
 import ast
+import itertools
 import pathlib
 import re
 import textwrap
@@ -10,26 +11,26 @@ import nbformat
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-# How nbval is called by tools and tests: as the Makefile calls it.
+# How tools and tests call nbval: the same way as the Makefile.
 NBVAL = "--nbval --nbval-current-env --nbval-cell-timeout 300 --nbval-sanitize-with tests/nbval_sanitize.cfg".split()
-SOLUTION = re.compile(r"<details><summary>Solution</summary>\s*```python\n(.*?)```\s*</details>\s*", re.S)
+SOLUTION = re.compile(r"<details><summary>Solution</summary>\s*```python\n(.*?)```\s*</details>", re.S)
 SIMPLE = (ast.Assign, ast.Return, ast.Assert, ast.Expr)
 
 
 class Mark(typing.NamedTuple):
-    """A line that bears the number of an equation: `# Eq. 7.3`."""
+    """A line whose comment names an equation: `# Eq. 7.3`."""
 
     number: str
-    statement: str | None  # the simple statement it is in, whole lines, so that the mark is in it
-    function: str | None  # the function around it, as source
-    name: str  # of that function, after its class: "NoiseSchedule.linear"; "" at the top level
+    statement: str | None  # the simple statement it is in, as whole lines, with the comment
+    function: str | None  # source of the function around it
+    name: str  # qualified name of that function: "NoiseSchedule.linear"; "" at the top level
 
 
 class Exercise(typing.NamedTuple):
     number: str
-    name: str  # of the function that is asked for
-    stub: str  # the cell with the stub and its check
-    solution: str | None  # the code of the first folded solution after it, in the Markdown cell that follows
+    name: str  # of the function to write
+    stub: str  # source of the cell with the stub and its check
+    solution: str | None  # code of the folded solution
 
 
 def cells(path, kind=None):
@@ -69,15 +70,11 @@ def marked(source):
 
 
 def exercises(path):
-    """The exercises of a notebook: a cell that checks, and the first folded solution in the Markdown cell after it."""
-    found, open_ = [], None
-    for cell in cells(path):
+    """The exercises of a notebook: code cells that call `check`, each with the cell tagged "solution" after it."""
+    found = []
+    for cell, after in itertools.pairwise(cells(path)):
         asked = re.search(r'^check\("([\d.]+)", (\w+)\)', cell.source, re.M)
         if cell.cell_type == "code" and asked:
-            found += [Exercise(*open_, None)] if open_ else []
-            open_ = (*asked.groups(), cell.source)
-        elif cell.cell_type == "markdown" and open_:
-            code = SOLUTION.search(cell.source)
-            found.append(Exercise(*open_, code and code[1]))
-            open_ = None
-    return found + ([Exercise(*open_, None)] if open_ else [])
+            folded = SOLUTION.fullmatch(after.source) if "solution" in after.metadata.get("tags", []) else None
+            found.append(Exercise(*asked.groups(), cell.source, folded and folded[1]))
+    return found

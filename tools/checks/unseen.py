@@ -1,9 +1,6 @@
-"""What `alterations` puts in the place of what, and which of its alterations nobody can see."""
+"""The alterations of equations that no check can see, and why."""
 
-COMPARED = {"<": ">=", ">": "<=", "<=": ">", ">=": "<", "==": "!=", "!=": "=="}
-SWAPS = {"+": "-", "-": "+", "*": "/", "/": "*", "**": "*", "@": "*"} | COMPARED
-
-# The number of a notebook -> why, and the lines as they are altered.
+# Number of the notebook -> reason -> the altered lines.
 WHY = {
     "03": {
         "(3.1) is the formula that is shown to be wrong, and gives noise; so does noise of another sign or step": """
@@ -27,7 +24,7 @@ WHY = {
             """,
     },
 }
-EQUIVALENT = {
+UNSEEN = {
     (number, line.strip())
     for number, reasons in WHY.items()
     for lines in reasons.values()

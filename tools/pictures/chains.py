@@ -1,11 +1,11 @@
 """Both chains of diffusion on one clip of the scale model: into noise, and what its own loop holds on the way back."""
 
-import figures_trace as trace
 import torch
-from figures_sheet import GREY, LARGE, WIDTH, Sheet
 
 from t2v_helpers import NoiseSchedule, q_sample
 from t2v_helpers.plots import COLORS
+from tools.pictures import trace
+from tools.pictures.sheet import GREY, LARGE, WIDTH, Sheet
 
 TIMES = (0, 100, 300, 500, 700, 1000)  # shown by the forward chain, and from the last to the first by the reverse one
 ENDS = (0, -1)  # which frames of the clip

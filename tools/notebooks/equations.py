@@ -1,22 +1,18 @@
-"""Write docs/equations.md, every numbered equation of the course on one page: make equations.
+"""Write docs/equations.md, all numbered equations of the course on one page: make equations.
 
-Of each: its number, the heading of the section it stands in, the sentence that leads to it (the end of the
-paragraph before it), the formula, and the statements that bear its number, in its notebook and in t2v_helpers. A
-helper is named by file and function, not by line, so that the page is stale only when what it says is.
-Usage: python tools/equations.py [--check]
-Exit code 1 if with --check the page is not what would be written (the first such line is named), or if a number is
-computed by no line; 2 for a wrong call.
+For each equation: its number, the heading of its section, the sentence that leads to it (the end of the paragraph
+before it), the formula, and the statements marked with its number in its notebook and in t2v_helpers. Helpers are named
+by file and function, not by line, so that the page changes only when its content does.
 """
 
-import argparse
 import itertools
 import re
 import sys
 import typing
 
-import course
-
+from t2v_helpers._support.command import Parser, run
 from t2v_helpers._support.files import write_whole
+from tools import course
 
 PAGE = course.ROOT / "docs" / "equations.md"
 HEAD = """# All equations of the course
@@ -126,31 +122,12 @@ def page():
     return "\n".join(parts)
 
 
-def stale(stored, text):
-    """One line that names the first line in which two texts differ, or None."""
-    for at, (old, new) in enumerate(itertools.zip_longest(stored.splitlines(), text.splitlines()), 1):
-        if old != new:
-            return f"docs/equations.md, line {at} is stale: got {old!r}, expected {new!r} (make equations)"
-    return None
+def write(args):
+    write_whole(PAGE, page().encode())
 
 
 def main(arguments=None):
-    parser = argparse.ArgumentParser(description="Write docs/equations.md from the notebooks.", allow_abbrev=False)
-    parser.add_argument("--check", action="store_true", help="write nothing; exit code 1 if the page is stale")
-    check = parser.parse_args(arguments).check
-    try:
-        text = page()
-        if check:
-            wrong = stale(PAGE.read_text(encoding="utf-8"), text)
-            if wrong:
-                raise ValueError(wrong)
-        else:
-            PAGE.parent.mkdir(exist_ok=True)
-            write_whole(PAGE, text.encode())
-    except (ValueError, OSError) as error:
-        print(f"equations: {error}", file=sys.stderr)
-        return 1
-    return 0
+    return run(Parser("tools.notebooks.equations", "Write docs/equations.md from the notebooks."), write, arguments)
 
 
 if __name__ == "__main__":

@@ -1,19 +1,18 @@
-"""Write the notebooks as web pages that read without a kernel and without a network: make pages.
+"""Export the notebooks as web pages that need no kernel and no network: make pages.
 
-Each page is one file: pictures and clips stand in it, and equations are MathML, which browsers draw by themselves, with
-a mathematical font that stands in the page too. No script is loaded; of an explorer the page shows the line that stands
-for it. Stored outputs are shown, nothing is run.
-Usage: python tools/export.py FOLDER [--theme dark] [notebook ...]
+Each page is one file that contains its pictures and clips. Equations are MathML, which browsers render themselves, in a
+mathematical font that the page contains too. Pages load no script; in place of an explorer they show its line of text.
+Stored outputs are shown, nothing is run.
+Usage: python -m tools.notebooks.pages FOLDER [--theme dark] [notebook ...]
 """
 
-import argparse
 import base64
 import functools
 import importlib.util
 import io
-import os
 import pathlib
 import re
+import sys
 from html import escape
 
 import nbformat
@@ -24,8 +23,11 @@ from latex2mathml.converter import convert
 from nbconvert import HTMLExporter
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-# The page of JupyterLab's look, less the parts that load require.js, MathJax, mermaid and the widgets from elsewhere.
+from t2v_helpers._support.command import Parser, run
+from t2v_helpers._support.files import write_whole
+from tools import course
+
+# nbconvert's page in JupyterLab's look, without the parts that load require.js, MathJax, mermaid and widgets.
 TEMPLATE = """
 {%- extends 'lab/index.html.j2' -%}
 {%- block html_head_js -%}{%- endblock -%}
@@ -53,7 +55,7 @@ GLYPHS = (
 
 @functools.cache
 def math_font():
-    """The letters and signs of equations in STIX Two Math (SIL Open Font License), as base64 of a WOFF file."""
+    """The glyphs for equations from STIX Two Math (SIL Open Font License), as base64 of a WOFF file."""
     file = pathlib.Path(importlib.util.find_spec("ziamath").origin).parent / "fonts" / "STIXTwoMath-Regular.ttf"
     font, data = TTFont(file), io.BytesIO()
     part = subset.Subsetter(subset.Options(layout_features=["ssty"]))
@@ -65,7 +67,7 @@ def math_font():
 
 
 class Renderer(IPythonRenderer):
-    """nbconvert's own, but for equations, links from one notebook to another, and pictures that lie elsewhere."""
+    """nbconvert's renderer, except for equations, links between notebooks, and pictures from the network."""
 
     def block_math(self, body):
         number = re.search(r"\\tag\{([^}]*)\}", body)
@@ -83,7 +85,7 @@ class Renderer(IPythonRenderer):
 
 
 class PageExporter(HTMLExporter):
-    """A notebook as one file that asks nothing of anyone."""
+    """Exports a notebook as one file that loads nothing."""
 
     @pass_context
     def markdown2html(self, context, source):
@@ -92,7 +94,7 @@ class PageExporter(HTMLExporter):
 
 
 def page(path, theme="light"):
-    """The HTML of one notebook. path: of the notebook. theme: light or dark."""
+    """The HTML of the notebook at `path`; theme: light or dark."""
     notebook = nbformat.read(path, as_version=4)
     notebook.metadata.pop("widgets", None)
     for cell in notebook.cells:
@@ -104,20 +106,21 @@ def page(path, theme="light"):
     return exporter.from_notebook_node(notebook, resources)[0]
 
 
-def main(arguments=None):
-    parser = argparse.ArgumentParser(description="Write the notebooks as web pages that need no kernel and no network.")
-    parser.add_argument("folder", type=pathlib.Path, help="where the pages go; it is made if it is not there")
-    parser.add_argument("notebooks", nargs="*", type=pathlib.Path, help="which notebooks; without any, all of them")
-    parser.add_argument("--theme", choices=("light", "dark"), default="light")
-    chosen = parser.parse_args(arguments)
-    chosen.folder.mkdir(parents=True, exist_ok=True)
-    for path in chosen.notebooks or sorted((ROOT / "notebooks").glob("*.ipynb")):
-        target = chosen.folder / f"{path.stem}.html"
-        temporary = target.with_suffix(".tmp")
-        temporary.write_text(page(path, chosen.theme), encoding="utf-8")
-        os.replace(temporary, target)
+def write(args):
+    args.folder.mkdir(parents=True, exist_ok=True)
+    for path in args.notebooks or course.NOTEBOOKS:
+        target = args.folder / f"{path.stem}.html"
+        write_whole(target, page(path, args.theme).encode())
         print(target)
 
 
+def main(arguments=None):
+    parser = Parser("tools.notebooks.pages", "Export the notebooks as web pages that need no kernel and no network.")
+    parser.add_argument("folder", type=pathlib.Path, help="target folder; created if it does not exist")
+    parser.add_argument("notebooks", nargs="*", type=pathlib.Path, help="which notebooks; default: all")
+    parser.add_argument("--theme", choices=("light", "dark"), default="light", help="default: light")
+    return run(parser, write, arguments)
+
+
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

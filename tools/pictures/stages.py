@@ -3,11 +3,11 @@
 import itertools
 import math
 
-import figures_trace as trace
-from figures_sheet import GREY, LARGE, Sheet
 
 from t2v_helpers.plots import COLORS
 from t2v_helpers.toys import count_parameters
+from tools.pictures import trace
+from tools.pictures.sheet import GREY, LARGE, Sheet
 
 NAMES = {"text_encoder": "text encoder", "unet": "UNet", "vae": "VAE"}
 ROLES = {"text_encoder": "#666666", "unet": COLORS["diffusion"], "vae": "#666666"}

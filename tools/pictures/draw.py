@@ -1,0 +1,104 @@
+"""Draw the pictures of assets/figures with the project's own code: make figures.
+
+The content comes from the scale model as it runs, and from ModelScope on the meta device. On one machine, a second run
+writes the same bytes. All pictures but `prompts` are PNG, 1600 pixels wide.
+
+Usage: python -m tools.pictures.draw [name ...] [--folder FOLDER]
+"""
+
+import io
+import pathlib
+import sys
+import textwrap
+
+import numpy as np
+import torch
+from PIL import Image, ImageDraw, ImageFont
+
+from t2v_helpers import generate, plots
+from t2v_helpers._support.command import Parser, run
+from t2v_helpers._support.files import write_whole
+from t2v_helpers.figures import diagrams
+from t2v_helpers.shapes import FPS
+from tools.pictures import chains, sheet, stages, trace
+
+FOLDER = pathlib.Path(__file__).resolve().parents[2] / "assets" / "figures"
+LIMIT = 200_000  # bytes of a file
+PROMPTS = (
+    "a red circle moving left",
+    "a yellow triangle growing",
+    "a cyan square falling",
+    "a purple disc, moves up",
+    "a green box is shrinking",
+    "sliding to the right, a blue triangle",
+)
+DRAWN = {
+    "gan": diagrams.gan_diagram,
+    "gan_beside_diffusion": diagrams.gan_beside_diffusion,
+    "forward_chain": chains.forward_chain,
+    "reverse_chain": chains.reverse_chain,
+    "pipeline": stages.pipeline,
+    "beside_modelscope": stages.beside_modelscope,
+}
+FILES = {"prompts": "prompts.webp"} | {name: f"{name}.png" for name in DRAWN}
+
+
+def labelled(frames, text, zoom=3, foot=98):
+    """Frames, magnified, with their prompt below them: uint8 (F, H, W, 3)."""
+    pictures, text = [], textwrap.fill(text, 16)
+    for frame in (frames * 255).round().astype(np.uint8).repeat(zoom, 1).repeat(zoom, 2):
+        picture = Image.new("RGB", (frame.shape[1] + 8, frame.shape[0] + foot + 4), "#F4F4F4")
+        picture.paste(Image.fromarray(frame), (4, 4))
+        middle, font = (picture.width / 2, picture.height - foot / 2), ImageFont.load_default(25)
+        ImageDraw.Draw(picture).multiline_text(middle, text, "#222222", font, anchor="mm", align="center")
+        pictures.append(np.asarray(picture))
+    return np.stack(pictures)
+
+
+def prompts():
+    """README's moving picture: clips of the scale model for six prompts, as the bytes of a WebP.
+
+    `save_video` would keep every pixel as it is and take six times as many bytes.
+    """
+    cells = [labelled(generate(prompt, trace.tiny(), seed=seed), prompt) for seed, prompt in enumerate(PROMPTS)]
+    rows = [np.concatenate(cells[i : i + 3], axis=2) for i in (0, 3)]
+    first, *others = map(Image.fromarray, np.concatenate(rows, axis=1))
+    file = io.BytesIO()
+    first.save(file, "webp", save_all=True, append_images=others, duration=1000 // FPS, loop=0, quality=80, method=6)
+    return file.getvalue()
+
+
+def png(draw):
+    """What `draw` draws, as the bytes of a PNG; reduced to 256 colours if it would be larger than LIMIT."""
+    plt, file = plots.pyplot(), io.BytesIO()
+    with plt.rc_context(plots.STYLE):
+        draw()
+        figure = plt.gcf()
+        figure.savefig(file, format="png", dpi=sheet.WIDTH / figure.get_figwidth())
+        plt.close(figure)
+    if len(file.getvalue()) > LIMIT:
+        few = Image.open(file).convert("RGB").quantize(256, dither=Image.Dither.NONE)
+        file = io.BytesIO()
+        few.save(file, "png", optimize=True)
+    return file.getvalue()
+
+
+def write(args):
+    args.folder.mkdir(parents=True, exist_ok=True)
+    for name in args.names or FILES:
+        path = args.folder / FILES[name]
+        write_whole(path, png(DRAWN[name]) if name in DRAWN else prompts())
+        print(f"{path.name}: {path.stat().st_size / 1e3:.0f} kB")
+
+
+def main(arguments=None):
+    parser = Parser("tools.pictures.draw", "Draw the pictures of assets/figures.")
+    parser.add_argument("names", nargs="*", choices=[*FILES], metavar="NAME", help=f"{', '.join(FILES)}; default: all")
+    parser.add_argument("--folder", type=pathlib.Path, default=FOLDER, help="target folder; default: assets/figures")
+    return run(parser, write, arguments)
+
+
+if __name__ == "__main__":
+    plots.pyplot().switch_backend("agg")
+    torch.set_num_threads(1)  # the same order of additions on any number of cores, so that the bytes are the same
+    sys.exit(main())
