@@ -24,16 +24,16 @@ help:
 	@echo "  make train        train the scale model again (about an hour); make evaluate: measure how well it follows prompts"
 	@echo "  make lessons      run the long trainings of notebook 08 (half an hour)"
 	@echo "For a class"
-	@echo "  make handout      copy the notebooks without their solutions to handout/"
+	@echo "  make handout      write the notebooks without their solutions to handout/; replace changed ones: HANDOUT=--overwrite"
 	@echo "  make pages        export the notebooks as HTML pages that need no network and no kernel; THEME=dark"
 	@echo "Measurements"
 	@echo "  make timing       measure what a learner waits for"
 	@echo "  make benchmark    measure speed and memory of a model; options: BENCHMARK=--help"
 	@echo "Would the tests notice? (minutes to hours)"
-	@echo "  make mutants      plant mistakes in the package and run its tests"
+	@echo "  make mutants      plant mistakes in the package and run its tests; in one module: MUTANTS=gan"
 	@echo "  make alterations  alter every numbered equation in the notebooks and run them"
 	@echo "  make readonly     run the notebooks from a write-protected copy"
-	@echo "  make versions     run tests and notebooks with older and newer packages"
+	@echo "  make versions     run tests and notebooks with older and newer packages; one row: VERSIONS=\"-s row -- torch=2.14.1\""
 
 $(READY): requirements.txt constraints.txt pyproject.toml
 	@$(PYTHON) -c "import sys" 2>/dev/null || { echo "$(PYTHON) was not found; install Python 3.11 to 3.13, or say where it is: make PYTHON=/path/to/python3.12" >&2; exit 1; }
@@ -66,10 +66,10 @@ video: $(READY)
 	@$(PY) -m t2v_helpers "$(PROMPT)" --output "$(OUTPUT)" --overwrite
 
 notebooks: $(READY)
-	$(PY) tools/run_notebooks.py $(NOTEBOOKS)
+	HF_HUB_OFFLINE=1 $(PY) -m nbconvert --config tools/notebooks/store.py --inplace $(or $(NOTEBOOKS),notebooks/*.ipynb)
 
 figures: $(READY)
-	$(PY) tools/figures.py $(FIGURES)
+	$(PY) -m tools.pictures.draw $(FIGURES)
 
 lint: $(READY)
 	$(PY) -m ruff check .
@@ -92,34 +92,34 @@ evaluate: $(READY)
 	$(PY) -m t2v_helpers.evaluate --json assets/tiny-t2v/evaluation.json
 
 mutants: $(READY)
-	$(PY) tools/mutants.py
+	$(PY) -m tools.checks.mutants $(MUTANTS)
 
 timing: $(READY)
-	$(PY) tools/timing.py
+	$(PY) -m tools.checks.timing
 
 lessons: $(READY)
-	$(PY) tools/lessons.py $(LESSONS)
+	$(PY) -m tools.notebooks.lessons $(LESSONS)
 
 benchmark: $(READY)
 	$(PY) -m t2v_helpers.benchmark $(BENCHMARK)
 
 pages: $(READY)
-	$(PY) tools/export.py pages $(if $(THEME),--theme $(THEME))
+	$(PY) -m tools.notebooks.pages pages $(if $(THEME),--theme $(THEME))
 
 handout: $(READY)
-	$(PY) tools/handout.py $(HANDOUT)
+	$(PY) -m tools.notebooks.handout $(HANDOUT)
 
 equations: $(READY)
-	$(PY) tools/equations.py
+	$(PY) -m tools.notebooks.equations
 
 alterations: $(READY)
-	$(PY) tools/alterations.py
+	$(PY) -m tools.checks.alterations $(NOTEBOOKS)
 
 readonly: $(READY)
-	$(PY) tools/readonly.py
+	$(PY) -m tools.checks.readonly $(NOTEBOOKS)
 
 versions: $(READY)
-	$(PY) tools/versions.py
+	$(PY) -m nox -f tools/checks/versions.py $(VERSIONS)
 
 clean:
 	rm -rf .venv build *.egg-info

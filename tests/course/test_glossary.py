@@ -2,8 +2,9 @@
 
 import re
 
-import course
 import pytest
+
+from tools import course
 
 PAGE = course.ROOT / "docs" / "glossary.md"
 TEXT = PAGE.read_text(encoding="utf-8")

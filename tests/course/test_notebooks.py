@@ -3,9 +3,10 @@
 import re
 import statistics
 
-import course
 import nbformat
 import pytest
+
+from tools import course
 
 READ = {path.name: nbformat.read(path, as_version=4) for path in course.NOTEBOOKS}
 every_notebook = pytest.mark.parametrize("name", READ)
@@ -23,6 +24,8 @@ def prose(name):
 def test_stored_from_one_clean_run(name):
     assert [cell.execution_count for cell in code_cells(name)] == list(range(1, len(code_cells(name)) + 1))
     outputs = [output for cell in code_cells(name) for output in cell.outputs]
+    exempted = [c for c in code_cells(name) if "NBVAL" in c.source or {*c.metadata.get("tags", [])} - {"parameters"}]
+    assert not exempted, "nbval compares every cell"
     assert not [o for o in outputs if o.output_type == "error" or o.get("name") == "stderr"]
     assert sum("text/html" in o.get("data", {}) and "<video" in o.data["text/html"] for o in outputs) > 0
 
@@ -33,18 +36,6 @@ def test_cells_are_short_and_prose_is_ample(name):
     assert max(lines) <= 25
     assert statistics.median(lines) <= 6
     assert len(prose(name).split()) >= 4 * sum(lines)
-
-
-@every_notebook
-def test_every_tagged_equation_is_computed_by_a_line_with_its_number_and_the_other_way_round(name):
-    chapter = int(name[:2])
-    tags = course.tags(prose(name))
-    computed = {mark.number for cell in code_cells(name) for mark in course.marked(cell.source)}
-    assert len(tags) == len(set(tags)), "a number is used twice"
-    assert set(tags) <= computed, f"{sorted(set(tags) - computed)} are nowhere computed"
-    assert {n for n in computed if n.split(".")[0] == str(chapter)} <= set(tags), (
-        "a line names an equation that is not there"
-    )
 
 
 @every_notebook

@@ -1,12 +1,12 @@
 """The solutions in the notebooks are run through their checkers, and so are the typical wrong answers."""
 
-import course
 import numpy as np
 import pytest
 import torch
 from wrong_answers import WRONG
 
 from t2v_helpers import exercises, shapes
+from tools import course
 
 NAMES = {"np": np, "torch": torch, "judge": shapes.judge, "parse": shapes.parse}
 

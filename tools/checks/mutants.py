@@ -10,7 +10,6 @@ Exit code 0 if every mutant is caught, 1 if one survives, 2 if the tests fail wi
 
 import ast
 import importlib
-import multiprocessing
 import os
 import pathlib
 import resource
@@ -20,12 +19,15 @@ import sys
 import tempfile
 import time
 
+import hypothesis
+import pytest
+
 from tools.checks.mistakes import MUTANTS, TESTS
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 # What takes long to load is loaded once, before the forks; diffusers loads its parts when they are first named.
 SCHEDULERS = ("ddpm", "ddim", "euler_discrete", "flow_match_euler_discrete", "edm_euler")
-PACKAGES = ("torch", "hypothesis", "pytest", "matplotlib.pyplot", "diffusers")
+PACKAGES = ("torch", "matplotlib.pyplot", "diffusers")
 PACKAGES += tuple(f"diffusers.schedulers.scheduling_{name}" for name in SCHEDULERS)
 PATIENCE = 120  # seconds of computing, after which a mutant that hangs counts as caught
 # By the exit code of its tests: 2 is an error of collection, and a signal ends those that hang.
@@ -52,15 +54,16 @@ def tests_of(module):
     return [f"tests/{name}" for name in TESTS.get(module, (f"test_{module}.py",))]
 
 
-def run_tests(module, folder):
-    """Run the tests of a module and end the process with pytest's exit code; 9 if they ran another package."""
-    import hypothesis
-    import pytest
-
-    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # nbval alone takes seconds to load
-    resource.setrlimit(resource.RLIMIT_CPU, (PATIENCE, PATIENCE + 9))
+def verdict(module, folder):
+    """The exit code of a module's tests in the copy, run in a fork that has the large packages loaded; 9 if they fail
+    to run or import another package, minus the signal that ended them."""
+    child = os.fork()
+    if child:
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     code = 9
     try:
+        used = int(sum(resource.getrusage(resource.RUSAGE_SELF)[:2]))
+        resource.setrlimit(resource.RLIMIT_CPU, (used + PATIENCE, used + PATIENCE + 9))
         profile = {"phases": [hypothesis.Phase.generate], "derandomize": True, "database": None}
         hypothesis.settings.register_profile("mutants", **profile)
         hypothesis.settings.load_profile("mutants")
@@ -74,26 +77,18 @@ def run_tests(module, folder):
         os._exit(code)
 
 
-def verdict(module, folder):
-    """The exit code of a module's tests in the copy, run in a fork that has the large packages loaded."""
-    process = multiprocessing.get_context("fork").Process(target=run_tests, args=(module, folder))
-    process.start()
-    process.join()
-    return process.exitcode
-
-
 def main(modules):
-    unknown = [module for module in modules if module not in MUTANTS]
-    if unknown:
+    if unknown := [module for module in modules if module not in MUTANTS]:
         print(f"no mutants for {', '.join(unknown)}: expected some of {', '.join(MUTANTS)}")
         return 2
     for name in PACKAGES:
         importlib.import_module(name)
     sys.dont_write_bytecode = True
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # nbval alone takes seconds to load
     outcomes, start = [], time.monotonic()
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name).resolve()
-        for part in ("t2v_helpers", "tests", "tools"):
+        for part in ("t2v_helpers", "tests"):
             shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copy(ROOT / "pyproject.toml", folder)
         os.chdir(folder)

@@ -30,11 +30,7 @@ nox.options.sessions = ["versions"]
 
 
 def requirement(word):
-    """What pip has to install for a word such as numpy=oldest, torch=newest or torch=2.6.0.
-
-    Raises:
-        ValueError: The word names no package of requirements.txt, or no version.
-    """
+    """What pip has to install for a word such as numpy=oldest, torch=newest or torch=2.6.0."""
     name, _, which = word.partition("=")
     ranges = dict(re.findall(r"^([\w-]+)(>=.*)", (ROOT / "requirements.txt").read_text(), re.M))
     if name not in ranges or not which:

@@ -4,7 +4,7 @@ Cells tagged "solution" are removed; everything else stays, stored outputs inclu
 leave the notebooks' folder are adapted to the new folder; outside this repository, they become the name of the file. A
 notebook runs wherever t2v_helpers can be imported (the environment of `make lab`), or in Colab through its set-up cell.
 
-Usage: python -m tools.notebooks.handout [FOLDER] [--overwrite] [notebook ...]
+Usage: python -m tools.notebooks.handout [FOLDER] [--overwrite] [NOTEBOOK ...]
 """
 
 import os
@@ -53,13 +53,12 @@ def links_from(folder, old, text):
 
 def write(args):
     """Write the notebooks. Nothing is written before all of them are read and checked."""
-    folder, known = args.folder, {path.resolve(): path for path in course.NOTEBOOKS}
-    for path in args.notebooks:
-        if path.resolve() not in known:
-            raise ValueError(f"got {path}, expected one of {', '.join(path.name for path in course.NOTEBOOKS)}")
+    folder, known = args.folder, [path.name for path in course.NOTEBOOKS]
+    if unknown := [name for name in args.names if name not in known]:
+        raise ValueError(f"got {unknown[0]!r}, expected one of {', '.join(known)}")
     if folder.resolve() == (course.ROOT / "notebooks").resolve():
         raise ValueError(f"got {folder}, the course's own notebooks, expected another folder")
-    paths = [known[path.resolve()] for path in args.notebooks] or course.NOTEBOOKS
+    paths = [path for path in course.NOTEBOOKS if path.name in (args.names or path.name)]
     made = {path.name: without_solutions(path, folder) for path in paths}
     folder.mkdir(parents=True, exist_ok=True)
     for name, (notebook, removed) in made.items():
@@ -75,7 +74,7 @@ def main(arguments=None):
     parser = Parser("tools.notebooks.handout", "Write the notebooks without their solutions.")
     default = course.ROOT / "handout"
     parser.add_argument("folder", nargs="?", type=pathlib.Path, default=default, help="target folder; default: handout")
-    parser.add_argument("notebooks", nargs="*", type=pathlib.Path, help="which notebooks; default: all")
+    parser.add_argument("names", nargs="*", metavar="NOTEBOOK", help="file names; default: all")
     parser.add_argument("--overwrite", action="store_true", help="also replace files that differ")
     return run(parser, write, arguments)
 

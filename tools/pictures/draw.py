@@ -84,6 +84,8 @@ def png(draw):
 
 
 def write(args):
+    if unknown := [name for name in args.names if name not in FILES]:
+        raise ValueError(f"got {unknown[0]!r}, expected one of {', '.join(FILES)}")
     args.folder.mkdir(parents=True, exist_ok=True)
     for name in args.names or FILES:
         path = args.folder / FILES[name]
@@ -93,7 +95,7 @@ def write(args):
 
 def main(arguments=None):
     parser = Parser("tools.pictures.draw", "Draw the pictures of assets/figures.")
-    parser.add_argument("names", nargs="*", choices=[*FILES], metavar="NAME", help=f"{', '.join(FILES)}; default: all")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(FILES)}; default: all")
     parser.add_argument("--folder", type=pathlib.Path, default=FOLDER, help="target folder; default: assets/figures")
     return run(parser, write, arguments)
 

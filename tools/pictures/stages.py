@@ -3,7 +3,6 @@
 import itertools
 import math
 
-
 from t2v_helpers.plots import COLORS
 from t2v_helpers.toys import count_parameters
 from tools.pictures import trace

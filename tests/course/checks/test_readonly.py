@@ -1,6 +1,6 @@
-"""What tools/readonly.py tells of a checkout that was written to; `make readonly` runs the notebooks in one."""
+"""What `make readonly` finds in a checkout that was written to."""
 
-import readonly
+from tools.checks import readonly
 
 
 def test_what_is_written_shows(tmp_path):

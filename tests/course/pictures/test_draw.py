@@ -1,4 +1,4 @@
-"""The pictures of assets/figures: all are drawn by tools/figures.py, used, readable, and say what the models are."""
+"""The pictures of assets/figures: all are drawn by tools/pictures, used, readable, and say what the models are."""
 
 import hashlib
 import io
@@ -7,11 +7,6 @@ import json
 import os
 import re
 
-import course
-import figures
-import figures_chains
-import figures_sheet
-import figures_trace
 import matplotlib
 import numpy as np
 import pytest
@@ -19,9 +14,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
 from t2v_helpers import generate, plots
+from tools import course
+from tools.pictures import chains, draw, sheet, trace
 
 PAGES = [course.ROOT / "README.md", course.ROOT / "assets/tiny-t2v/README.md", *(course.ROOT / "docs").glob("*.md")]
-drawn = pytest.mark.parametrize("name", figures.DRAWN)
+drawn = pytest.mark.parametrize("name", draw.DRAWN)
 
 
 @pytest.fixture(autouse=True)
@@ -36,8 +33,8 @@ def sheets():
     """Every figure but the moving one, drawn: a dict of name to matplotlib figure."""
     made = {}
     with matplotlib.rc_context(plots.STYLE):
-        for name, draw in figures.DRAWN.items():
-            draw()
+        for name, function in draw.DRAWN.items():
+            function()
             made[name] = plots.pyplot().gcf()
     return made
 
@@ -58,25 +55,25 @@ def coarse(picture):
 
 
 def test_the_folder_holds_what_the_tool_draws_and_nothing_else():
-    assert {path.name for path in figures.FOLDER.iterdir()} == set(figures.FILES.values())
-    assert all(path.stat().st_size <= figures.LIMIT for path in figures.FOLDER.iterdir())
+    assert {path.name for path in draw.FOLDER.iterdir()} == set(draw.FILES.values())
+    assert all(path.stat().st_size <= draw.LIMIT for path in draw.FOLDER.iterdir())
 
 
-@pytest.mark.parametrize("file", figures.FILES.values())
+@pytest.mark.parametrize("file", draw.FILES.values())
 def test_a_page_shows_it_and_says_in_words_what_it_shows(file):
     found = []
     for page in PAGES:
         for words, target in re.findall(r"!\[([^\]]*)\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
-            if (page.parent / target).resolve() == figures.FOLDER / file:
+            if (page.parent / target).resolve() == draw.FOLDER / file:
                 found.append(words)
     assert found and all(len(words.split()) >= 15 for words in found)
 
 
 @drawn
 def test_the_file_is_opaque_and_what_is_drawn_today(name):
-    path = figures.FOLDER / figures.FILES[name]
-    stored, new = Image.open(path), Image.open(io.BytesIO(figures.png(figures.DRAWN[name])))
-    assert stored.size == new.size and stored.width == figures_sheet.WIDTH
+    path = draw.FOLDER / draw.FILES[name]
+    stored, new = Image.open(path), Image.open(io.BytesIO(draw.png(draw.DRAWN[name])))
+    assert stored.size == new.size and stored.width == sheet.WIDTH
     assert np.asarray(stored.convert("RGBA"))[..., 3].min() == 255  # its ground is white in a dark theme too
     assert np.abs(coarse(stored) - coarse(new)).max() < 12, "stale: make figures"
 
@@ -84,7 +81,7 @@ def test_the_file_is_opaque_and_what_is_drawn_today(name):
 @drawn
 def test_letters_can_be_read_at_half_size_and_none_lies_on_another(sheets, name):
     figure = sheets[name]
-    figure.set_dpi(figures_sheet.WIDTH / figure.get_figwidth())
+    figure.set_dpi(sheet.WIDTH / figure.get_figwidth())
     FigureCanvasAgg(figure).draw()
     for text in texts(figure):
         x_height = 0.547 * text.get_fontsize() * figure.dpi / 72  # of DejaVu Sans
@@ -114,7 +111,7 @@ def test_the_counts_and_shapes_are_the_models_own(sheets):
         assert f"{count:,}" in said(sheets["pipeline"])
     counts = sum(own.values()), sum(published.values())
     assert f"in all {counts[0]:,} weights beside {counts[1]:,}: {counts[1] / counts[0]:.0f} times as many" in lines
-    unet, tokenizer = figures_trace.tiny().unet.config, figures_trace.tiny().tokenizer
+    unet, tokenizer = trace.tiny().unet.config, trace.tiny().tokenizer
     side, tokens = unet.sample_size, tokenizer.model_max_length
     for words in (
         f"{tokens} × {unet.cross_attention_dim}",
@@ -130,34 +127,32 @@ def test_the_counts_and_shapes_are_the_models_own(sheets):
 def test_areas_are_in_proportion_to_weights(sheets):
     squares = [patch for patch in sheets["beside_modelscope"].axes[0].patches if patch.get_linewidth() == 0]
     areas = [square.get_width() * square.get_height() for square in squares]
-    weights = [
-        count for run in (figures_trace.scale_model(), figures_trace.modelscope()) for count in run.weights.values()
-    ]
+    weights = [count for run in (trace.scale_model(), trace.modelscope()) for count in run.weights.values()]
     assert len(areas) == 6
     np.testing.assert_allclose(np.divide(areas, weights), areas[0] / weights[0], rtol=1e-6)
 
 
 def test_the_tokens_are_the_tokenizer_s(sheets):
-    ids = figures_trace.tiny().tokenizer(figures_trace.PROMPT).input_ids
+    ids = trace.tiny().tokenizer(trace.PROMPT).input_ids
     lines = said(sheets["pipeline"]).split("\n")
     assert [line for line in lines if line.isdigit()] == [str(number) for number in ids]
-    assert all(word in lines for word in figures_trace.PROMPT.split())
+    assert all(word in lines for word in trace.PROMPT.split())
 
 
 def test_the_loop_that_is_recorded_is_the_one_that_made_the_clip():
-    run = figures_trace.scale_model()
-    assert "step" not in vars(figures_trace.tiny().scheduler)  # nothing is left of the recording
+    run = trace.scale_model()
+    assert "step" not in vars(trace.tiny().scheduler)  # nothing is left of the recording
     times = [t for t, *_ in run.walk]
-    assert len(times) == figures_trace.STEPS and times[0] == 1000 and times == sorted(times, reverse=True)
+    assert len(times) == trace.STEPS and times[0] == 1000 and times == sorted(times, reverse=True)
     for (*_, after), (_, before, _, _) in itertools.pairwise(run.walk):
         assert after.flatten().tolist() == before.flatten().tolist()
-    np.testing.assert_allclose(figures_trace.decode(run.walk[-1][3]), run.frames, atol=1e-4)
+    np.testing.assert_allclose(trace.decode(run.walk[-1][3]), run.frames, atol=1e-4)
 
 
 def test_the_forward_chain_ends_in_noise_alone(sheets):
     notes = [line for line in said(sheets["forward_chain"]).split("\n") if "bar" in line and "=" in line]
-    alpha_bars = figures_trace.tiny().scheduler.alphas_cumprod
-    expected = [1.0, *(float(alpha_bars[t - 1]) for t in figures_chains.TIMES[1:])]
+    alpha_bars = trace.tiny().scheduler.alphas_cumprod
+    expected = [1.0, *(float(alpha_bars[t - 1]) for t in chains.TIMES[1:])]
     assert [note.split("= ")[1] for note in notes] == [f"{alpha_bar:.3f}" for alpha_bar in expected]
     assert notes[-1].endswith("0.000")
 
@@ -165,7 +160,7 @@ def test_the_forward_chain_ends_in_noise_alone(sheets):
 def test_one_name_writes_one_file_and_the_same_bytes_again(tmp_path, capsys):
     digests = []
     for folder in (tmp_path / "first", tmp_path / "second"):
-        assert figures.main(["gan", "--folder", str(folder)]) == 0
+        assert draw.main(["gan", "--folder", str(folder)]) == 0
         assert [path.name for path in folder.iterdir()] == ["gan.png"]
         digests.append(hashlib.sha256((folder / "gan.png").read_bytes()).digest())
     assert digests[0] == digests[1] and capsys.readouterr().out.count("gan.png: ") == 2
@@ -177,16 +172,16 @@ def test_bad_input_is_one_line_and_nothing_is_written(tmp_path, capsys):
         ("gan", "gans", "--folder", str(tmp_path / "new")): "got 'gans', expected one of prompts, gan,",
         ("gan", "--folder", str(tmp_path / "file")): "file",
     }.items():
-        assert figures.main(arguments) == 2
+        assert draw.main(arguments) == 2
         error = capsys.readouterr().err
-        assert error.startswith("figures: ") and error.count("\n") == 1 and words in error
+        assert error.startswith("tools.pictures.draw: ") and error.count("\n") == 1 and words in error
     assert not (tmp_path / "new").exists()
 
 
 def test_a_prompt_stands_whole_below_its_clip():
-    frames = figures_trace.scale_model().frames.numpy()[:2]
-    for prompt in figures.PROMPTS:
-        cell = figures.labelled(frames, prompt)
+    frames = trace.scale_model().frames.numpy()[:2]
+    for prompt in draw.PROMPTS:
+        cell = draw.labelled(frames, prompt)
         assert cell.dtype == np.uint8 and cell.shape == (2, 192 + 102, 192 + 8, 3)
         np.testing.assert_array_equal(cell[:, 5:196:3, 5:196:3], (frames * 255).round())
         foot = np.delete(cell, slice(4, 196), axis=1)
@@ -196,11 +191,11 @@ def test_a_prompt_stands_whole_below_its_clip():
 
 def test_the_moving_picture_moves_and_is_what_the_tool_makes_today():
     """Two of its six clips, for time; T2V_LONG=1 takes all, as CI does."""
-    stored, wide = Image.open(figures.FOLDER / "prompts.webp"), 192 + 8
+    stored, wide = Image.open(draw.FOLDER / "prompts.webp"), 192 + 8
     assert stored.size == (3 * wide, 2 * (192 + 102)) and stored.n_frames == 16
     for number in range(6) if os.environ.get("T2V_LONG") else (1, 5):
-        clip = generate(figures.PROMPTS[number], figures_trace.tiny(), seed=number)
-        cells, (row, column) = figures.labelled(clip, figures.PROMPTS[number]), divmod(number, 3)
+        clip = generate(draw.PROMPTS[number], trace.tiny(), seed=number)
+        cells, (row, column) = draw.labelled(clip, draw.PROMPTS[number]), divmod(number, 3)
         pictures = []
         for frame in (0, 15):
             stored.seek(frame)

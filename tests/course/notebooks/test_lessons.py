@@ -1,12 +1,11 @@
 """What the long trainings of notebook 08 stored: over the bars, and made by the notebook's own cells."""
 
 import json
-import pathlib
 
-import lessons
 import pytest
 
-ROOT = pathlib.Path(__file__).parents[2]
+from tools.course import ROOT
+from tools.notebooks import lessons
 
 
 def stored(name):
@@ -15,7 +14,7 @@ def stored(name):
 
 @pytest.mark.parametrize("name", ["first_model", "new_word", "schedules"])
 def test_a_lesson_is_the_notebooks_cells_with_the_full_budget(name):
-    cells = [cell.source for cell in lessons.cells(lessons.LESSONS[name])]
+    cells = [cell.source for cell in lessons.lesson(lessons.LESSONS[name]).cells]
     assert sum('BUDGET = "full"' in cell for cell in cells) == 1 and not any(
         'BUDGET = "short"' in cell for cell in cells
     )

@@ -1,14 +1,14 @@
 """`make mutants`: its table fits the code, and it says rightly of a toy package what its tests catch."""
 
 import ast
-import pathlib
 import subprocess
 import sys
 
-import mutants
 import pytest
 
-ROOT = pathlib.Path(__file__).parents[2]
+from tools.checks import mutants
+from tools.course import ROOT
+
 TOY = "def add(a, b):\n    return a + b\n"
 
 
@@ -56,11 +56,11 @@ def run_on_toy(folder, table, test):
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(text)
     run = (
-        "import pathlib, sys; sys.path.insert(0, sys.argv[1]); import mutants;"
-        "mutants.ROOT, mutants.PACKAGES = pathlib.Path(sys.argv[2]), ('hypothesis', 'pytest');"
+        "import pathlib, sys; sys.path.insert(0, sys.argv[1]); from tools.checks import mutants;"
+        "mutants.ROOT, mutants.PACKAGES = pathlib.Path(sys.argv[2]), ();"
         "mutants.MUTANTS = {'toy': sys.argv[3]}; sys.exit(mutants.main([]))"
     )
-    made = subprocess.run([sys.executable, "-c", run, ROOT / "tools", folder, table], capture_output=True, text=True)
+    made = subprocess.run([sys.executable, "-c", run, ROOT, folder, table], capture_output=True, text=True)
     assert (folder / "t2v_helpers/toy.py").read_text() == TOY  # the package itself is never touched
     return made.returncode, made.stdout + made.stderr
 
