@@ -1,13 +1,11 @@
 """The notebooks as pages without a kernel: clips play, pictures stand, equations are drawn, nothing comes from afar."""
 
-import importlib.util
-import pathlib
-
 import nbformat
 import pytest
 
-NOTEBOOKS = pathlib.Path(__file__).parents[2] / "notebooks"
-PATHS = sorted(NOTEBOOKS.glob("*.ipynb"))
+from tools.course import NOTEBOOKS
+from tools.notebooks import pages
+
 PLAYING = "[...document.querySelectorAll('video')].every(v => v.videoWidth && v.currentTime > 0.1)"
 PICTURES = """[...document.images].map(image => {
     const canvas = Object.assign(document.createElement('canvas'), {width: 64, height: 64})
@@ -18,19 +16,11 @@ PICTURES = """[...document.images].map(image => {
 EQUATIONS = "[...document.querySelectorAll('math')].map(m => Math.min(m.clientWidth, m.clientHeight))"
 
 
-@pytest.fixture(scope="module")
-def export():
-    spec = importlib.util.spec_from_file_location("export", NOTEBOOKS.parent / "tools" / "export.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope="module", params=PATHS, ids=lambda path: path.stem[:2])
-def shown(request, export, open_page, tmp_path_factory):
+@pytest.fixture(scope="module", params=NOTEBOOKS, ids=lambda path: path.stem[:2])
+def shown(request, open_page, tmp_path_factory):
     """(notebook, its page in the browser, what the page asked of the network)."""
     file = tmp_path_factory.mktemp("pages") / f"{request.param.stem}.html"
-    file.write_text(export.page(request.param), encoding="utf-8")
+    file.write_text(pages.page(request.param), encoding="utf-8")
     page, asked = open_page(file.as_uri())
     yield nbformat.read(request.param, as_version=4), page, asked
     page.close()
@@ -81,4 +71,4 @@ def test_links_lead_from_page_to_page(shown):
     _, page, _ = shown
     links = page.evaluate("[...document.links].map(link => link.getAttribute('href'))")
     near = [link for link in links if not link.startswith(("http", "#", "../assets/", "../docs/"))]  # of the repository
-    assert set(near) <= {f"{path.stem}.html" for path in PATHS}
+    assert set(near) <= {f"{path.stem}.html" for path in NOTEBOOKS}
