@@ -57,7 +57,7 @@ NBVAL := --nbval --nbval-current-env --nbval-cell-timeout 300 --nbval-sanitize-w
 test test-notebooks: export OMP_NUM_THREADS ?= 1
 
 test: $(READY)
-	$(PYTEST) $(NBVAL) --doctest-modules tests t2v_helpers notebooks
+	$(PYTEST) $(NBVAL) --doctest-modules tests t2v_helpers tools notebooks
 
 test-notebooks: $(READY)
 	$(PYTEST) $(NBVAL) notebooks

@@ -1,8 +1,7 @@
 """Plant mistakes in a copy of the package, and see whether its tests catch each: make mutants.
 
-A mutant is one change to the text of one module (mistakes.py). It is caught if a test of that module then fails.
-Made by hand rather than by mutmut: that plants ten times as many in no less time each, a tenth of which survive because
-they change nothing (an error's wording, a default), so its score can't be a bar. These are mistakes that people make.
+A mutant is one change to the text of one module (mistakes.py). It is caught if a test of that module then fails. Why not
+mutmut: it plants 508 in schedules.py alone, and 48 survive, most of them no mistakes (names, wordings, equal defaults).
 
 Usage: python -m tools.checks.mutants [module ...]
 Exit code 0 if every mutant is caught, 1 if one survives, 2 if the tests fail without any mutant.
