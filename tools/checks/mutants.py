@@ -1,7 +1,7 @@
 """Plant mistakes in a copy of the package, and see whether its tests catch each: make mutants.
 
-A mutant is one change to the text of one module (mistakes.py). It is caught if a test of that module then fails. Why not
-mutmut: it plants 508 in schedules.py alone, and 48 survive, most of them no mistakes (names, wordings, equal defaults).
+A mutant is one change to the text of one module (mistakes.py). It is caught if a test of that module then fails.
+Why not mutmut: it plants 508 in schedules.py alone, and 48 survive, most of them harmless (names, error texts).
 
 Usage: python -m tools.checks.mutants [module ...]
 Exit code 0 if every mutant is caught, 1 if one survives, 2 if the tests fail without any mutant.
