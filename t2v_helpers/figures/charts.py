@@ -1,226 +1,187 @@
-"""Curves, bars and scores: measurements with error bars and floors, losses, costs. Every function returns None."""
+"""Curves, bars and scores: measurements with error bars and floors, losses, costs."""
+
+from collections.abc import Mapping, Sequence
+from itertools import cycle
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from ..plots import COLORS, CYCLE, MARKERS, STYLE, pyplot, role_color
+from ..plots import COLORS, CYCLE, MARKERS, role_color
+from .sheet import GREY, legend_below, legend_beside, sheet
+
+STYLES = ("-", "--", "-.", ":")
+Series = ArrayLike | tuple  # values (n,) as a list, array or tensor; or a tuple (x, values) or (x, values, errors)
 
 
-def measured(x, series, *, xlabel, ylabel, expected=None, floor=None, log="", title=""):
-    """Draw measurements over x as dots with error bars, and what theory expects of them as lines.
+def _draw(ax, x, values, **look):
+    x, values, errors = (*values, None)[:3] if isinstance(values, tuple) else (x, values, None)
+    (line,) = ax.plot(x, values, markevery=max(1, len(x) // 60) if look["linestyle"] == "none" else None, **look)
+    if errors is not None:
+        ax.errorbar(x, values, errors, fmt="none", ecolor=line.get_color(), elinewidth=1.4, capsize=3)
 
-    x: (n,). series: a dict of label to values (n,), or to (values, errors), each error one standard error, or to
-    (values, low, high). expected: a dict of label to values (n,), or to a pair (x, values) of its own.
-    floor: a value, or a range (low, high), below which nothing can be told apart. log: "x", "y" or "xy", which axes are
-    logarithmic. Returns None.
+
+def _mark(ax, x, label, **look):
+    ax.axvline(float(x), **look)
+    place = {"transform": ax.get_xaxis_transform(), "ha": "center", "va": "bottom"}
+    ax.text(float(x), 1.0, label, color=look["color"], **place)
+
+
+def _scales(ax, log, ticks=None):
+    ax.set(xscale="log" if "x" in log else "linear", yscale="log" if "y" in log else "linear")
+    if ticks is not None:
+        ax.set_xticks(ticks, [f"{value:g}" for value in ticks])
+        ax.xaxis.minorticks_off()
+
+
+def lines(
+    x: ArrayLike,
+    curves: Mapping[str, Series],
+    *,
+    xlabel: str,
+    ylabel: str,
+    dots: Mapping[str, Series] | None = None,
+    levels: Mapping[str, float] | None = None,
+    marks: Mapping[str, float] | None = None,
+    ticks: Sequence[float] | None = None,
+    log: str = "",
+) -> None:
+    """Draw curves, and dots to compare with them; a curve whose label is a role has its colour.
+
+    Curves of few points have markers. Where there are many, or dots as well, each has its own style of line instead, so
+    that two which agree can both be seen.
+
+    Args:
+        x: Where the values are, (n,).
+        curves: Label to values (n,), or to a tuple (x, values) or (x, values, errors), each one standard error.
+        xlabel: With the unit.
+        ylabel: With the unit.
+        dots: As curves; at most about sixty dots of each are drawn.
+        levels: Label to a value to compare with, drawn as a grey dashed line across.
+        marks: Name to a place on the horizontal axis, drawn as a dotted upright line.
+        ticks: Where the horizontal axis has ticks, if not where matplotlib puts them.
+        log: Which axes are logarithmic: "x", "y" or "xy".
     """
-    import matplotlib.pyplot as plt
-
-    with plt.rc_context(STYLE):
-        _, ax = plt.subplots(figsize=(7, 3.6), layout="constrained")
-        for (label, values), marker in zip(series.items(), MARKERS, strict=False):
-            values, *errors = values if isinstance(values, tuple) else (values,)
-            values = np.asarray(values, dtype=float)
-            if len(errors) == 2:
-                errors = [values - np.asarray(errors[0]), np.asarray(errors[1]) - values]
-            bars = np.asarray(errors, dtype=float).reshape(-1, len(values)) if errors else None
-            line = "none" if expected else "-"
-            ax.errorbar(x, values, bars, marker=marker, linestyle=line, capsize=3, linewidth=1.4, label=label)
-        for (label, values), style in zip((expected or {}).items(), ("-", "--", ":", "-."), strict=False):
-            where, values = values if isinstance(values, tuple) else (x, values)
-            ax.plot(where, values, style, color="#666666", linewidth=1.3, zorder=1, label=label)
-        if floor is not None:
-            low, high = floor if isinstance(floor, tuple) else (0, floor)
-            ax.axhspan(low, high, color="#DDDDDD", zorder=0, label="floor: two halves of the data")
-        ax.set(xlabel=xlabel, ylabel=ylabel, title=title)
-        if "x" in log:
-            ax.set_xscale("log", base=2)
-            ax.set_xticks(x, [f"{value:g}" for value in x])
-            ax.minorticks_off()
-        if "y" in log:
-            ax.set_yscale("log")
-        ax.legend()
+    plain = bool(dots) or len(x) > 60
+    with sheet() as [[ax]]:
+        for (label, values), marker, style in zip(curves.items(), cycle(MARKERS), cycle(STYLES), strict=False):
+            look = {"linestyle": style} if plain else {"linestyle": "-", "marker": marker}
+            _draw(ax, x, values, label=label, color=COLORS.get("gan" if label == "generator" else label), **look)
+        for (label, values), marker in zip((dots or {}).items(), cycle(MARKERS), strict=False):
+            look = {"color": COLORS.get(label.split(",")[0].lower(), COLORS["data"]), "markerfacecolor": "none"}
+            _draw(ax, x, values, label=label, linestyle="none", marker=marker, zorder=3, **look)
+        for label, value in (levels or {}).items():
+            ax.axhline(value, color=GREY, linestyle="--", linewidth=1, label=label)
+        for label, place in (marks or {}).items():
+            _mark(ax, place, label, color=GREY, linestyle=":", linewidth=1.2)
+        ax.set(xlabel=xlabel, ylabel=ylabel)
+        _scales(ax, log, ticks)
+        legend_beside(ax)
 
 
-def bars(values, *, xlabel, line=None, log=False):
-    """Draw one horizontal bar for each name, with its number. values: a dict of name to number; line: (label, x)."""
-    import matplotlib.pyplot as plt
+def bars(values: Mapping[str, float], *, xlabel: str, line: tuple[str, float] | None = None, log: bool = False) -> None:
+    """Draw one horizontal bar for each name, with its number; on a logarithmic axis, which has no zero, a dot.
 
-    with plt.rc_context(STYLE | {"axes.grid.axis": "x"}):
-        _, ax = plt.subplots(figsize=(7, 0.8 + 0.42 * len(values)), layout="constrained")
-        numbers = list(values.values())
-        shown = ax.barh(range(len(values)), numbers, color=COLORS["diffusion"], height=0.6)
-        ax.bar_label(shown, [f"{number:.2g}" for number in numbers], padding=4)
-        ax.set_yticks(range(len(values)), list(values))
-        ax.invert_yaxis()
-        ax.set(xlabel=xlabel, xscale="log" if log else "linear")
+    Args:
+        values: Name to number.
+        xlabel: With the unit.
+        line: (name, x) of an upright line to compare with.
+        log: A logarithmic axis.
+    """
+    rows, numbers = range(len(values)), list(values.values())
+    with sheet(height=0.9 + 0.36 * len(values), style={"axes.grid.axis": "y" if log else "x"}) as [[ax]]:
+        if log:
+            ax.plot(numbers, rows, "o", color=COLORS["diffusion"], markersize=9)
+        else:
+            ax.barh(rows, numbers, color=COLORS["diffusion"], height=0.6)
+        for row, number in zip(rows, numbers, strict=True):
+            ax.annotate(f"{number:.2g}", (number, row), (8, 0), textcoords="offset points", va="center")
+        ax.set(xlabel=xlabel, xscale="log" if log else "linear", yticks=rows, yticklabels=list(values))
+        ax.set_ylim(len(values) - 0.4, -0.6)  # the first on top
         ax.margins(x=0.12)
         if line is not None:
-            ax.axvline(line[1], color=COLORS["gan"], linestyle="--", label=line[0])
-            ax.legend(loc="lower right")
+            _mark(ax, line[1], line[0], color=COLORS["gan"], linestyle="--")
 
 
-def brightness(panels, data):
-    """Draw histograms of brightness, side by side: what was sampled (bars) over what the data are (outline).
+def brightness(panels: Mapping[str, ArrayLike], data: ArrayLike) -> None:
+    """Draw histograms of brightness side by side: the samples as bars, the data as an outline.
 
-    panels: a dict of title to values (n,); data: values (m,).
+    Args:
+        panels: Title to values (n,), in units of the data's standard deviation.
+        data: Values (m,).
     """
-    import matplotlib.pyplot as plt
-
     edges = np.linspace(-2.5, 2.5, 41)
-    with plt.rc_context(STYLE):
-        _, axes = plt.subplots(1, len(panels), figsize=(3.4 * len(panels), 2.8), layout="constrained", sharey=True)
-        for ax, (title, values) in zip(np.atleast_1d(axes), panels.items(), strict=True):
+    with sheet(1, len(panels), sharey=True) as axes:
+        for ax, (title, values) in zip(axes[0], panels.items(), strict=True):
             ax.hist(np.asarray(values), edges, density=True, color=COLORS["diffusion"], alpha=0.6, label="samples")
             ax.hist(np.asarray(data), edges, density=True, histtype="step", color=COLORS["data"], label="data")
             ax.set(title=title, xlabel="mean brightness (units of its std)")
-        np.atleast_1d(axes)[0].set_ylabel("density")
-        np.atleast_1d(axes)[0].legend()
+        axes[0, 0].set_ylabel("density")
+        legend_below(ax)
 
 
-def densities(x, values, dots, marks):
-    """Draw densities over x as lines, `dots` as dots at a few of x, `marks` (label to x) as dotted uprights.
-
-    values, dots: dicts of label to values (len(x),). Only where there is something to see, from -3 to 3.
-    """
-    import matplotlib.pyplot as plt
-
-    with plt.rc_context(STYLE):
-        _, ax = plt.subplots(figsize=(8.5, 3.2), layout="constrained")
-        for (label, y), style in zip(values.items(), ("--", "-.", "-"), strict=False):
-            ax.plot(x, y, style, label=label)
-        for label, y in dots.items():
-            few = slice(None, None, len(x) // 120)
-            ax.plot(x[few], y[few], "o", color=COLORS["data"], markerfacecolor="none", label=label)
-        for label, place in marks.items():
-            ax.axvline(float(place), color="#666666", linestyle=":", linewidth=1.2)
-            ax.text(float(place), 1.0, label, transform=ax.get_xaxis_transform(), ha="center", va="bottom")
-        ax.set(xlim=(-3, 3), xlabel="$u$ = $x_{t-1}$ (units of the data)", ylabel="density")
-        ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
-
-
-def curves(x, values, *, xlabel, ylabel, dots=None, log=False):
-    """Draw curves over x, some of them as lines and some as dots, so that two which agree can both be seen.
-
-    values: a dict of label to values (len(x),), drawn as lines. dots: the same, drawn as dots at every few of x.
-    log: a logarithmic vertical axis.
-    """
-    import matplotlib.pyplot as plt
-
-    few = slice(None, None, max(1, len(x) // 25))
-    with plt.rc_context(STYLE):
-        _, ax = plt.subplots(figsize=(8.5, 3.2), layout="constrained")
-        for (label, y), style in zip(values.items(), ("-", "--", "-.", ":"), strict=False):
-            ax.plot(x, np.asarray(y), style, label=label)
-        for (label, y), marker in zip((dots or {}).items(), MARKERS, strict=False):
-            ax.plot(x[few], np.asarray(y)[few], marker, color=COLORS["data"], markerfacecolor="none", label=label)
-        ax.set(xlabel=xlabel, ylabel=ylabel, yscale="log" if log else "linear")
-        ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
-
-
-def lines(x, curves, *, xlabel, ylabel, levels=None):
-    """Draw one or more curves over x; curves: a dict of label to values (len(x),). A role has its colour.
-
-    levels: a dict of label to one value, which is what something else gives: drawn across, grey and dashed.
-    """
-    plt = pyplot()
-
-    many = len(curves) + len(levels or {}) > 3  # whose names would lie on them
-    with plt.rc_context(STYLE):
-        _, ax = plt.subplots(figsize=(8.4 if many else 6, 3), layout="constrained")
-        for (label, values), marker in zip(curves.items(), MARKERS, strict=False):
-            ax.plot(x, values, marker=marker, label=label, color=COLORS.get("gan" if label == "generator" else label))
-        for label, value in (levels or {}).items():
-            ax.axhline(value, color="#666666", linestyle="--", linewidth=1, label=label)
-        ax.set(xlabel=xlabel, ylabel=ylabel)
-        if len(curves) > 1:
-            ax.legend(**({"loc": "upper left", "bbox_to_anchor": (1, 1)} if many else {}))
-
-
-def scores(panels, *, ylabel, log=True):
+def scores(panels: Mapping[str, Mapping[str, ArrayLike]], *, ylabel: str, log: bool = True) -> None:
     """Draw scores as dots, one for each seed, one panel for each data set.
 
-    panels: a dict of title to a dict of name ("GAN", "diffusion", ...) to scores (seeds,). A single number is drawn as
-    a line across: a floor. log: a logarithmic axis.
+    Args:
+        panels: Title to a dict of name ("GAN", "diffusion", ...) to scores (seeds,). A single number is a floor, drawn
+            as a dashed line across.
+        ylabel: With the unit.
+        log: A logarithmic axis.
     """
-    import matplotlib.pyplot as plt
+    from matplotlib.ticker import LogLocator, NullLocator
 
-    with plt.rc_context(STYLE):
-        figure, axes = plt.subplots(
-            1, len(panels), figsize=(2.7 * len(panels) + 0.8, 3.3), layout="constrained", squeeze=False
-        )
-        floors = {}
+    with sheet(1, len(panels)) as axes:
         for ax, (title, named) in zip(axes[0], panels.items(), strict=True):
             dots = {name: np.asarray(v, dtype=float) for name, v in named.items() if np.ndim(v)}
             for i, (name, values) in enumerate(dots.items()):
                 spread = i + np.linspace(-0.12, 0.12, len(values))
                 ax.scatter(spread, values, s=36, color=role_color(name), marker=MARKERS[i % len(MARKERS)], zorder=3)
-            for name, value in named.items():
-                if not np.ndim(value):
-                    floors[name] = ax.axhline(value, color="#444444", linestyle="--", linewidth=1.2)
+            for name in named.keys() - dots.keys():
+                ax.axhline(named[name], color="#444444", linestyle="--", linewidth=1.2, label=name)
             ax.set(title=title, xticks=range(len(dots)), xticklabels=list(dots), xlim=(-0.5, len(dots) - 0.5))
-            if log:
+            if log:  # within one power of ten, matplotlib would write 6 x 10^-3
                 ax.set_yscale("log")
+                ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+                ax.yaxis.set_minor_locator(NullLocator())
+                ax.yaxis.set_major_formatter("{x:g}")
         axes[0, 0].set_ylabel(ylabel)
-        if floors:
-            figure.legend(floors.values(), floors, loc="outside lower center")
+        legend_below(ax)
 
 
-def against_cost(cost, diffusion, gan_cost, gan, floor):
-    """Draw scores against the computing that one sample takes, both axes logarithmic.
+def history(stages: Mapping[str, Sequence[dict]], chance: float | None = None) -> None:
+    """Draw the shares measured in several stages of training over the minutes since the first began.
 
-    cost: FLOP for a sample, one for each number of steps; diffusion: scores (seeds,) for each of these. gan_cost, gan:
-    the same for the GAN, which has one cost. floor: what two halves of the data score.
+    Args:
+        stages: Name to the stage's lines of metrics, in their order.
+        chance: The adherence of guessing, drawn dashed.
     """
-    import matplotlib.pyplot as plt
-
-    diffusion = np.array(list(diffusion))
-    with plt.rc_context(STYLE):
-        _, ax = plt.subplots(figsize=(6, 3.4), layout="constrained")
-        ax.plot(cost, diffusion.mean(1), color=COLORS["diffusion"], marker="o", label="diffusion, mean of the seeds")
-        ax.plot(cost, diffusion, color=COLORS["diffusion"], marker=".", linestyle="", alpha=0.6)
-        ax.plot([gan_cost] * len(gan), gan, color=COLORS["gan"], marker="s", linestyle="", label="GAN")
-        ax.axhline(floor, color="#444444", linestyle="--", linewidth=1.2, label="two halves of the data")
-        ax.set(xscale="log", yscale="log", xlabel="computing for one sample (FLOP)")
-        ax.set_ylabel("energy distance to held-out data")
-        ax.legend()
-
-
-def history(stages, chance=None):
-    """Draw what was measured of several stages over the minutes since the first began.
-
-    stages: dict of stage name to its lines of metrics, in their order. chance: adherence by guessing, drawn dashed.
-    """
-    plt = pyplot()
-    with plt.rc_context(STYLE):
-        _, ax = plt.subplots(figsize=(8.5, 3.2), layout="constrained")
-        begin = 0.0
-        for (stage, lines), color, marker in zip(stages.items(), CYCLE, MARKERS, strict=False):
-            minutes = [begin + sum(line["seconds"] for line in lines[: i + 1]) / 60 for i in range(len(lines))]
-            name = next(n for n in ("adherence", "retrieval") if n in lines[-1])
-            ax.plot(minutes, [line[name] for line in lines], color=color, marker=marker, label=f"{stage}: {name}")
-            if "held_out" in lines[-1]:
-                held_out = [line["held_out"] for line in lines]
-                ax.plot(minutes, held_out, color=color, marker=marker, linestyle=":", label=f"{stage}: held out")
+    begin = 0.0
+    with sheet() as [[ax]]:
+        for (stage, rows), color, marker in zip(stages.items(), CYCLE, MARKERS, strict=False):
+            minutes = begin + np.cumsum([row["seconds"] for row in rows]) / 60
+            for name, style in (("adherence", "-"), ("retrieval", "-"), ("held_out", ":")):
+                if name in rows[-1]:
+                    look = {"color": color, "marker": marker, "linestyle": style}
+                    ax.plot(minutes, [row[name] for row in rows], label=f"{stage}: {name.replace('_', ' ')}", **look)
             begin = minutes[-1]
         if chance is not None:
-            ax.axhline(chance, color="#666666", linestyle="--", linewidth=1, label="clips, by guessing")
-        ax.set(xlabel="minutes of training", ylabel="share that is right", ylim=(-0.05, 1.05))
-        ax.legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize=9)
+            ax.axhline(chance, color=GREY, linestyle="--", linewidth=1, label="clips, by guessing")
+        ax.set(xlabel="minutes of training", ylabel="share that is right")
+        legend_beside(ax)
 
 
-def cost_panels(panels, ylabel):
-    """Draw what grows with what, both axes logarithmic, one panel each.
+def cost_panels(panels: Mapping[str, tuple[Sequence[float], Mapping[str, ArrayLike]]], ylabel: str) -> None:
+    """Draw how costs grow, both axes logarithmic, one panel for each thing that grows.
 
-    panels: dict of what grows to (values, {label: costs}).
+    Args:
+        panels: What grows, to (values, {label: costs}).
+        ylabel: With the unit.
     """
-    plt = pyplot()
-    with plt.rc_context(STYLE):
-        _, axes = plt.subplots(1, len(panels), figsize=(3 * len(panels), 2.9), layout="constrained", sharey=True)
-        for ax, (name, (x, curves)) in zip(axes, panels.items(), strict=True):
-            for (label, y), color, marker in zip(curves.items(), CYCLE, MARKERS, strict=False):
-                ax.plot(x, y, color=color, marker=marker, label=label)
-            ax.set(xlabel=name, xscale="log", yscale="log")
-            ax.set_xticks(x, [f"{value:g}" for value in x])
-            ax.minorticks_off()
-        axes[0].set_ylabel(ylabel)
-        axes[0].legend(fontsize=8)
+    with sheet(1, len(panels), 3.1, sharey=True) as axes:
+        for ax, (name, (x, curves)) in zip(axes[0], panels.items(), strict=True):
+            for (label, y), marker in zip(curves.items(), MARKERS, strict=False):
+                ax.plot(x, y, marker=marker, label=label)
+            ax.set(xlabel=name)
+            _scales(ax, "xy", x)
+        axes[0, 0].set_ylabel(ylabel)
+        legend_below(ax)

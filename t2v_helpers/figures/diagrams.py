@@ -1,15 +1,13 @@
-"""Diagrams: boxes for what there is and arrows for what is made of it, a GAN alone and beside diffusion.
+"""Diagrams: boxes and arrows, a GAN alone and beside diffusion; a colour stands for a role."""
 
-As in `plots`, every function that draws returns None, and a colour stands for a role.
-"""
+from itertools import pairwise
 
-import itertools
-
-from ..plots import COLORS, STYLE
+from ..plots import COLORS
+from .sheet import sheet
 
 
 def _diagram(ax, boxes, arrows):
-    """Boxes, a dict of text to (middle, role), and grey arrows (text, text) from one to another; returns the boxes."""
+    """Draw boxes, text to (middle, role), and arrows (text, text) from one to another; return the boxes."""
     ax.axis("off")
     drawn = {}
     for text, (middle, role) in boxes.items():
@@ -32,10 +30,8 @@ def _back(ax, start, end, role, bend):
     _arrow(ax, start, end, color=COLORS[role], linestyle="--", connectionstyle=f"arc3,rad={bend}")
 
 
-def gan_diagram():
-    """Draw the game as a diagram: noise z into G, G(z) and data x into D, what D says, and who learns from it."""
-    import matplotlib.pyplot as plt
-
+def gan_diagram() -> None:
+    """Draw a GAN's game: noise z into G, G(z) and data x into D, what D answers, and who learns from it."""
     boxes = {  # text: middle, colour
         "noise $z$": ((0.7, 0.9), "noise"),
         "generator $G$": ((2.75, 0.9), "gan"),
@@ -45,8 +41,7 @@ def gan_diagram():
         "$D = 1$: data\n$D = 0$: generated": ((9.75, 1.6), "discriminator"),
     }
     z, G, sample, data, D, verdict = boxes
-    with plt.rc_context(STYLE | {"font.size": 12.0}):
-        _, ax = plt.subplots(figsize=(9, 3.1), layout="constrained")
+    with sheet(height=3.1, style={"font.size": 12.0}) as [[ax]]:
         ax.set(xlim=(0, 11), ylim=(-0.4, 3.2), aspect="equal")
         drawn = _diagram(ax, boxes, [(z, G), (G, sample), (sample, D), (data, D), (D, verdict)])
         _back(ax, drawn[verdict], drawn[G], "gan", -0.3)
@@ -55,10 +50,8 @@ def gan_diagram():
         ax.text(8.4, 2.75, "$D$ learns to be right", ha="center", color=COLORS["discriminator"])
 
 
-def gan_beside_diffusion():
+def gan_beside_diffusion() -> None:
     """Draw both ways from noise to data: a GAN's one leap above, diffusion's many small steps below."""
-    import matplotlib.pyplot as plt
-
     above = {
         "noise $z$": ((0.9, 3.3), "noise"),
         "generator $G$": ((4.1, 3.3), "gan"),
@@ -72,13 +65,12 @@ def gan_beside_diffusion():
         "$x_1$": ((7.6, 1.0), "diffusion"),
         "sample, or data $x_0$": ((10.9, 1.0), "diffusion"),
     }
-    with plt.rc_context(STYLE | {"font.size": 13.0}):
-        _, ax = plt.subplots(figsize=(10, 4.0), layout="constrained")
+    with sheet(height=3.6, style={"font.size": 12.0}) as [[ax]]:
         ax.set(xlim=(0, 12.9), ylim=(-0.6, 4.5), aspect="equal")
-        drawn = _diagram(ax, above | below, [*itertools.pairwise(above), *itertools.pairwise(below)])
+        drawn = _diagram(ax, above | below, [*pairwise(above), *pairwise(below)])
         ax.text(0.05, 4.15, "GAN: one leap, learned in a game of two networks", color=COLORS["gan"])
         text = r"diffusion: many small steps, one network $\hat\epsilon(x_t, t)$ for all, learned from known noise"
         ax.text(0.05, 1.85, text, color=COLORS["diffusion"])
-        for end, start in itertools.pairwise(below):
+        for end, start in pairwise(below):
             _back(ax, drawn[start], drawn[end], "noise", -0.5)
         ax.text(5.6, -0.45, "forward: noise is added; nothing is learned here", ha="center", color=COLORS["noise"])

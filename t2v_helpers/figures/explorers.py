@@ -1,17 +1,15 @@
-"""The explorers: figures with sliders. They move where a kernel runs; notebooks put a still or a clip beside them.
-
-An explorer draws into one Image widget that stays the same, and says the numbers of the picture in words below it.
-"""
+"""The explorers: pictures with sliders, and with their numbers in words below. They move where a kernel runs."""
 
 import html
 import io
 import math
+from collections.abc import Callable, Sequence
+from itertools import cycle
 
 import ipywidgets
 import numpy as np
 import torch
 from matplotlib import rc_context
-from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 from .. import diffusion, shapes, toys
@@ -19,7 +17,8 @@ from ..diffusion import exact_denoiser, q_sample
 from ..measures import energy_distance
 from ..plots import COLORS, CYCLE, MARKERS, STYLE
 from ..schedules import NoiseSchedule
-from .points import LIMIT
+from .points import TOYS, belief, square
+from .sheet import legend_beside
 
 FAMILIES = {
     "linear": NoiseSchedule.linear,
@@ -30,29 +29,35 @@ FAMILIES = {
 
 
 class Explorer(ipywidgets.VBox):
-    """Controls over a picture that is drawn anew whenever one of them moves.
+    """Controls over a picture that is drawn again whenever one of them moves.
 
-    title: what it explores. controls: a dict of name to ipywidgets control. draw: called as draw(figure, **values) with
-    the controls' values; draws into the empty figure and returns the words under the picture.
-    size: of the picture, in inches of 90 pixels. `.picture.value` holds its PNG, `.words.value` the words.
+    `.picture.value` holds the PNG, `.words.value` the words under it.
+
+    Args:
+        title: What it explores.
+        controls: Name to ipywidgets control.
+        draw: Called as draw(figure, **values) with the controls' values; returns the words under the picture.
+        size: Of the picture, in inches of 90 pixels.
 
     >>> slider = ipywidgets.IntSlider(3, description="n")
     >>> Explorer("squares", {"n": slider}, lambda figure, n: f"n squared is {n * n}").words.value
     'n squared is 9'
     """
 
-    def __init__(self, title, controls, draw, size=(8, 3)):
+    heading, as_text = "Explore", "[explorer: {}; it moves where a kernel runs]"
+
+    def __init__(self, title: str, controls: dict, draw: Callable[..., str], size: tuple[float, float] = (9, 3)):
         self.title, self.controls, self._draw, self._size = title, controls, draw, size
         self.picture, self.words = ipywidgets.Image(format="png"), ipywidgets.HTML()
         for control in controls.values():
             control.style.description_width = "initial"
             control.observe(lambda change: self.refresh(), "value")
-        heading, row = ipywidgets.HTML(f"<b>Explore: {title}</b>"), ipywidgets.HBox(list(controls.values()))
-        row.layout.flex_flow = "row wrap"
+        heading = ipywidgets.HTML(f"<b>{self.heading}: {html.escape(title)}</b>")
+        row = ipywidgets.HBox(list(controls.values()), layout={"flex_flow": "row wrap"})
         self.refresh()
         super().__init__([heading, row, self.picture, self.words])
 
-    def refresh(self):
+    def refresh(self) -> None:
         """Draw the picture for the values that the controls have now."""
         with rc_context(STYLE):
             figure, file = Figure(self._size, dpi=90), io.BytesIO()
@@ -61,18 +66,53 @@ class Explorer(ipywidgets.VBox):
         self.picture.value = file.getvalue()
 
     def __repr__(self):  # what a page without widgets shows, and what nbval compares
-        return f"[explorer: {self.title}; it moves where a kernel runs]"
+        return self.as_text.format(self.title)
 
 
-def _axes(figure, widths, **place):
-    grid = {"left": 0.07, "right": 0.98, "bottom": 0.17, "top": 0.88, "wspace": 0.3} | place
-    return figure.subplots(1, len(widths), width_ratios=widths, gridspec_kw=grid)
+class Watch(Explorer):
+    """Loss and measured shares of a training run, drawn again at each checkpoint: `fit(..., watch=Watch("the UNet"))`.
+
+    Args:
+        what: Its title.
+    """
+
+    heading, as_text = "Training", "[training of {}, drawn while it runs]"
+
+    def __init__(self, what: str):
+        self._lines = []
+        super().__init__(what, {}, lambda figure: _progress(figure, self._lines), (9, 2.8))
+
+    def __call__(self, lines: Sequence[dict]) -> None:
+        """Draw the lines of metrics so far, see `training.loop.fit`."""
+        self._lines = lines
+        self.refresh()
 
 
-def schedule_explorer():
-    """Explore noise schedules: family, number of steps T and both ends, with zero terminal SNR or without.
+def _progress(figure, lines):
+    if not lines:
+        return "not started"
+    steps, last = [line["step"] for line in lines], lines[-1]
+    shares = [n for n in ("adherence", "held_out", "color", "shape", "motion", "retrieval") if n in last]
+    figure.set_layout_engine("constrained")
+    left, right = figure.subplots(1, 2)
+    left.plot(steps, [line["loss"] for line in lines], marker="o", color=COLORS["data"])
+    left.set(xlabel="step", ylabel="loss", yscale="log")
+    for name, marker in zip(shares, MARKERS, strict=False):
+        right.plot(steps, [line[name] for line in lines], marker=marker, label=name)
+    right.set(xlabel="step", ylabel="share that is right", ylim=(-0.05, 1.05))
+    legend_beside(right)
+    return f"step {last['step']}: loss {last['loss']:.4f}" + "".join(f", {name} {last[name]:.2f}" for name in shares)
 
-    The ends are given as beta_1 T and beta_T T, as 0.1 and 20 for DDPM's, so that they hold for every T.
+
+def _axes(figure, count, **place):
+    place = {"left": 0.07, "right": 0.98, "bottom": 0.18, "top": 0.88, "wspace": 0.3} | place
+    return figure.subplots(1, count, gridspec_kw=place)  # a constrained layout takes longer than a slider may
+
+
+def schedule_explorer() -> Explorer:
+    """Explore noise schedules: family, number of steps T and both ends, with or without zero terminal SNR.
+
+    The ends are given as beta_1 T and beta_T T, such as 0.1 and 20 for DDPM's schedule, so that they hold for every T.
     """
     controls = {
         "family": ipywidgets.Dropdown(options=list(FAMILIES), description="family"),
@@ -92,7 +132,7 @@ def schedule_explorer():
             "signal left, alpha_bar": lambda s: s.alpha_bars,
             "log of the SNR": lambda s: s.snr[s.snr > 0].log(),
         }
-        for ax, (title, of) in zip(_axes(figure, (1, 1, 1)), panels.items(), strict=True):
+        for ax, (title, of) in zip(_axes(figure, 3), panels.items(), strict=True):
             for s, color, style in ((reference, "#999999", "--"), (schedule, COLORS["diffusion"], "-")):
                 y = of(s).numpy()
                 ax.plot(np.arange(1, len(y) + 1) / len(s), y, style, color=color, label=s.name)
@@ -109,8 +149,13 @@ def schedule_explorer():
     return Explorer("noise schedules", controls, draw, (9, 3.1))
 
 
-def forward_explorer(caption="a red circle moving left", seed=0):
-    """Explore the forward process: slide t on points, a digit and a frame of a clip. caption, seed: of the clip."""
+def forward_explorer(caption: str = "a red circle moving left", seed: int = 0) -> Explorer:
+    """Explore the forward process: slide t, and watch points, a digit and a frame of a clip become noise.
+
+    Args:
+        caption: What the clip shows.
+        seed: The random seed of the clip and of the noise.
+    """
     generator = torch.Generator().manual_seed(seed)
     clip = torch.from_numpy(shapes.render(caption, seed)) * 2 - 1
     data = [2**0.5 * toys.ring(600, generator), toys.digits()[0][3].reshape(1, 8, 8), clip[len(clip) // 2][None]]
@@ -125,9 +170,9 @@ def forward_explorer(caption="a red circle moving left", seed=0):
     def draw(figure, t, schedule):
         s = schedules[schedule]
         points, digit, frame = (q_sample(x, t, s, e) if t else x for x, e in zip(data, noise, strict=True))
-        left, middle, right = _axes(figure, (1, 1, 1), left=0.05, bottom=0.08, wspace=0.12)
+        left, middle, right = _axes(figure, 3, left=0.05, bottom=0.08, wspace=0.12)
         left.scatter(*points.T.numpy(), s=5, linewidth=0, color=COLORS["noise" if t else "data"])
-        left.set(xlim=(-3.2, 3.2), ylim=(-3.2, 3.2), aspect="equal", title="600 points")
+        square(left, "600 points")
         middle.imshow(digit[0].numpy(), cmap="gray", vmin=-1.5, vmax=1.5)
         right.imshow((frame[0] / 2 + 0.5).clamp(0, 1).numpy())
         for ax, title in ((middle, "a digit"), (right, "a frame of a clip")):
@@ -139,8 +184,12 @@ def forward_explorer(caption="a red circle moving left", seed=0):
     return Explorer("the forward process", controls, draw, (9, 3.2))
 
 
-def sampler_explorer(seed=0):
-    """Explore samplers with the exact denoiser of eight clusters: steps, eta, schedule. seed: of all noise."""
+def sampler_explorer(seed: int = 0) -> Explorer:
+    """Explore samplers with the exact denoiser of eight clusters: steps, eta and schedule.
+
+    Args:
+        seed: The random seed of the data and of all noise.
+    """
     centers, std = 2**0.5 * toys.ring_centers(), 2**0.5 * toys.RING_STD
     generator = torch.Generator().manual_seed(seed)
     fresh, other = (2**0.5 * toys.ring(250, generator) for _ in range(2))
@@ -157,30 +206,31 @@ def sampler_explorer(seed=0):
         dice = torch.Generator().manual_seed(seed)
         denoise = exact_denoiser(centers, s, std)
         walk = [x for _, x, _ in diffusion.ddim_sample(denoise, x_T, s, dice, steps, "x0", eta)]
-        left, right = _axes(figure, (1, 1), left=0.06, bottom=0.1, wspace=0.15)
+        left, right = _axes(figure, 2, left=0.06, bottom=0.1, wspace=0.15)
         left.scatter(*walk[-1].T.numpy(), s=6, linewidth=0, color=COLORS["diffusion"])
-        left.set_title("250 samples, and the centres of the data")
-        ways, colors = torch.stack(walk, 1)[:10].numpy(), [CYCLE[i % len(CYCLE)] for i in range(10)]
-        right.add_collection(LineCollection(ways, colors=colors, linewidths=0.9))
-        right.scatter(*ways.reshape(-1, 2).T, s=8, linewidth=0, c=np.repeat(colors, len(walk)))
-        right.set_title("ten of their ways")
-        for ax in (left, right):
-            ax.scatter(*centers.T.numpy(), marker="+", s=60, color=COLORS["data"], zorder=3)
-            ax.set(xlim=(-3, 3), ylim=(-3, 3), aspect="equal", xticks=(-2, 0, 2), yticks=(-2, 0, 2))
+        for way, color in zip(torch.stack(walk, 1)[:10].numpy(), cycle(CYCLE), strict=False):
+            right.plot(*way.T, "o-", color=color, linewidth=0.9, markersize=2.5)
+        for ax, title in ((left, "250 samples, and the centres of the data"), (right, "ten of their paths")):
+            square(ax, title, centres=centers)
         distance = energy_distance(walk[-1], fresh)
         return (
             f"{steps} steps, eta = {eta:g}, {schedule}: energy distance to the data {distance:.3f} "
             f"(two halves of the data: {floor:.3f})."
         )
 
-    return Explorer("samplers with the exact denoiser", controls, draw, (8, 3.9))
+    return Explorer("samplers with the exact denoiser", controls, draw, (9, 4.3))
 
 
-def training_explorer(snapshots, beliefs, rounds, behind):
+def training_explorer(
+    snapshots: Sequence[torch.Tensor], beliefs: Sequence[torch.Tensor], rounds: Sequence[int], behind: torch.Tensor
+) -> Explorer:
     """Explore a GAN's training: slide through its rounds, and pick one of the GANs that were trained side by side.
 
-    snapshots: a list of points (seeds, n, 2), one for each of the rounds; beliefs: the discriminators' D at the time,
-    (seeds, p, p) on an even grid over the plane shown, first axis x_1; behind: the data (m, 2), in grey.
+    Args:
+        snapshots: The generated points (seeds, n, 2) at each of the rounds.
+        beliefs: The discriminators' D at each of the rounds, (seeds, p, p), on the grid of `plane(p)`.
+        rounds: The number of each round.
+        behind: The data (m, 2), drawn in grey.
     """
     controls = {
         "at": ipywidgets.SelectionSlider(options=[(f"{r}", i) for i, r in enumerate(rounds)], description="round"),
@@ -188,65 +238,15 @@ def training_explorer(snapshots, beliefs, rounds, behind):
     }
 
     def draw(figure, at, seed):
-        ax, x, D = figure.subplots(), snapshots[at][seed], beliefs[at][seed]
-        edges = (-LIMIT, LIMIT, -LIMIT, LIMIT)
-        ax.imshow(D.T.numpy(), origin="lower", extent=edges, cmap="RdBu_r", vmin=0, vmax=1, alpha=0.6)
+        ax, x, D = _axes(figure, 1, left=0.02, bottom=0.02, top=0.92), snapshots[at][seed], beliefs[at][seed]
+        belief(ax, D, alpha=0.6)
         ax.scatter(*behind.T.numpy(), s=3, color="#888888", linewidths=0)
         ax.scatter(*x.T.numpy(), s=6, color=COLORS["gan"], edgecolors="white", linewidths=0.3)
-        ax.set(xticks=[], yticks=[], title=f"GAN {seed}, round {rounds[at]}")
-        ax.grid(False)
+        square(ax, f"GAN {seed}, round {rounds[at]}", TOYS)
+        ax.set(xticks=[], yticks=[])
         return (
             "Grey: data. Orange: generated. Red ground: taken for data, blue: for generated. On average D is "
             f"{D.mean():.2f} here. Spread: generated {x.std(0).mean():.2f}, data {behind.std(0).mean():.2f}."
         )
 
-    return Explorer("a GAN's training", controls, draw, (4.2, 4.2))
-
-
-SHARES = ("adherence", "held_out", "color", "shape", "motion", "retrieval")
-
-
-class Watch(ipywidgets.VBox):
-    """Loss and measured shares of a run, drawn anew at each checkpoint: `fit(..., watch=Watch("the UNet"))`.
-
-    what: its title. Called with the lines of metrics so far, see `loop.fit`; `.words.value` says the last one.
-
-    >>> watch = Watch("a run")
-    >>> watch([{"step": 10, "loss": 0.5, "seconds": 1.0, "adherence": 0.25}])
-    >>> watch.words.value
-    'step 10: loss 0.5000, adherence 0.25'
-    """
-
-    def __init__(self, what):
-        self.what, self.picture, self.words = what, ipywidgets.Image(format="png"), ipywidgets.HTML("not started")
-        super().__init__([ipywidgets.HTML(f"<b>Training: {html.escape(what)}</b>"), self.picture, self.words])
-
-    def __call__(self, lines):
-        with rc_context(STYLE):
-            figure, file = Figure((8, 2.6), dpi=90, layout="constrained"), io.BytesIO()
-            left, right = figure.subplots(1, 2)
-            _loss(left, lines)
-            _shares(right, lines)
-            figure.savefig(file, format="png")
-        self.picture.value = file.getvalue()
-        shares = "".join(f", {name} {lines[-1][name]:.2f}" for name in SHARES if name in lines[-1])
-        self.words.value = f"step {lines[-1]['step']}: loss {lines[-1]['loss']:.4f}{shares}"
-
-    def __repr__(self):  # what a page without widgets shows, and what nbval compares
-        return f"[training of {self.what}, drawn while it runs]"
-
-
-def _loss(ax, lines):
-    ax.plot([line["step"] for line in lines], [line["loss"] for line in lines], marker="o", color=CYCLE[4])
-    ax.set(xlabel="step", ylabel="loss", yscale="log")
-
-
-def _shares(ax, lines):
-    names = [name for name in SHARES if name in lines[-1]]
-    for name, color, marker in zip(names, CYCLE, MARKERS, strict=False):
-        ax.plot(
-            [line["step"] for line in lines], [line[name] for line in lines], color=color, marker=marker, label=name
-        )
-    ax.set(xlabel="step", ylabel="share that is right", ylim=(-0.05, 1.05))
-    if names:
-        ax.legend(fontsize=8, loc="upper left")
+    return Explorer("a GAN's training", controls, draw, (5, 5))

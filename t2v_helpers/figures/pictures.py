@@ -1,57 +1,78 @@
-"""Matrices, images and digits as pictures. Every function returns None."""
+"""Matrices, images and digits as pictures."""
+
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 
-from ..plots import STYLE, pyplot, role_color
+from ..plots import role_color
+from .sheet import BOXED, WIDTH, in_rows, sheet
 
 
-def heatmap(matrix, rows, columns, *, title="", low=None, high=None):
-    """Draw a matrix (len(rows), len(columns)) as coloured fields with their numbers, rounded to two places."""
-    plt = pyplot()
+def heatmap(
+    matrix: ArrayLike,
+    rows: Sequence[str],
+    columns: Sequence[str],
+    *,
+    title: str = "",
+    low: float | None = None,
+    high: float | None = None,
+) -> None:
+    """Draw a matrix as coloured fields with their numbers, rounded to two places.
 
+    Args:
+        matrix: (len(rows), len(columns)).
+        rows: Their names.
+        columns: Their names.
+        title: Says what the numbers are.
+        low: The number that is blue; the smallest, if left out.
+        high: The number that is red; the largest, if left out.
+
+    Raises:
+        ValueError: If the matrix has another shape.
+    """
     matrix = np.asarray(matrix, dtype=float)
     if matrix.shape != (len(rows), len(columns)):
         raise ValueError(f"matrix has shape {matrix.shape}, expected ({len(rows)}, {len(columns)})")
-    with plt.rc_context(STYLE | {"axes.grid": False}):
-        _, ax = plt.subplots(figsize=(1.6 + 0.75 * len(columns), 1.2 + 0.55 * len(rows)), layout="constrained")
+    with sheet(height=1.2 + 0.55 * len(rows), width=min(WIDTH, 3 + len(columns)), style=BOXED) as [[ax]]:
         shown = ax.imshow(matrix, cmap="RdBu_r", vmin=low, vmax=high, aspect="auto")
-        ax.set(title=title, xticks=range(len(columns)), yticks=range(len(rows)))
-        ax.set_xticklabels(columns)
-        ax.set_yticklabels(rows)
+        ax.set(title=title, xticks=range(len(columns)), yticks=range(len(rows)), xticklabels=columns, yticklabels=rows)
         for (row, column), value in np.ndenumerate(matrix):
             dark = np.dot(shown.to_rgba(value)[:3], (0.3, 0.6, 0.1)) < 0.5
             ax.text(column, row, f"{value:.2f}", ha="center", va="center", color="white" if dark else "#222222")
 
 
-def images(arrays, *, titles=None, cmap="gray"):
-    """Draw arrays (H, W), or pictures (H, W, 3) in [0, 1], side by side; arrays share one scale around zero."""
-    plt = pyplot()
+def images(arrays: Sequence[ArrayLike], *, titles: Sequence[str] | None = None, cmap: str = "gray") -> None:
+    """Draw arrays or pictures side by side, in two rows when there are more than five.
 
+    Args:
+        arrays: Arrays (H, W), which share one scale around zero, or pictures (H, W, 3) in [0, 1].
+        titles: One for each.
+        cmap: The colours of arrays.
+    """
     arrays = [np.asarray(array, dtype=float) for array in arrays]
     most = max(np.abs(array).max() for array in arrays)
-    with plt.rc_context(STYLE | {"axes.grid": False}):
-        _, axes = plt.subplots(
-            1, len(arrays), figsize=(1.6 * len(arrays) + 0.6, 2.0), layout="constrained", squeeze=False
-        )
-        for i, (ax, array) in enumerate(zip(axes[0], arrays, strict=True)):
+    rows, columns = in_rows(len(arrays))
+    with sheet(rows, columns, (8.5 / columns + 0.3) * rows, style=BOXED) as axes:
+        for ax, array, title in zip(axes.flat, arrays, titles or [""] * len(arrays), strict=False):
             shown = ax.imshow(array, cmap=cmap, vmin=-most, vmax=most)
-            ax.set(xticks=[], yticks=[], title=titles[i] if titles else "")
+            ax.set(xticks=[], yticks=[], title=title)
         if arrays[0].ndim == 2:
-            plt.colorbar(shown, ax=axes[0].tolist(), shrink=0.8)
+            ax.figure.colorbar(shown, ax=axes.ravel().tolist(), shrink=0.8)
 
 
-def digit_sheet(rows, count=12):
-    """Draw digits (n, 64) in [-1, 1], one row for each title; rows: a dict of title to digits, `count` are shown."""
-    import matplotlib.pyplot as plt
+def digit_sheet(rows: Mapping[str, torch.Tensor], count: int = 12) -> None:
+    """Draw digits, one row for each title.
 
-    with plt.rc_context(STYLE | {"axes.grid": False}):
-        _, axes = plt.subplots(
-            len(rows), 1, figsize=(0.62 * count, 0.95 * len(rows)), layout="constrained", squeeze=False
-        )
+    Args:
+        rows: Title to digits (n, 64) in [-1, 1].
+        count: How many digits of each are drawn.
+    """
+    with sheet(len(rows), 1, (9 / count + 0.35) * len(rows), style=BOXED) as axes:
         for ax, (title, x) in zip(axes[:, 0], rows.items(), strict=True):
             tiles = x.detach()[:count].reshape(-1, 8, 8).clamp(-1, 1)
-            sheet = torch.nn.functional.pad(tiles, (1, 0), value=-1.0).movedim(0, 1).reshape(8, -1)
-            ax.imshow(sheet.numpy(), cmap="gray_r")
-            ax.set(xticks=[], yticks=[])
+            strip = torch.nn.functional.pad(tiles, (1, 0), value=-1.0).movedim(0, 1).reshape(8, -1)
+            ax.imshow(strip.numpy(), cmap="gray_r")
             ax.set_title(title, loc="left", color=role_color(title))
+            ax.axis("off")

@@ -1,0 +1,147 @@
+"""Every figure holds the data that it was given, where they belong and in the colour of their role."""
+
+import itertools
+
+import matplotlib
+import numpy as np
+import pytest
+import torch
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+
+from t2v_helpers import figures
+from t2v_helpers.plots import COLORS
+from t2v_helpers.video import InlineVideo
+
+
+@pytest.fixture(autouse=True)
+def _no_figure_left():
+    yield
+    plt.close("all")
+
+
+def points(n=5, seed=0):
+    return torch.randn(n, 2, generator=torch.Generator().manual_seed(seed))
+
+
+def drawn(draw, *args, **options):
+    """The axes of what a function of `figures` draws, by title; it returns None, as a value would be printed."""
+    assert draw(*args, **options) is None
+    figure = plt.gcf()
+    figure.canvas.draw()
+    assert figure.get_figwidth() <= 9, "wider than a notebook's column"
+    return {ax.get_title() or i: ax for i, ax in enumerate(figure.axes) if ax.get_visible()}
+
+
+def legend(ax):
+    return [text.get_text() for text in (ax.get_legend() or ax.figure.legends[0]).get_texts()]
+
+
+def test_clouds_have_their_points_and_the_colour_of_their_role():
+    x, y = points(), points(seed=1)
+    panels = {"data": x, "GAN, seed 1": x, "t = 9": (x, "noise"), "a": x, "b": x, "c": x, "d": x}
+    axes = drawn(figures.clouds, panels, behind=y, centres=y, reach=1.5)
+    assert list(axes) == list(panels)  # the eighth place of two rows of four is empty
+    for ax, role in zip(axes.values(), ("data", "gan", "noise"), strict=False):
+        behind, cloud, crosses = ax.collections
+        np.testing.assert_allclose(cloud.get_offsets(), x)
+        np.testing.assert_allclose(cloud.get_facecolor()[0, :3], matplotlib.colors.to_rgb(COLORS[role]))
+        np.testing.assert_allclose(behind.get_offsets(), y)
+        np.testing.assert_allclose(crosses.get_offsets(), y)
+        assert ax.get_xlim() == ax.get_ylim() == (-1.5, 1.5)
+
+
+@pytest.mark.parametrize("axis, halves", [(1, lambda D: (D[10:], D[:10])), (0, lambda D: (D[:, 10:], D[:, :10]))])
+def test_discriminators_are_drawn_the_right_way_up(axis, halves):
+    x = points()
+    ax = drawn(figures.discriminators, {"D": lambda p: 9 * p[:, axis]}, x, x + 1, points=20)["D"]
+    high, low = halves(ax.images[0].get_array())  # rows from below, columns from the left
+    assert ax.images[0].origin == "lower" and (high > 0.5).all() and (low < 0.5).all()
+    np.testing.assert_allclose(ax.collections[0].get_offsets(), x + 1)
+    assert legend(ax) == ["generated", "data"]
+
+
+def test_walks_are_drawn_at_their_times_and_from_start_to_end():
+    walk = [(t, points(seed=t), points(seed=t + 10)) for t in (2, 1, 0)]
+    drawn(figures.chain, walk, [2, 0], points())
+    shown = [ax.collections[0].get_offsets() for ax in plt.gcf().axes]
+    for found, (state, which) in zip(shown, ((0, 1), (2, 1), (0, 2), (2, 2)), strict=True):
+        np.testing.assert_allclose(found, walk[state][which])
+    ax = drawn(figures.paths, {"DDPM": walk}, count=2)["DDPM"]
+    np.testing.assert_allclose(ax.lines[1].get_xydata(), [x[1].tolist() for _, x, _ in walk])
+    np.testing.assert_allclose(ax.collections[1].get_offsets(), walk[-1][1][:2])
+    assert len(ax.lines) == 2 and legend(ax) == ["$x_T$", "$x_0$"]
+
+
+def test_a_film_moves_and_can_be_shown():
+    walk = [(t, points(seed=t)) for t in range(5)]
+    film = figures.film({"a": walk, "b": walk[:1] * 5}, behind={"a": points(9), "b": points(9)}, count=3, hold=2)
+    assert film.dtype == np.uint8 and film.shape[0] == 5 and film.shape[2:] == (800, 3)
+    assert not np.array_equal(film[0], film[2]) and np.array_equal(film[2], film[4])
+    assert np.array_equal(film[0, 60:, 410:], film[2, 60:, 410:])  # the walk on the right stays where it is
+    assert len(figures.film({"a": walk}, hold=0)) == 5  # no state twice
+    assert not plt.get_fignums()  # it leaves no figure for the notebook to draw
+    assert str(InlineVideo(film, fps=4)) == "video, 5 frames of 800x460 at 4 fps"
+    with pytest.raises(ValueError, match=r"got walks of {'a': 5, 'b': 4} states, expected one length"):
+        figures.film({"a": walk, "b": walk[1:]})
+
+
+def test_lines_dots_errors_levels_and_marks():
+    x, labels = [1, 2, 4], {"xlabel": "steps", "ylabel": "distance"}
+    curves = {"discriminator": ([5, 6, 7], [0.1, 0.2, 0.3], [0.01] * 3), "generator": np.array([1.0, 2.0, 3.0])}
+    compared = {"levels": {"floor": 0.5}, "marks": {"here": 2}}
+    (ax,) = drawn(figures.lines, x, curves, ticks=x, log="x", **labels, **compared).values()
+    one, *_, other, level, upright = ax.lines
+    np.testing.assert_allclose(one.get_xydata(), [[5, 0.1], [6, 0.2], [7, 0.3]])
+    np.testing.assert_allclose(other.get_xydata(), [[1, 1], [2, 2], [4, 3]])
+    np.testing.assert_allclose(ax.collections[0].get_segments()[0], [[5, 0.09], [5, 0.11]])
+    assert (one.get_color(), other.get_color()) == (COLORS["discriminator"], COLORS["gan"])
+    assert (level.get_ydata(), upright.get_xdata()) == ([0.5, 0.5], [2, 2]) and ax.texts[0].get_text() == "here"
+    assert [tick.get_text() for tick in ax.get_xticklabels()] == ["1", "2", "4"]
+    assert ax.get_xscale() == "log" and ax.get_yscale() == "linear"
+    assert legend(ax) == ["discriminator", "generator", "floor"] and ax.get_xlabel() == "steps"
+    (ax,) = drawn(figures.lines, range(600), {"a": range(600)}, dots={"GAN": ([3], [4])}, log="y", **labels).values()
+    line, dots = ax.lines
+    assert line.get_marker() == "None" and dots.get_linestyle() == "None" and dots.get_color() == COLORS["gan"]
+    assert dots.get_xydata().tolist() == [[3, 4]] and ax.get_yscale() == "log"
+
+
+def test_bars_are_dots_on_a_logarithmic_axis():
+    (ax,) = drawn(figures.bars, {"a": 2.0, "b": 0.5}, xlabel="GB", line=("6 GB", 6)).values()
+    assert [bar.get_width() for bar in ax.patches] == [2, 0.5] and ax.lines[0].get_xdata() == [6, 6]
+    assert [text.get_text() for text in ax.texts] == ["2", "0.5", "6 GB"]
+    (ax,) = drawn(figures.bars, {"a": 1e-4, "b": 0.5}, xlabel="GB", log=True).values()
+    assert ax.lines[0].get_xydata().tolist() == [[1e-4, 0], [0.5, 1]] and not ax.patches
+
+
+def test_scores_and_brightness():
+    panels = {"ring": {"GAN": [1.0, 2.0], "diffusion": torch.tensor([0.5, 0.7]), "floor": 0.1}}
+    ax = drawn(figures.scores, panels, ylabel="distance")["ring"]
+    assert [c.get_offsets()[:, 1].tolist() for c in ax.collections] == [[1.0, 2.0], pytest.approx([0.5, 0.7])]
+    assert ax.lines[0].get_ydata() == [0.1, 0.1] and ax.get_yscale() == "log" and legend(ax) == ["floor"]
+    ax = drawn(figures.brightness, {"a": np.zeros(9)}, np.ones(9))["a"]
+    assert sum(bar.get_height() * bar.get_width() for bar in ax.patches[:40]) == pytest.approx(1)
+
+
+def test_matrices_images_and_digits():
+    ax = drawn(figures.heatmap, [[0.5, -1]], ["row"], ["a", "b"], low=-1, high=1, title="cosine")["cosine"]
+    assert [text.get_text() for text in ax.texts] == ["0.50", "-1.00"]
+    with pytest.raises(ValueError, match=r"matrix has shape \(1, 2\), expected \(2, 1\)"):
+        figures.heatmap([[0.5, -1]], ["a", "b"], ["row"])
+    axes = drawn(figures.images, [np.full((2, 2), i) for i in range(7)], titles=list("abcdefg"))
+    assert list(axes)[:7] == list("abcdefg") and axes["g"].images[0].get_array().tolist() == [[6, 6], [6, 6]]
+    assert axes["a"].images[0].get_clim() == (-6, 6)
+    x = torch.stack([torch.full((64,), v) for v in (-1.0, 0.0, 5.0)])
+    drawn(figures.digit_sheet, {"data": x, "GAN": x}, count=3)
+    picture = plt.gcf().axes[0].images[0].get_array()
+    assert picture.shape == (8, 3 * 9) and picture.max() == 1 and (picture[:, :9] == -1).all()
+
+
+@pytest.mark.parametrize("draw", [figures.gan_diagram, figures.gan_beside_diffusion])
+def test_in_a_diagram_no_box_lies_on_another_and_the_discriminator_has_its_colour(draw):
+    (ax,) = drawn(draw).values()
+    boxes = {text.get_text(): text.get_bbox_patch() for text in ax.texts if text.get_bbox_patch()}
+    extents = [box.get_window_extent() for box in boxes.values()]
+    assert len(boxes) >= 6 and not [1 for a, b in itertools.combinations(extents, 2) if a.overlaps(b)]
+    assert boxes["discriminator $D$"].get_edgecolor()[:3] == matplotlib.colors.to_rgb(COLORS["discriminator"])
