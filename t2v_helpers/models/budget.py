@@ -37,15 +37,14 @@ SHARE = 0.2  # of a GPU's rate on paper, or of a matrix product's; guess: what a
 class Counts:
     """Counts for one clip of a model's own length and size; memory in bytes, rounded to 0.01 GB.
 
-    parameters: weights of text encoder, denoiser (UNet or transformer) and autoencoder. text, denoiser, decoder: peak
-    of the tensors alive in one call, beside the weights; decoder_saved: the same with sliced or tiled decoding. layer:
-    weights of the largest layer; eight_bits: of the denoiser, stored in eight bits where they may be. step, once:
-    floating-point operations of a guided step, and of text encoder and decoder; attention: those of a step that grow
-    with the square of the clip.
+    parameters: weights of text encoder, denoiser (UNet or transformer) and autoencoder. denoiser, decoder: peak of the
+    tensors alive in one call, beside the weights; decoder_saved: the same with sliced or tiled decoding. (A text
+    encoder's are 0.1 GB at most.) layer: weights of the largest layer; eight_bits: of the denoiser, stored in eight
+    bits where they may be. step, once: floating-point operations of a guided step, and of text encoder and decoder;
+    attention: those of a step that grow with the square of the clip.
     """
 
     parameters: tuple[int, int, int]
-    text: float
     denoiser: float
     decoder: float
     decoder_saved: float
@@ -59,23 +58,23 @@ class Counts:
 _MODELSCOPE = (340_387_840, 1_411_233_860, 83_653_863)
 COUNTS = {
     "modelscope": Counts(
-        _MODELSCOPE, text=0, denoiser=0.70e9, decoder=1.61e9, decoder_saved=0.11e9, layer=0.10e9, eight_bits=1.41e9,
+        _MODELSCOPE, denoiser=0.70e9, decoder=1.61e9, decoder_saved=0.11e9, layer=0.10e9, eight_bits=1.41e9,
         step=9.774e12, attention=0.287e12, once=10.04e12,
     ),
     "zeroscope": Counts(
-        _MODELSCOPE, text=0, denoiser=2.93e9, decoder=6.80e9, decoder_saved=0.31e9, layer=0.10e9, eight_bits=1.41e9,
+        _MODELSCOPE, denoiser=2.93e9, decoder=6.80e9, decoder_saved=0.31e9, layer=0.10e9, eight_bits=1.41e9,
         step=42.79e12, attention=3.115e12, once=42.35e12,
     ),
     "wan": Counts(
-        (5_680_910_336, 1_418_996_800, 126_892_531), text=0.10e9, denoiser=1.60e9, decoder=8.18e9, decoder_saved=1.82e9,
+        (5_680_910_336, 1_418_996_800, 126_892_531), denoiser=1.60e9, decoder=8.18e9, decoder_saved=1.82e9,
         layer=2.10e9, eight_bits=1.45e9, step=566.0e12, attention=401.8e12, once=280.2e12,
     ),
     "cogvideox": Counts(
-        (4_762_310_656, 1_693_783_872, 215_583_907), text=0.03e9, denoiser=1.65e9, decoder=15.82e9,
+        (4_762_310_656, 1_693_783_872, 215_583_907), denoiser=1.65e9, decoder=15.82e9,
         decoder_saved=4.04e9, layer=0.26e9, eight_bits=2.06e9, step=240.0e12, attention=145.6e12, once=319.3e12,
     ),
     "ltx": Counts(
-        (4_762_310_656, 1_923_385_472, 419_193_649), text=0.02e9, denoiser=0.98e9, decoder=5.81e9, decoder_saved=4.23e9,
+        (4_762_310_656, 1_923_385_472, 419_193_649), denoiser=0.98e9, decoder=5.81e9, decoder_saved=4.23e9,
         layer=0.26e9, eight_bits=1.92e9, step=74.26e12, attention=25.50e12, once=52.91e12,
     ),
 }  # fmt: skip
@@ -83,8 +82,11 @@ COUNTS = {
 
 @dataclasses.dataclass(frozen=True)
 class Card:
-    """A machine to plan for: memory of its GPU and RAM, bytes; rate: operations a second on its data sheet, in half
-    precision with dense matrices, None if not stated."""
+    """A machine to plan for.
+
+    memory, ram: of its GPU, and beside it, bytes. rate: operations a second on its data sheet, in half precision with
+    dense matrices, None if not stated.
+    """
 
     name: str
     memory: float
@@ -113,11 +115,11 @@ def needs(weights: Sequence[float], counts: Counts, share: float = 1.0, eight_bi
     run, saved, whole = (share * n for n in (counts.denoiser, counts.decoder_saved, counts.decoder))
     eight = text + vae + (counts.eight_bits if eight_bits is None else eight_bits)
     peaks = {
-        "full": sum(weights) + max(run, whole, counts.text),
-        "vae-slicing": sum(weights) + max(run, saved, counts.text),
-        "fp8": eight + max(run + counts.layer, saved, counts.text),
-        "model-offload": max(text + counts.text, net + run, vae + saved),
-        "layer-offload": 2 * counts.layer + max(run, saved, counts.text),  # a layer, and the next one on its way
+        "full": sum(weights) + max(run, whole),
+        "vae-slicing": sum(weights) + max(run, saved),
+        "fp8": eight + max(run + counts.layer, saved),
+        "model-offload": max(text, net + run, vae + saved),
+        "layer-offload": 2 * counts.layer + max(run, saved),  # a layer, and the next one on its way
     }
     return {plan: peak + WORKSPACE for plan, peak in peaks.items()}
 
@@ -188,7 +190,11 @@ def plan(
 
     Args:
         name: A model of `COUNTS`.
-        num_frames, height, width, steps, guidance: Of the clip, sizes in pixels; None is the model's own.
+        num_frames: Length of the clip; None, here and below, is the model's own.
+        height: In pixels.
+        width: In pixels.
+        steps: Denoising steps.
+        guidance: Guidance scale; up to 1, a step costs half.
         cards: Machines to plan for, beside this one.
 
     Raises:

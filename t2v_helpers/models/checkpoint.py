@@ -31,11 +31,8 @@ class Checkpoint(typing.NamedTuple):
 def check(folder: pathlib.Path) -> Checkpoint:
     """Check that every component of a pipeline folder is there and that its weight files are whole.
 
-    Only headers are read, which takes milliseconds; a flipped bit inside a tensor goes unnoticed.
-
-    Raises:
-        FileNotFoundError: A file is missing.
-        ValueError: A file is broken, or is not what may be loaded. Either error is one line that names the file.
+    Only headers are read, which takes milliseconds; a flipped bit inside a tensor goes unnoticed. Raises
+    FileNotFoundError for a missing file, ValueError for one that is broken or may not be loaded: one line each.
     """
     components = {}
     pipeline_class, parts = read_index(folder / "model_index.json")
@@ -91,10 +88,10 @@ def weight_files(names: list[str], where: str | pathlib.Path) -> tuple[list[str]
             return whole, variant
         if shards := sorted(name for name in names if re.fullmatch(rf"{stem}-\d+-of-\d+\.safetensors", name)):
             first, count = re.fullmatch(r"(.+)-\d+-of-(\d+)\.safetensors", shards[0]).groups()
-            for number in range(1, int(count) + 1):
-                if (name := f"{first}-{number:05}-of-{count}.safetensors") not in shards:
-                    raise FileNotFoundError(f"{where}/{name} is missing")
-            return shards, variant
+            every = [f"{first}-{number:05}-of-{count}.safetensors" for number in range(1, int(count) + 1)]
+            if missing := [name for name in every if name not in shards]:
+                raise FileNotFoundError(f"{where}/{missing[0]} is missing")
+            return every, variant
     if pickled := sorted(name for name in names if name.endswith((".bin", ".ckpt", ".pt", ".pth"))):
         raise ValueError(f"{where} has only pickled weights ({pickled[0]}), which are not opened: expected safetensors")
     raise FileNotFoundError(f"{where} has no weights: expected a file such as model.safetensors")
@@ -131,13 +128,8 @@ def _check_header(file):
 def load_models(found: Checkpoint, dtype: "torch.dtype", float32: typing.Collection[str] = ()) -> dict:
     """Load the networks of a checked folder on the CPU, in evaluation mode: {component: model}.
 
-    Args:
-        found: From `check`.
-        dtype: torch's.
-        float32: Components to load in single precision whatever `dtype` says.
-
-    Raises:
-        ValueError: A file does not fit its class, or lacks a tensor; one line that names the file.
+    float32: components to load in single precision whatever `dtype` says. Raises ValueError with one line that names
+    the file if it does not fit its class or lacks a tensor.
     """
     import torch
 

@@ -31,8 +31,11 @@ VOCABULARY = {"T5": 32128, "UMT5": 256384}
 
 
 class Profile(typing.NamedTuple):
-    """Of one call: peak bytes of tensors alive beside the weights; flops, two a multiply-add; attention: those of them
-    that attention spends on pairs of tokens."""
+    """What one call takes.
+
+    peak: bytes of tensors alive at once, beside the weights. flops: two a multiply-add; attention: those of them that
+    attention spends on pairs of tokens.
+    """
 
     peak: int
     flops: int
@@ -113,10 +116,13 @@ def calls(name: str, parts: dict, num_frames: int, width: int, height: int) -> d
 
 
 def profile(call: Callable, *modules: "torch.nn.Module") -> Profile:
-    """Run `call` on the meta device and count it.
+    """Run a call on the meta device and count its memory and arithmetic.
 
-    modules: networks whose weights are there before, and so do not count. Attention is counted as the fused kernels do
-    it, without the matrix of all pairs.
+    Attention is counted as the fused kernels do it, without the matrix of all pairs.
+
+    Args:
+        call: Without arguments.
+        *modules: Networks whose weights are there before, and so do not count.
 
     >>> import torch
     >>> layer = torch.nn.Linear(3, 5, bias=False, device="meta")

@@ -19,14 +19,9 @@ from .registry import Model
 def locate(model: Model, *, download: bool = True) -> checkpoint.Checkpoint:
     """Find a model's pipeline folder, download it if the hub's cache does not hold all of it, and check it.
 
-    Args:
-        model: Its `repo` is a folder or a hub id, its `revision` a commit (None: main, as it was when fetched). What
-            the cache holds is read from there without asking the hub.
-        download: Whether it may be downloaded.
-
-    Raises:
-        ValueError: It is gated, unknown, broken, or damaged on the way. This and the others: one line.
-        FileNotFoundError, ConnectionError, OSError: A file is missing, the hub cannot be reached, the disk is full.
+    model: its `repo` is a folder or a hub id, its `revision` a commit (None: main, as it was when fetched). What the
+    cache holds is read without asking the hub. download: whether it may be downloaded. Raises ValueError (gated,
+    unknown, broken, damaged on the way), FileNotFoundError, ConnectionError or OSError (disk full), with one line.
     """
     folder = pathlib.Path(os.path.expanduser(model.repo))
     if folder.is_dir():

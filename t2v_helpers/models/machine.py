@@ -37,6 +37,9 @@ def cpu_autocast(device: "torch.device") -> contextlib.AbstractContextManager:
 
     Without AVX-512 oneDNN has no bfloat16 kernels, and a training step takes many times as long as in float32. On a
     GPU `accelerate launch --mixed_precision` decides.
+
+    Args:
+        device: Where the computation runs.
     """
     import torch
 

@@ -1,5 +1,7 @@
-"""ModelScope's settings as the config files of `ali-vilab/text-to-video-ms-1.7b` give them (Wang et al. 2023, arXiv
-2308.06571); what is not set here is the default of its class."""
+"""ModelScope's settings, from the config files of `ali-vilab/text-to-video-ms-1.7b`; the rest are class defaults.
+
+Source: Wang et al. 2023, arXiv 2308.06571.
+"""
 
 UNET = dict(
     sample_size=32,

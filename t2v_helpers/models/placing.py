@@ -17,7 +17,7 @@ class Placement(typing.NamedTuple):
 
 
 def device_of(name):
-    """torch's device of that name; None: CUDA if torch can use it, else the CPU. ValueError if it cannot be used."""
+    """The torch device of that name; None: CUDA if torch can use it, else the CPU. ValueError if it cannot be used."""
     import torch
 
     if name is None:
@@ -86,8 +86,10 @@ def slice_decoder(vae):
 
 
 def pipe_needs(pipe):
-    """`budget.needs` of a loaded pipeline; a model that was not counted is taken to need what ModelScope does beside
-    its weights (a guess), the scale model a twentieth of that."""
+    """`budget.needs` of a loaded pipeline.
+
+    A guess for models that were not counted: beside the weights as much as ModelScope, the scale model a twentieth.
+    """
     weights = [sum(p.nbytes for p in part.parameters()) for part in (pipe.text_encoder, denoiser(pipe), pipe.vae)]
     known = next((key for key in budget.COUNTS if budget.MODELS[key].repo == pipe.t2v_model.repo), None)
     share = 0.05 if request.known_words(pipe.tokenizer) else 1.0

@@ -62,6 +62,9 @@ def without_time(unet: torch.nn.Module) -> Iterator[None]:
 
     Temporal convolutions and attentions add something to their input; within the block they add nothing. So each frame
     is denoised alone, with what the network knows about pictures.
+
+    Args:
+        unet: A UNet3DConditionModel.
     """
     from diffusers.models.resnet import TemporalConvLayer
     from diffusers.models.transformers.transformer_temporal import TransformerTemporalModel

@@ -177,7 +177,9 @@ def check_shape(
 
     Args:
         model: Its `frame_step` has to divide num_frames - 1, its `divisor` height and width.
-        num_frames, height, width: Of the clip, sizes in pixels; None is the model's own.
+        num_frames: Length of the clip; None, here and below, is the model's own.
+        height: In pixels.
+        width: In pixels.
 
     Raises:
         ValueError: A rule is broken; one line that names it.

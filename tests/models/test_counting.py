@@ -22,8 +22,8 @@ def test_modelscopes_counts(skeleton):
     assert {p.device.type for part in skeleton.values() for p in part.parameters()} == {"meta"}, "nothing is allocated"
     calls = counting.calls("modelscope", skeleton, model.num_frames, *model.size)
     text, net, vae = (counting.profile(calls[part], *skeleton.values()) for part in ("text_encoder", "denoiser", "vae"))
-    found = [run.peak for run in (text, net, vae)]
-    assert found == [pytest.approx(n, **ROUNDED) for n in (counts.text, counts.denoiser, counts.decoder)]
+    found = [net.peak, vae.peak]
+    assert text.peak < 0.005e9 and found == [pytest.approx(n, **ROUNDED) for n in (counts.denoiser, counts.decoder)]
     assert net.flops == pytest.approx(counts.step, rel=1e-3)
     assert net.attention == pytest.approx(counts.attention, rel=1e-2)
     assert text.flops + vae.flops == pytest.approx(counts.once, rel=1e-2)

@@ -116,45 +116,43 @@ def test_a_file_that_arrives_damaged_is_thrown_away(locate, served, tmp_path):
     assert locate()[0].startswith("folder ")
 
 
-def test_a_listed_file_that_is_not_there(locate, served):
-    served.missing = {UNET}
-    assert locate()[0] == f"FileNotFoundError {fake_hub.REPO} on the hub has no {UNET}"
+def no_safetensors(served):
+    served.files = {name: content for name, content in served.files.items() if ".safetensors" not in name}
 
 
-def test_gated(locate, served):
-    served.gated = True
-    want = f"ValueError {fake_hub.REPO} is gated: accept its terms at hf.co/{fake_hub.REPO}, then run 'hf auth login'"
-    assert locate()[0] == want
+def of_another_class(served):
+    served.files["model_index.json"] = json.dumps(fake_hub.INDEX | {"_class_name": "Evil"}).encode()
 
 
-def test_no_such_repository(locate):
+GATED = f"is gated: accept its terms at hf.co/{fake_hub.REPO}, then run 'hf auth login'"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda served: served.missing.add(UNET), f"FileNotFoundError {fake_hub.REPO} on the hub has no {UNET}"),
+        (lambda served: setattr(served, "gated", True), f"ValueError {fake_hub.REPO} {GATED}"),
+        (
+            lambda served: served.files.pop("model_index.json"),
+            f"FileNotFoundError {fake_hub.REPO} on the hub is not a pipeline: it has no model_index.json",
+        ),
+        (no_safetensors, "has only pickled weights"),
+        (of_another_class, "is for the pipeline 'Evil', expected TextToVideoSDPipeline"),
+    ],
+)
+def test_what_cannot_be_had_is_not_fetched(locate, served, change, said):
+    change(served)
+    line, _ = locate()
+    assert said in line and UNET not in served.served and not any(name.endswith(".bin") for name in served.served)
+
+
+def test_no_such_repository_or_revision(locate):
     line, _ = locate("org/name")
     assert line == "ValueError 'org/name' is no folder here, and the hub has no model of this name, or hides it"
-
-
-def test_no_such_revision(locate):
     assert locate(revision="0" * 40)[0] == f"ValueError {fake_hub.REPO} on the hub has no revision {'0' * 40}"
 
 
-def test_a_repository_that_is_no_pipeline(locate, served):
-    del served.files["model_index.json"]
-    assert locate()[0] == f"FileNotFoundError {fake_hub.REPO} on the hub is not a pipeline: it has no model_index.json"
-
-
-def test_pickles_alone_are_not_fetched(locate, served):
-    served.files = {name: content for name, content in served.files.items() if ".safetensors" not in name}
-    line, _ = locate()
-    assert line.startswith("ValueError ") and "has only pickled weights" in line
-    assert not any(name.endswith(".bin") for name in served.served)
-
-
-def test_another_pipeline_is_not_fetched(locate, served):
-    served.files["model_index.json"] = json.dumps(fake_hub.INDEX | {"_class_name": "Evil"}).encode()
-    assert "is for the pipeline 'Evil', expected TextToVideoSDPipeline" in locate()[0]
-    assert set(served.served) == {"model_index.json"}
-
-
-def test_no_space_is_told_before_anything_large_is_fetched(locate, served, tmp_path):
+def test_no_space_is_reported_before_anything_large_is_fetched(locate, served, tmp_path):
     line, _ = locate(fake_hub.REPO, fake_hub.REVISION, 1000)
     why = "for 11 files (0.00 GB are needed and 0.00 GB are free): free some, or set HF_HOME"
     assert line == f"OSError no space left in {tmp_path} {why}"

@@ -2,6 +2,7 @@
 id, and in a folder."""
 
 import dataclasses
+import functools
 import importlib.util
 import json
 import shutil
@@ -12,7 +13,7 @@ import pytest
 import tiny_models
 import torch
 
-from t2v_helpers.models import checkpoint, pipelines, registry
+from t2v_helpers.models import checkpoint, registry
 from t2v_helpers.models.pipelines import generate, load_pipeline
 from t2v_helpers.models.registry import MODELS
 
@@ -35,25 +36,27 @@ def folders(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def cache(folders, tmp_path_factory):
-    """The hub's cache with all of them, by their ids, and zeroscope as ModelScope's architecture."""
-    cache = tmp_path_factory.mktemp("hub")
-    for name, folder in folders.items():
-        fake_hub.store_folder(cache, MODELS[name].repo, folder)
-    fake_hub.write_hub_cache(cache, repo=MODELS["zeroscope"].repo)
-    return cache
+def load(folders):
+    """Each pipeline from its folder, once, without progress bars."""
 
+    @functools.cache
+    def load(name):
+        pipe = load_pipeline(folders[name], device="cpu")
+        pipe.set_progress_bar_config(disable=True)
+        return pipe
 
-@pytest.fixture
-def cached(cache, monkeypatch):
-    from huggingface_hub import constants
-
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(cache))
+    return load
 
 
 @pytest.mark.parametrize("name", ("zeroscope", *NEWER))
-def test_by_name_from_the_hubs_cache(cached, name):
+def test_by_name_from_the_hubs_cache(folders, tmp_path, monkeypatch, name):
+    """By its id; zeroscope is ModelScope's architecture."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     model, small = MODELS[name], smallest(name)
+    if name in folders:
+        fake_hub.store_folder(tmp_path, model.repo, folders[name])
+    else:
+        fake_hub.write_hub_cache(tmp_path, repo=model.repo)
     pipe = load_pipeline(name, device="cpu")
     assert type(pipe).__name__ == model.pipeline_class and pipe.t2v_model is model
     pipe.set_progress_bar_config(disable=True)
@@ -65,14 +68,13 @@ def test_by_name_from_the_hubs_cache(cached, name):
 
 
 @pytest.mark.parametrize("name", NEWER)
-def test_same_as_plain_diffusers(folders, name):
+def test_same_as_plain_diffusers(folders, load, name):
     from diffusers import DiffusionPipeline
 
-    pipe, small = load_pipeline(folders[name], device="cpu"), smallest(name)
+    pipe, small = load(name), smallest(name)
     plain = DiffusionPipeline.from_pretrained(folders[name], dtype=torch.float32)
     placed = {"guidance_scale": 5.0, "num_inference_steps": small.pop("steps"), "output_type": "np", **small}
-    for each in (pipe, plain):
-        each.set_progress_bar_config(disable=True)
+    plain.set_progress_bar_config(disable=True)
     plain.vae.enable_tiling()
     want = plain(PROMPT, negative_prompt="dog", generator=torch.Generator().manual_seed(7), **placed).frames[0]
     got = generate(PROMPT, pipe, seed=7, steps=2, guidance=5.0, negative_prompt="dog", **small)
@@ -80,9 +82,8 @@ def test_same_as_plain_diffusers(folders, name):
 
 
 @pytest.mark.parametrize("name", NEWER)
-def test_guidance_and_negative_prompt(folders, name):
-    pipe, small = load_pipeline(folders[name], device="cpu"), smallest(name)
-    pipe.set_progress_bar_config(disable=True)
+def test_guidance_and_negative_prompt(load, name):
+    pipe, small = load(name), smallest(name)
 
     def clip(prompt, guidance, negative=None):
         return generate(prompt, pipe, guidance=guidance, negative_prompt=negative, **small)
@@ -103,20 +104,15 @@ def test_a_folder_takes_the_rules_of_its_class(folders, name):
 
 
 @pytest.mark.parametrize("name", ("zeroscope", *NEWER))
-def test_a_shape_that_breaks_a_rule_is_told_before_anything_is_loaded(name, monkeypatch):
-    monkeypatch.setattr(pipelines, "load_pipeline", None)
-    model = MODELS[name]
+def test_a_shape_that_breaks_a_rule_is_refused_before_anything_is_loaded(name):
+    """Nothing is there to be loaded: HF_HUB_OFFLINE is set, and the cache has none of them."""
+    model, step = MODELS[name], MODELS[name].frame_step
+    registry.check_shape(model, model.num_frames, *reversed(model.size))
     with pytest.raises(ValueError, match=f"^size {model.divisor + 1}x{model.size[1]} pixels: .* {model.divisor}$"):
         generate(PROMPT, name, width=model.divisor + 1)
-    if model.frame_step > 1:
-        step = model.frame_step
+    if step > 1:
         with pytest.raises(ValueError, match=rf"^num_frames {step}: expected {step}N \+ 1 .* such as 1 or {step + 1}$"):
             generate(PROMPT, name, num_frames=step)
-
-
-def test_defaults_keep_their_own_rules():
-    for model in MODELS.values():
-        registry.check_shape(model, model.num_frames, *reversed(model.size))
 
 
 def test_half_precision_on_a_gpu_but_for_the_parts_that_need_more(folders):
@@ -148,16 +144,13 @@ def test_a_sentencepiece_model_alone_names_the_packages(folders, tmp_path):
         load_pipeline(folder)
 
 
-def test_what_a_long_prompt_loses(folders):
-    pipe = load_pipeline(folders["ltx"], device="cpu")
-    pipe.set_progress_bar_config(disable=True)
-    pipe.t2v_model = dataclasses.replace(pipe.t2v_model, tokens=8)
+def test_what_a_long_prompt_loses(load, monkeypatch):
+    pipe = load("ltx")
+    monkeypatch.setattr(pipe, "t2v_model", dataclasses.replace(pipe.t2v_model, tokens=8))
     with pytest.warns(UserWarning, match="^the prompt is cut at 8 tokens; lost or cut: 'dog'$"):
         generate("a red circle moving left a panda dog", pipe, **smallest("ltx"))
 
 
-def test_wan_reads_chinese(folders, recwarn):
-    pipe = load_pipeline(folders["wan"], device="cpu")
-    pipe.set_progress_bar_config(disable=True)
-    generate("一只熊猫在吃竹子", pipe, **smallest("wan"))
+def test_wan_reads_chinese(load, recwarn):
+    generate("一只熊猫在吃竹子", load("wan"), **smallest("wan"))
     assert not [w for w in recwarn if w.category is UserWarning]

@@ -1,10 +1,16 @@
-"""The probes look and do not touch; what they say is what attention is by its definition."""
+"""The probes look and do not touch; what they report is attention by its definition."""
 
 import pytest
 import torch
 
 from t2v_helpers.models import probes
 from t2v_helpers.training import scale_model
+
+
+@pytest.fixture(autouse=True)
+def no_gradients():
+    with torch.no_grad():
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -23,8 +29,6 @@ def given():
     return torch.randn(2, 4, 3, 8, 16, generator=generator), 500, torch.randn(2, 24, 64, generator=generator)
 
 
-@torch.no_grad()
-@torch.no_grad()
 def test_recording_does_not_change_the_result_and_ends_with_the_block(unet, given):
     before = unet(*given).sample
     with probes.record_attention(unet) as maps:
@@ -35,7 +39,6 @@ def test_recording_does_not_change_the_result_and_ends_with_the_block(unet, give
     assert {len(calls) for calls in maps.values()} == {2}, "recorded after the block"
 
 
-@torch.no_grad()
 def test_maps_have_the_form_of_the_film_and_sum_to_one(unet, given):
     with probes.record_attention(unet) as maps:
         unet(*given)
@@ -45,7 +48,6 @@ def test_maps_have_the_form_of_the_film_and_sum_to_one(unet, given):
         torch.testing.assert_close(calls[0].sum(-1), torch.ones(calls[0].shape[:-1]))
 
 
-@torch.no_grad()
 def test_maps_are_attention_by_its_definition(unet, given):
     """softmax(Q K^T / sqrt(d)), head by head, with slices and a loop, beside what diffusers computes."""
     name = "up_blocks.1.attentions.0.transformer_blocks.0.attn2"
@@ -63,7 +65,6 @@ def test_maps_are_attention_by_its_definition(unet, given):
     torch.testing.assert_close(maps[name][0][1, 1, 1, 1], total / attention.heads, rtol=1e-4, atol=1e-6)
 
 
-@torch.no_grad()
 def test_without_time_each_frame_is_alone(unet, given):
     x, t, context = given
     whole = unet(x, t, context).sample
@@ -92,6 +93,6 @@ def test_highlight_glows_where_it_is_looked_at():
         (torch.zeros(2, 8, 8, 3), -torch.ones(2, 2, 2), "at least 0"),
     ],
 )
-def test_highlight_tells_what_is_wrong(frames, weights, message):
+def test_highlight_refuses_what_does_not_fit(frames, weights, message):
     with pytest.raises(ValueError, match=message):
         probes.highlight(frames, weights)
