@@ -31,7 +31,12 @@ def check(number: str, attempt: Callable) -> None:
 
 
 def verdict(number: str, attempt: Callable) -> str:
-    """Return what `check` prints: "not attempted yet", "right", or "not yet: " and the likely mistake."""
+    """Return what `check` prints: "not attempted yet", "right", or "not yet: " and the likely mistake.
+
+    Args:
+        number: Of the exercise, such as "7.1".
+        attempt: The function that was written for it.
+    """
     try:
         CHECKERS[number](attempt)
     except NotImplementedError:
