@@ -16,9 +16,8 @@ import nox
 
 from tools.course import NBVAL, ROOT
 
-TESTS = ["tests/models", "tests/training/test_scale_model.py", "tests/test_schedules.py", "tests/test_samplers.py"]
-NOTEBOOKS = ["00_first_video", "04_schedules_and_steps", "07_inside_the_pipeline"]
-PATHS = [*TESTS, *(f"notebooks/{name}.ipynb" for name in NOTEBOOKS)]
+PATHS = ["tests/models", "tests/training/test_scale_model.py", "tests/test_schedules.py", "tests/test_samplers.py"]
+PATHS += [f"notebooks/{name}.ipynb" for name in ("00_first_video", "04_schedules_and_steps", "07_inside_the_pipeline")]
 WARNINGS = ["-W", "ignore::DeprecationWarning", "-W", "ignore::FutureWarning"]  # being deprecated is not a failure
 SHOWN = ["torch", "diffusers", "transformers", "accelerate", "numpy"]
 # Packages that differ from constraints.txt. "newest" is the newest version that requirements.txt allows.
@@ -35,13 +34,11 @@ def requirement(word):
     ranges = dict(re.findall(r"^([\w-]+)(>=.*)", (ROOT / "requirements.txt").read_text(), re.M))
     if name not in ranges or not which:
         raise ValueError(f"got {word!r}, expected a package of requirements.txt and its version, such as torch=2.6.0")
-    if which == "oldest":
-        which = re.match(r">=([\d.]+)", ranges[name])[1]
-    return f"{name}{ranges[name]}" if which == "newest" else f"{name}=={which}"
+    oldest = re.match(r">=([\d.]+)", ranges[name])[1]
+    return name + {"newest": ranges[name], "oldest": f"=={oldest}"}.get(which, f"=={which}")
 
 
 def install(session, words):
-    """Install the packages of a row into the session's environment."""
     asked, pins = [requirement(word) for word in words], [f"torch=={version('torch')}"]
     if session.python:
         pins = (ROOT / "constraints.txt").read_text().splitlines()
@@ -57,7 +54,6 @@ def install(session, words):
 
 
 def try_row(session, words):
-    """Install the packages of a row, run the tests and print what came of it."""
     session.chdir(ROOT)
     session.env |= {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
     try:

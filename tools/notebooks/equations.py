@@ -8,7 +8,6 @@ by file and function, not by line, so that the page changes only when its conten
 import itertools
 import re
 import sys
-import typing
 
 from t2v_helpers._support.command import Parser, run
 from t2v_helpers._support.files import write_whole
@@ -25,16 +24,13 @@ independent computation; in notebook 09, the notebook does.
 """
 
 
-class Equation(typing.NamedTuple):
-    number: str
-    section: str  # heading, without its number
-    lead: str  # the sentence that leads to it; "" if another equation stands right before it
-    formula: str  # TeX without its tag
-
-
 def equations(path):
-    """The numbered equations of a notebook, in order."""
-    found, section = [], ""
+    """Yield (number, section, lead, formula) for the numbered equations of a notebook, in order.
+
+    The section is its heading without the number, the lead the sentence that leads to the equation ("" right after
+    another one), the formula TeX without the tag.
+    """
+    section = ""
     for cell in course.cells(path, "markdown"):
         before = ""
         for block in re.split(r"\n\s*\n", cell.source):
@@ -46,9 +42,8 @@ def equations(path):
                 if not body or len(tags) > 1:
                     raise ValueError(f"{path.name}: ({tags[0]}) is not alone between $$ and $$ and empty lines")
                 formula = re.sub(r"\s*\\tag\{[^}]*\}", "", body[1]).strip()
-                found.append(Equation(tags[0], section, last_sentence(before), formula))
+                yield tags[0], section, last_sentence(before), formula
             before = block
-    return found
 
 
 def last_sentence(paragraph):
@@ -100,34 +95,30 @@ def page():
     ]
     parts = [HEAD]
     for path in course.NOTEBOOKS:
-        found = equations(path)
+        found = list(equations(path))
         if not found:
             continue
         title = course.cells(path)[0].source.splitlines()[0].removeprefix("# ")
         parts.append(f"## [{title}](../notebooks/{path.name})\n")
         marks = [mark for cell in course.cells(path, "code") for mark in course.marked(cell.source)]
-        for previous, equation in itertools.pairwise([None, *found]):
-            here = [mark for mark in marks if mark.number == equation.number]
+        for previous, (number, section, lead, formula) in itertools.pairwise([None, *found]):
+            here = [mark for mark in marks if mark.number == number]
             if not here:
-                raise ValueError(f"{path.name}: no line bears the number of equation ({equation.number})")
-            lead = for_github(equation.lead) or f"Together with ({previous.number})."
-            parts.append(f"### {equation.number} · {for_github(equation.section)}\n\n{lead}\n")
-            parts.append(f"```math\n{tex(equation.formula)}\n```\n")
+                raise ValueError(f"{path.name}: no line bears the number of equation ({number})")
+            lead = for_github(lead) or f"Together with ({previous[0]})."
+            parts.append(f"### {number} · {for_github(section)}\n\n{lead}\n\n```math\n{tex(formula)}\n```\n")
             parts.append("In the notebook:\n\n" + "\n\n".join(dict.fromkeys(map(code, here))) + "\n")
             for file, mark in helpers:
-                if mark.number == equation.number:
+                if mark.number == number:
                     below = file.relative_to(course.ROOT / "t2v_helpers").as_posix()
                     where = f"[`{below}`](../t2v_helpers/{below}), `{mark.name}`"
                     parts.append(f"In {where}:\n\n{code(mark)}\n")
     return "\n".join(parts)
 
 
-def write(args):
-    write_whole(PAGE, page().encode())
-
-
 def main(arguments=None):
-    return run(Parser("tools.notebooks.equations", "Write docs/equations.md from the notebooks."), write, arguments)
+    parser = Parser("tools.notebooks.equations", "Write docs/equations.md from the notebooks.")
+    return run(parser, lambda args: write_whole(PAGE, page().encode()), arguments)
 
 
 if __name__ == "__main__":

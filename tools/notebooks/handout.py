@@ -3,8 +3,6 @@
 Cells tagged "solution" are removed; everything else stays, stored outputs included, and the checkers work. Links that
 leave the notebooks' folder are adapted to the new folder; outside this repository, they become the name of the file. A
 notebook runs wherever t2v_helpers can be imported (the environment of `make lab`), or in Colab through its set-up cell.
-
-Usage: python -m tools.notebooks.handout [FOLDER] [--overwrite] [NOTEBOOK ...]
 """
 
 import os
@@ -72,8 +70,8 @@ def write(args):
 
 def main(arguments=None):
     parser = Parser("tools.notebooks.handout", "Write the notebooks without their solutions.")
-    default = course.ROOT / "handout"
-    parser.add_argument("folder", nargs="?", type=pathlib.Path, default=default, help="target folder; default: handout")
+    folder = course.ROOT / "handout"
+    parser.add_argument("folder", nargs="?", type=pathlib.Path, default=folder, help="target folder; default: handout")
     parser.add_argument("names", nargs="*", metavar="NOTEBOOK", help="file names; default: all")
     parser.add_argument("--overwrite", action="store_true", help="also replace files that differ")
     return run(parser, write, arguments)

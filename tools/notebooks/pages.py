@@ -3,7 +3,6 @@
 Each page is one file that contains its pictures and clips. Equations are MathML, which browsers render themselves, in a
 mathematical font that the page contains too. Pages load no script; in place of an explorer they show its line of text.
 Stored outputs are shown, nothing is run.
-Usage: python -m tools.notebooks.pages FOLDER [--theme dark] [notebook ...]
 """
 
 import base64
@@ -45,13 +44,6 @@ TEMPLATE = """
 </style>{%- endblock -%}
 """
 
-# Latin and Greek, upright and slanted, script and double-struck letters, accents, operators.
-GLYPHS = (
-    *(range(0x20, 0x7F), range(0xA0, 0x100), range(0x300, 0x400), range(0x2010, 0x2050), range(0x2100, 0x2150)),
-    *(range(0x2190, 0x21D0), range(0x2200, 0x22F0), range(0x2308, 0x230C), range(0x23DC, 0x23E2)),
-    *(range(0x1D434, 0x1D468), range(0x1D49C, 0x1D4D0), range(0x1D538, 0x1D56C), range(0x1D6E2, 0x1D71C)),
-)
-
 
 @functools.cache
 def math_font():
@@ -59,7 +51,9 @@ def math_font():
     file = pathlib.Path(importlib.util.find_spec("ziamath").origin).parent / "fonts" / "STIXTwoMath-Regular.ttf"
     font, data = TTFont(file), io.BytesIO()
     part = subset.Subsetter(subset.Options(layout_features=["ssty"]))
-    part.populate(unicodes=[code for codes in GLYPHS for code in codes])
+    part.populate(
+        unicodes=[*range(0x20, 0x400), *range(0x2010, 0x2400), *range(0x1D434, 0x1D56C), *range(0x1D6E2, 0x1D71C)]
+    )
     part.subset(font)
     font.flavor = "woff"
     font.save(data)

@@ -50,7 +50,7 @@ def _chain(times, rows, notes, way, role):
     grey = {"color": GREY, "ha": "right"}
     columns = [LEFT + i * (side + GAP) for i in range(len(times))]
     title = sheet.text(24, 36, way, LARGE, ha="left")
-    sheet.arrow((sheet.extent(title).x1 + 24, 36), (WIDTH - 30, 36), COLORS[role])
+    sheet.arrow((title.get_window_extent().x1 + 24, 36), (WIDTH - 30, 36), COLORS[role])
     for x, t, note in zip(columns, times, notes, strict=True):
         sheet.text(x + side / 2, 84, f"$t$ = {t}", LARGE)
         sheet.text(x + side / 2, top + len(rows) * block + 4, note, color=GREY)

@@ -2,8 +2,6 @@
 
 The content comes from the scale model as it runs, and from ModelScope on the meta device. On one machine, a second run
 writes the same bytes. All pictures but `prompts` are PNG, 1600 pixels wide.
-
-Usage: python -m tools.pictures.draw [name ...] [--folder FOLDER]
 """
 
 import io
@@ -78,17 +76,15 @@ def png(draw):
         plt.close(figure)
     if len(file.getvalue()) > LIMIT:
         few = Image.open(file).convert("RGB").quantize(256, dither=Image.Dither.NONE)
-        file = io.BytesIO()
-        few.save(file, "png", optimize=True)
+        few.save(file := io.BytesIO(), "png", optimize=True)
     return file.getvalue()
 
 
 def write(args):
     if unknown := [name for name in args.names if name not in FILES]:
         raise ValueError(f"got {unknown[0]!r}, expected one of {', '.join(FILES)}")
-    args.folder.mkdir(parents=True, exist_ok=True)
     for name in args.names or FILES:
-        path = args.folder / FILES[name]
+        path = FOLDER / FILES[name]
         write_whole(path, png(DRAWN[name]) if name in DRAWN else prompts())
         print(f"{path.name}: {path.stat().st_size / 1e3:.0f} kB")
 
@@ -96,7 +92,6 @@ def write(args):
 def main(arguments=None):
     parser = Parser("tools.pictures.draw", "Draw the pictures of assets/figures.")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(FILES)}; default: all")
-    parser.add_argument("--folder", type=pathlib.Path, default=FOLDER, help="target folder; default: assets/figures")
     return run(parser, write, arguments)
 
 

@@ -20,10 +20,6 @@ class Sheet:
     def text(self, x, y, words, size=SMALL, color=INK, ha="center", va="center_baseline", **more):
         return self.ax.text(x, y, words, fontsize=size, color=color, ha=ha, va=va, linespacing=1.35, **more)
 
-    def extent(self, artist):
-        """Where something stands: its .x0, .x1, .y0, .y1 in pixels, y from the foot of the sheet."""
-        return artist.get_window_extent(self.figure.canvas.get_renderer())
-
     def picture(self, x, y, array, zoom):
         """A picture (h, w) or (h, w, 3) with its upper left corner at x, y, each of its pixels a square of `zoom`."""
         height, width = (zoom * side for side in array.shape[:2])
@@ -31,12 +27,9 @@ class Sheet:
         look = {} if array.ndim == 3 else {"cmap": "RdBu_r", "vmin": -abs(array).max(), "vmax": abs(array).max()}
         self.ax.imshow(array, extent=extent, aspect="auto", interpolation="nearest", **look)
 
-    def outline(self, x, y, width, height, color):
-        self.ax.add_patch(Rectangle((x, y), width, height, facecolor="none", edgecolor=color, linewidth=1.5))
-
-    def square(self, x, y, side, color):
-        """A filled square with its middle at x, y, of exactly that side."""
-        self.ax.add_patch(Rectangle((x - side / 2, y - side / 2), side, side, facecolor=color, linewidth=0))
+    def rectangle(self, x, y, width, height, **look):
+        """A rectangle with its middle at x, y, of exactly that size."""
+        self.ax.add_patch(Rectangle((x - width / 2, y - height / 2), width, height, **look))
 
     def box(self, x, y, width, height, color):
         """A box with round corners, in the colour of its role."""

@@ -100,13 +100,13 @@ def beside_modelscope():
         sheet.text(24, below + 44, "gives", color=GREY, ha="left")
         sides = {stage: pixels * count**0.5 for stage, count in run.weights.items()}
         for stage, x in columns.items():
-            sheet.square(x, y, sides[stage], ROLES[stage])
+            sheet.rectangle(x, y, sides[stage], sides[stage], facecolor=ROLES[stage], linewidth=0)
             sheet.text(x, below, f"{run.weights[stage]:,}")
             given = run.shapes[stage][1]
             sheet.text(x, below + 44, by(given if stage == "vae" else given[1:]), color=GREY)
         count, _, height, width = run.shapes["vae"][1]
         if run.frames is None:
-            sheet.outline(frame_at - width / 2, y - height / 2, width, height, COLORS["data"])
+            sheet.rectangle(frame_at, y, width, height, facecolor="none", edgecolor=COLORS["data"], linewidth=1.5)
         else:
             sheet.picture(frame_at - width / 2, y - height / 2, run.frames[count // 2].numpy(), 1)
         sheet.text(frame_at, below, f"{width} × {height} pixels")
