@@ -75,11 +75,6 @@ def test_a_letter_and_its_name_in_code_stand_in_its_notebook(letter):
     assert stands_in(code, "\n".join(cell.source for cell in course.cells(course.ROOT / "notebooks" / name)))
 
 
-def test_other_links_lead_somewhere():
-    for target in re.findall(r"\]\((?!https?:)([^)\s]+)\)", TEXT):
-        assert (PAGE.parent / target).is_file(), target
-
-
 def test_what_a_learner_will_look_for_is_there():
     assert {term.strip() for term in NEEDED.replace("\n", " ").split(",")} <= {entry[1] for entry in ENTRIES}
 

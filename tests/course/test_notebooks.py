@@ -65,7 +65,15 @@ def test_no_path_of_a_machine(name):
     assert not re.search(r"/(home|root|work|Users|tmp)/", text)
 
 
-def test_links_between_notebooks_lead_somewhere():
-    for name in READ:
-        for target in re.findall(r"\]\(([\w/]+\.ipynb)\)", prose(name)):
-            assert target in READ, f"{name} links to {target}"
+PAGES = [*course.ROOT.glob("*.md"), *course.ROOT.glob("assets/**/*.md"), *course.ROOT.glob("[dt]o*/*.md")]
+
+
+@pytest.mark.parametrize("path", [*course.NOTEBOOKS, *PAGES], ids=lambda path: str(path.relative_to(course.ROOT)))
+def test_relative_links_lead_somewhere(path):
+    text = prose(path.name) if path in course.NOTEBOOKS else path.read_text(encoding="utf-8")
+    for target in re.findall(r"\]\((?!https?:|#)([^)\s#]+)[^)]*\)", re.sub(r"```.*?```|`[^`]*`", "", text, flags=re.S)):
+        assert (path.parent / target).exists(), target
+
+
+def test_tools_call_nbval_as_the_makefile_does():
+    assert f"NBVAL := {' '.join(course.NBVAL)}\n" in (course.ROOT / "Makefile").read_text()

@@ -131,13 +131,6 @@ def test_areas_are_in_proportion_to_weights(sheets):
     np.testing.assert_allclose(np.divide(areas, weights), areas[0] / weights[0], rtol=1e-6)
 
 
-def test_the_tokens_are_the_tokenizer_s(sheets):
-    ids = trace.tiny().tokenizer(trace.PROMPT).input_ids
-    lines = said(sheets["pipeline"]).split("\n")
-    assert [line for line in lines if line.isdigit()] == [str(number) for number in ids]
-    assert all(word in lines for word in trace.PROMPT.split())
-
-
 def test_the_loop_that_is_recorded_is_the_one_that_made_the_clip():
     run = trace.scale_model()
     assert "step" not in vars(trace.tiny().scheduler)  # nothing is left of the recording
@@ -170,17 +163,6 @@ def test_an_unknown_name_is_one_line(capsys):
     assert draw.main(["gan", "gans"]) == 2
     error = capsys.readouterr().err
     assert "got 'gans', expected one of prompts, gan," in error and error.count("\n") == 1
-
-
-def test_a_prompt_stands_whole_below_its_clip():
-    frames = trace.scale_model().frames.numpy()[:2]
-    for prompt in draw.PROMPTS:
-        cell = draw.labelled(frames, prompt)
-        assert cell.dtype == np.uint8 and cell.shape == (2, 192 + 102, 192 + 8, 3)
-        np.testing.assert_array_equal(cell[:, 5:196:3, 5:196:3], (frames * 255).round())
-        foot = np.delete(cell, slice(4, 196), axis=1)
-        edges = foot[:, [0, -1]], foot[:, :, [0, 1, -2, -1]]
-        assert all((edge == 0xF4).all() for edge in edges) and foot.min() < 80
 
 
 def test_the_moving_picture_moves_and_is_what_the_tool_makes_today():
