@@ -55,7 +55,7 @@ def install(session, words):
 
 def try_row(session, words):
     session.chdir(ROOT)
-    session.env |= {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    session.env.update({"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"})
     try:
         install(session, words)
     except ValueError as error:
