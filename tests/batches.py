@@ -9,7 +9,6 @@ import sys
 import torch
 
 from t2v_helpers.batch import cli
-from t2v_helpers.models import pipelines
 
 TEXT = """\
 # moving shapes
@@ -33,10 +32,7 @@ def options(scale, prompts, folder, *more):
 
 
 def run(scale, prompts, folder, *more):
-    try:
-        return cli.main(options(scale, prompts, folder, *more))
-    except SystemExit as stop:  # argparse leaves this way
-        return stop.code
+    return cli.main(options(scale, prompts, folder, *more))
 
 
 def clips(folder):
@@ -45,13 +41,6 @@ def clips(folder):
 
 def manifest(folder):
     return [json.loads(line) for line in (folder / "manifest.jsonl").read_text().splitlines()]
-
-
-def count_clips(monkeypatch):
-    """Calls of `generate` from here on, by prompt."""
-    made, generate = [], pipelines.generate
-    monkeypatch.setattr(pipelines, "generate", lambda p, *a, **kw: made.append(p) or generate(p, *a, **kw))
-    return made
 
 
 def process(*arguments):

@@ -1,8 +1,9 @@
-"""What `t2v_helpers.batch` has to do and has done: the file of prompts, the names of the clips, the manifest.
+"""What `t2v_helpers.batch` has to make and has made: the file of prompts, the names of the clips, the manifest.
 
-It needs no torch, so that a bad file is told at once.
+Nothing here imports torch, so that a bad file is reported at once.
 """
 
+import collections
 import contextlib
 import dataclasses
 import hashlib
@@ -10,33 +11,39 @@ import json
 import os
 import pathlib
 import re
+import typing
 import unicodedata
-import warnings
+from collections.abc import Iterable
 
-from .._support import command
-from ..models import request
+from ..models import Request, fit
 
 MANIFEST = "manifest.jsonl"
 
 
-@dataclasses.dataclass(frozen=True)
-class Job:
-    """One clip to make; line: of the prompts' file, from 1."""
+class Job(typing.NamedTuple):
+    """One clip to make, and the line of the prompts' file that asks for it, from 1."""
 
     line: int
-    prompt: str
-    seed: int = 0
-    negative_prompt: str | None = None
+    request: Request
 
 
-def read_jobs(path, seed=0, negative_prompt=None):
-    """Read a file of prompts: one a line, or where its name ends in .jsonl one object a line.
+def read_jobs(path: pathlib.Path, asked: Request) -> tuple[list[Job], list[tuple[int, str]]]:
+    """Read a file of prompts: one a line or, if its name ends in .jsonl, one object a line.
 
-    Blank lines and lines that start with # are skipped. An object has a "prompt" and, if it likes, a "seed" and a
-    "negative_prompt"; seed and negative_prompt are those of the lines that name none.
-    Returns (jobs, bad), where bad is [(line, message)]. Raises OSError, or ValueError if it is not text, or empty.
+    Blank lines and lines that start with # are skipped. Each object has a "prompt" and, optionally, a "seed" and a
+    "negative_prompt".
+
+    Args:
+        path: The file.
+        asked: What each line asks for, apart from what it says itself.
+
+    Returns:
+        The jobs, and what is wrong with the other lines: (line, message).
+
+    Raises:
+        OSError: The file cannot be read.
+        ValueError: It is not text, or holds no prompts.
     """
-    path = pathlib.Path(path)
     try:
         lines = path.read_text(encoding="utf-8-sig").split("\n")
     except UnicodeDecodeError as error:
@@ -48,12 +55,7 @@ def read_jobs(path, seed=0, negative_prompt=None):
             continue
         try:
             given = _object(text) if path.suffix.lower() == ".jsonl" else {"prompt": text}
-            job = Job(number, **({"seed": seed, "negative_prompt": negative_prompt} | given))
-            request.check_prompt(job.prompt)
-            request.check_settings(seed=job.seed)
-            if job.negative_prompt is not None:
-                request.check_prompt(job.negative_prompt, name="negative prompt", blank=True)
-            jobs.append(job)
+            jobs.append(Job(number, dataclasses.replace(asked, **given)))
         except ValueError as error:
             bad.append((number, str(error)))
     if not jobs and not bad:
@@ -73,29 +75,21 @@ def _object(text):
     return given
 
 
-def check_jobs(path, jobs, tokenizer, bad=(), **reads):
-    """Check every prompt with the model's tokenizer; returns the warnings, one line each.
-
-    bad: [(line, message)] of the lines that were found bad before. reads: limit and english, as `check_prompt` takes
-    them. path: of the file. Raises command.Refused with these lines and its own.
-    """
-    bad, notes = list(bad), []
-    for job in jobs:
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            try:
-                request.check_prompt(job.prompt, tokenizer, **reads)
-                if job.negative_prompt is not None:
-                    request.check_prompt(job.negative_prompt, tokenizer, name="negative prompt", blank=True, **reads)
-            except ValueError as error:
-                bad.append((job.line, str(error)))
-        notes += [f"line {job.line}: {warning.message}" for warning in caught]
-    if bad:
-        raise command.Refused(*(f"{path} line {line}: {message}" for line, message in sorted(bad)))
-    return notes
+def fit_jobs(jobs: Iterable[Job], pipe: typing.Any) -> tuple[list[Job], list[tuple[int, str]], list[tuple[int, str]]]:
+    """Complete every request for a loaded pipeline: the jobs, (line, message) of bad lines, (line, warning)."""
+    fitted, bad, notes = [], [], []
+    for line, asked in jobs:
+        try:
+            asked, more = fit(asked, pipe)
+        except ValueError as error:
+            bad.append((line, str(error)))
+        else:
+            fitted.append(Job(line, asked))
+            notes += [(line, note) for note in more]
+    return fitted, bad, notes
 
 
-def file_name(line, prompt, ending=".mp4"):
+def file_name(line: int, prompt: str, ending: str = ".mp4") -> str:
     """The name of a clip's file: line and words, in letters, digits and hyphens that every file system takes.
 
     No two lines share a name, whatever their prompts.
@@ -108,49 +102,43 @@ def file_name(line, prompt, ending=".mp4"):
     return f"{line:04d}-{words or 'clip'}{ending}"
 
 
-def entry_of(job, model, settings, ending):
-    """The line of the manifest that a clip gets, but for what is known afterwards: its digest and its seconds."""
-    return {
-        "index": job.line,
-        "prompt": job.prompt,
-        "seed": job.seed,
-        "negative_prompt": job.negative_prompt,
-        "model": model,
-        "settings": settings,
-        "file": file_name(job.line, job.prompt, ending),
-    }
+def entry_of(job: Job, model: str, fps: float, ending: str) -> dict:
+    """The line of the manifest that a clip gets, without what is known afterwards: its digest and its seconds."""
+    settings = dataclasses.asdict(job.request)
+    texts = {name: settings.pop(name) for name in ("prompt", "seed", "negative_prompt")}
+    name = file_name(job.line, job.request.prompt, ending)
+    return {"index": job.line, **texts, "model": model, "settings": settings | {"fps": fps}, "file": name}
 
 
-def still_to_do(entries, folder):
-    """Those entries whose clip is not in the folder, whole, and made as the manifest's last line on it says."""
-    known = {}
+def still_to_do(jobs: dict[Job, dict], folder: pathlib.Path) -> list[Job]:
+    """Those of {job: entry} whose clip is not whole in the folder, or not made as the manifest's last line says."""
+    known = collections.defaultdict(dict)
     with contextlib.suppress(FileNotFoundError):
         for line in (folder / MANIFEST).read_bytes().split(b"\n"):
             with contextlib.suppress(ValueError, TypeError, KeyError):  # a line that was cut when a process was killed
                 entry = json.loads(line)
                 known[entry["file"]] = entry
-    return [entry for entry in entries if not _is_done(entry, known.get(entry["file"]), folder)]
+
+    def done(entry):
+        last, path = known[entry["file"]], folder / entry["file"]
+        return entry.items() <= last.items() and path.is_file() and last.get("sha256") == digest(path)
+
+    return [job for job, entry in jobs.items() if not done(entry)]
 
 
-def _is_done(entry, known, folder):
-    path = folder / entry["file"]
-    same = known is not None and all(known.get(key) == value for key, value in entry.items())
-    return same and path.is_file() and known.get("sha256") == digest(path)
-
-
-def digest(path):
+def digest(path: pathlib.Path) -> str:
     """The SHA-256 of a file, in hexadecimal."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def record(entry, folder):
+def record(entry: dict, folder: pathlib.Path) -> None:
     """Add a line to the folder's manifest, in one write to its end, as several processes can at the same time."""
     with open(folder / MANIFEST, "ab", buffering=0) as file:
         file.write(json.dumps(entry, ensure_ascii=False).encode() + b"\n")
         os.fsync(file.fileno())
 
 
-def tidy(folder):
+def tidy(folder: pathlib.Path) -> None:
     """Put right what a killed process leaves in a folder of clips: files half written, a manifest without its end."""
     for path in folder.iterdir():
         if re.fullmatch(r"\.[0-9a-f]{8}\.tmp", path.name):  # what save_video calls a file until it is whole

@@ -41,8 +41,8 @@ class Bench:
     until: the time (`time.monotonic`) from which on only the default's second turn is measured.
     """
 
-    def __init__(self, folder, name, config, device, repeats, until=math.inf):
-        self.folder, self.name, self.config, self.device = folder, name, config, device
+    def __init__(self, folder, model, config, device, repeats, until=math.inf):
+        self.folder, self.model, self.config, self.device = folder, model, config, device
         self.repeats, self.until = repeats, until
 
     def recipe(self):
@@ -56,7 +56,7 @@ class Bench:
 
         def load():
             with contextlib.redirect_stdout(sys.stderr):  # what it says of its plan is no part of the report
-                return load_pipeline(self.name, device=self.device, plan=plan)
+                return load_pipeline(self.model, device=self.device, plan=plan)
 
         def clip(pipe):
             with contextlib.redirect_stdout(sys.stderr):
@@ -221,7 +221,7 @@ def run(args, arguments):
         raise ValueError(f"memory-cap: expected a CUDA GPU to cap, got '{device}'")
     which = args.config or ("full" if device.type == "cuda" else "tiny")
     config = CONFIGS[which]
-    with quiet(bars=False), tempfile.TemporaryDirectory(prefix="t2v_") as folder, as_model(folder, config) as name:
+    with quiet(bars=False), tempfile.TemporaryDirectory(prefix="t2v_") as folder:
         write_pipeline(folder, config, device)
         rate, flops = timing.attainable_rate(device), step_flops(config)
         about = {
@@ -232,7 +232,7 @@ def run(args, arguments):
             "attainable_rate": rate,
             "repeats": args.repeats,
         }
-        bench = Bench(folder, name, config, device, args.repeats, until)
+        bench = Bench(folder, as_model(folder, config), config, device, args.repeats, until)
         names = variants.VARIANTS if args.variants is None else args.variants
         plans = budget.PLANS if device.type == "cuda" else ()
         for found in compare(bench, plans, args.memory_cap, names):

@@ -2,7 +2,6 @@
 random weights, in a folder as the hub would give it. Both sides of the comparison load it from there, as a user would.
 """
 
-import contextlib
 import dataclasses
 import math
 
@@ -116,17 +115,11 @@ def recipe_clip(pipe, config):
     return pipe(PROMPT, num_inference_steps=config.steps, num_frames=config.num_frames, latents=latents).frames[0]
 
 
-@contextlib.contextmanager
 def as_model(folder, config):
-    """The folder under a name of MODELS, with ModelScope's defaults but for length and size: gives the name."""
-    name = "benchmark"
+    """The `Model` of such a folder, with ModelScope's defaults except for length, size and steps."""
     size = {"num_frames": config.num_frames, "size": (config.size, config.size), "steps": config.steps}
     own = {"repo": str(folder), "revision": None, "also": (), "licence": "", "progress": False}
-    MODELS[name] = dataclasses.replace(MODELS["modelscope"], **own, **size)
-    try:
-        yield name
-    finally:
-        del MODELS[name]
+    return dataclasses.replace(MODELS["modelscope"], **own, **size)
 
 
 def step_inputs(unet_config, num_frames, device):

@@ -1,92 +1,105 @@
 """Measure a text-to-video model of the shapes' world: does a clip show what its prompt says?
 
-    python -m t2v_helpers.evaluate [MODEL] [--seeds 3] [--json FILE]
-
-prints the table of the model card: adherence by the judge on captions that were trained on and on those held out,
-with its controls (captions shuffled, guidance off, the judge on rendered clips), CLIPSIM and diversity.
+The result is the table of the model card: adherence by the judge on trained and on held-out captions, its controls
+(captions shuffled, guidance off, the judge on rendered clips), diversity and CLIPSIM.
 """
 
 import json
+import os
 import pathlib
 import sys
 import time
+import typing
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from .._support import command, files
+from ..models import Request, describe, fit, known_words, load_pipeline
 
 EPILOG = "Exit code: 0 measured, 2 bad input (one line says what), 130 interrupted."
 
 
-def generate_clips(pipeline, prompts, seeds, steps, guidance, batch=18):
-    """A clip for every prompt and seed, each from noise of its own generator, as `generate` draws it.
+def generate_clips(
+    pipeline: Callable, prompts: Sequence[str], seeds: Sequence[int], steps: int, guidance: float, batch: int = 18
+) -> np.ndarray:
+    """Generate a clip for every prompt and seed, each from noise of its own generator, as `generate` draws it.
 
-    Returns an array (len(prompts) * len(seeds), F, H, W, 3), prompt by prompt.
+    Returns:
+        Frames, (len(prompts) * len(seeds), F, H, W, 3), prompt by prompt.
     """
     import torch
+    from tqdm.auto import tqdm
 
     from .. import shapes
 
-    jobs = [(prompt, seed) for prompt in prompts for seed in seeds]
-    clips = []
-    for begin in range(0, len(jobs), batch):
-        some = jobs[begin : begin + batch]
-        with torch.inference_mode():
-            clips.append(
-                pipeline(
-                    [prompt for prompt, _ in some],
-                    num_frames=shapes.NUM_FRAMES,
-                    height=shapes.SIZE,
-                    width=shapes.SIZE,
-                    num_inference_steps=steps,
-                    guidance_scale=guidance,
-                    generator=[torch.Generator().manual_seed(seed) for _, seed in some],
-                    output_type="np",
-                ).frames
-            )
-        print(f"  {begin + len(some)}/{len(jobs)}", end="\r", file=sys.stderr, flush=True)
+    jobs, clips = [(prompt, seed) for prompt in prompts for seed in seeds], []
+    shape = {"num_frames": shapes.NUM_FRAMES, "height": shapes.SIZE, "width": shapes.SIZE}
+    asked = shape | {"num_inference_steps": steps, "guidance_scale": guidance, "output_type": "np"}
+    with tqdm(total=len(jobs), unit="clip", leave=False, disable=None) as bar:  # None: off if stderr is a file
+        for begin in range(0, len(jobs), batch):
+            some = jobs[begin : begin + batch]
+            noise = [torch.Generator().manual_seed(seed) for _, seed in some]
+            with torch.inference_mode():
+                clips.append(pipeline([prompt for prompt, _ in some], generator=noise, **asked).frames)
+            bar.update(len(some))
     return np.concatenate(clips)
 
 
-def evaluate(pipeline, seeds, steps, guidance, video_tower=None):
-    """All figures of the model card, as a list of rows: (what, dict of shares or values)."""
-    from .. import measures, shapes
+def evaluate(
+    pipeline: Callable, seeds: Sequence[int], steps: int, guidance: float, video_tower: typing.Any = None
+) -> list[tuple[str, dict[str, float]]]:
+    """Measure every number of the model card.
 
-    rows, clips = [], {}
-    trained, held_out = shapes.captions(held_out=False), shapes.captions(held_out=True)
-    for what, prompts in (("trained captions", trained), ("held-out captions", held_out)):
-        said = [prompt for prompt in prompts for _ in seeds]
-        clips[what] = generate_clips(pipeline, prompts, seeds, steps, guidance)
-        rows.append((what, measures.adherence(clips[what], said)))
-    combinations = shapes.COMBINATIONS
-    other = [shapes.wordings(names)[(7 * i + 1) % len(shapes.wordings(names))] for i, names in enumerate(combinations)]
-    reworded = generate_clips(pipeline, other, [11], steps, guidance)
-    rows.append(("other wordings", measures.adherence(reworded, combinations)))
-    said = [prompt for prompt in trained for _ in seeds]
+    Args:
+        pipeline: A `TextToVideoSDPipeline`, or what is called like one.
+        seeds: Of the clips of each caption; with a single one, "seeds differ" is empty.
+        steps: Denoising steps.
+        guidance: Guidance scale.
+        video_tower: The model's, for CLIPSIM; None leaves it out.
+
+    Returns:
+        The rows of the table: what was measured, and its shares or values by column.
+    """
+    from .. import shapes
+    from ..measures import adherence, clipsim, object_overlap
+
+    def clips(prompts, seeds, w=guidance):
+        return generate_clips(pipeline, prompts, seeds, steps, w)
+
+    trained, held_out, every = shapes.captions(held_out=False), shapes.captions(held_out=True), shapes.COMBINATIONS
+    other = [shapes.wordings(names)[(7 * i + 1) % len(shapes.wordings(names))] for i, names in enumerate(every)]
+    said, said_held_out = ([prompt for prompt in prompts for _ in seeds] for prompts in (trained, held_out))
     shuffled = [said[i] for i in np.random.default_rng(0).permutation(len(said))]
-    rows.append(("control: captions shuffled", measures.adherence(clips["trained captions"], shuffled)))
-    plain = generate_clips(pipeline, trained, [12], steps, 1.0)
-    rows.append(("control: no guidance (w = 1)", measures.adherence(plain, trained)))
-    blind = generate_clips(pipeline, [""], range(100, 100 + len(trained)), steps, 1.0)
-    rows.append(("control: no text (w = 0)", measures.adherence(blind, trained)))
-    rendered = [shapes.render(names, 10**7 + i) for i, names in enumerate(combinations * 5)]
-    rows.append(("control: rendered clips", measures.adherence(rendered, combinations * 5)))
-    by_prompt = clips["trained captions"].reshape(len(trained), len(seeds), *plain.shape[1:])
-    pairs = [measures.object_overlap(a, b) for many in by_prompt for i, a in enumerate(many) for b in many[:i]]
-    rows.append(("seeds differ", {"all": float(np.mean([overlap < 0.8 for overlap in pairs]))} if pairs else {}))
+    rendered = [shapes.render(names, 10**7 + i) for i, names in enumerate(every * 5)]
+    own = clips(trained, seeds)
+    by_prompt = own.reshape(len(trained), len(seeds), *own.shape[1:])
+    differ = [object_overlap(a, b) < 0.8 for many in by_prompt for i, a in enumerate(many) for b in many[:i]]
+    rows = [
+        ("trained captions", adherence(own, said)),
+        ("held-out captions", adherence(clips(held_out, seeds), said_held_out)),
+        ("other wordings", adherence(clips(other, [11]), every)),
+        ("control: captions shuffled", adherence(own, shuffled)),
+        ("control: no guidance (w = 1)", adherence(clips(trained, [12], 1.0), trained)),
+        ("control: no text (w = 0)", adherence(clips([""], range(100, 100 + len(trained)), 1.0), trained)),
+        ("control: rendered clips", adherence(rendered, every * 5)),
+        ("seeds differ", {"all": float(np.mean(differ))} if differ else {}),
+    ]
     if video_tower is not None:
-        first = by_prompt[:, 0]
+        towers, first = (pipeline.tokenizer, pipeline.text_encoder, video_tower), by_prompt[:, 0]
         real = [shapes.render(caption, 10**8 + i) for i, caption in enumerate(trained)]
-        for what, some in (("CLIPSIM, generated", first), ("CLIPSIM, rendered", real)):
-            together = measures.clipsim(trained, some, pipeline.tokenizer, pipeline.text_encoder, video_tower)
-            rows.append((what, {"all": together.diagonal().mean().item()}))
-        apart = measures.clipsim(trained, first[::-1].copy(), pipeline.tokenizer, pipeline.text_encoder, video_tower)
-        rows.append(("CLIPSIM, captions reversed", {"all": apart.diagonal().mean().item()}))
+        some = {"generated": first, "rendered": real, "captions reversed": first[::-1].copy()}
+        alike = {what: clipsim(trained, those, *towers).diagonal().mean().item() for what, those in some.items()}
+        rows += [(f"CLIPSIM, {what}", {"all": value}) for what, value in alike.items()]
     return rows
 
 
-def table(rows):
-    """The rows as Markdown."""
+def table(rows: Sequence[tuple[str, dict[str, float]]]) -> str:
+    """The rows as Markdown.
+
+    >>> print(table([("seeds differ", {"all": 0.5})]).splitlines()[-1])
+    | seeds differ |  |  |  | 0.500 |
+    """
     columns = ("color", "shape", "motion", "all")
     lines = ["| | " + " | ".join(columns) + " |", "| --- |" + " ---: |" * len(columns)]
     for what, values in rows:
@@ -102,26 +115,33 @@ def parser():
     p.add_argument("model", metavar="MODEL", nargs="?", default="tiny", help=about)
     about = "clips of each caption, each from its own random seed (default: %(default)s)"
     p.add_argument("--seeds", metavar="N", type=command.count, default=3, help=about)
-    p.add_argument("--steps", metavar="N", type=command.count, help="denoising steps (default: the model's)")
-    p.add_argument("--guidance", metavar="W", type=command.number, help="guidance scale (default: the model's)")
+    p.add_argument("--steps", metavar="N", type=command.whole, help="denoising steps (default: the model's)")
+    p.add_argument("--guidance", metavar="W", type=command.number, help="guidance scale, from 1 (default: the model's)")
     p.add_argument("--json", metavar="FILE", type=pathlib.Path, help="also write the numbers to this file, as JSON")
     return p
 
 
 def work(args):
     """Measure the model that the parsed arguments name, print the table, and write the file."""
-    from ..models import describe, load_pipeline
-
+    asked = Request("a red circle", steps=args.steps, guidance=args.guidance)
+    if args.guidance == 0:
+        raise ValueError("guidance 0: expected 1 or more; the table has a control without text")
     if args.json:
         files.check_file(args.json)
     model = describe(args.model)
+    folder = os.path.expanduser(model.repo)
+    if not os.path.isdir(folder):
+        raise ValueError(f"model {args.model!r}: expected tiny, or a folder with a model of the shapes' world")
+    pipeline = load_pipeline(model)
+    if not known_words(pipeline.tokenizer):
+        raise ValueError(f"model {args.model!r}: expected one of the shapes' world, whose tokenizer carries its words")
+    asked, _ = fit(asked, pipeline)
     from ..training import scale_model
 
-    pipeline = load_pipeline(args.model)
-    steps, guidance = args.steps or model.steps, model.guidance if args.guidance is None else args.guidance
-    begin = time.perf_counter()
-    rows = evaluate(pipeline, range(args.seeds), steps, guidance, scale_model.load_video_tower(model.repo))
-    print(f"{args.model}: {steps} steps, guidance {guidance:g}, {args.seeds} seeds a caption\n\n{table(rows)}")
+    begin, tower = time.perf_counter(), scale_model.load_video_tower(folder)
+    rows = evaluate(pipeline, range(args.seeds), asked.steps, asked.guidance, tower)
+    print(f"{args.model}: {asked.steps} steps, guidance {asked.guidance:g}, {args.seeds} seeds a caption\n")
+    print(table(rows))
     print(f"\n{time.perf_counter() - begin:.0f} s", file=sys.stderr)
     if args.json:
         files.write_whole(args.json, (json.dumps(dict(rows), indent=1) + "\n").encode())

@@ -10,8 +10,10 @@ _HOME = {
     "profile": "counting",
     "skeleton": "counting",
     "cpu_autocast": "machine",
+    "fit": "pipelines",
     "generate": "pipelines",
     "load_pipeline": "pipelines",
+    "make": "pipelines",
     "highlight": "probes",
     "record_attention": "probes",
     "without_time": "probes",
@@ -19,7 +21,10 @@ _HOME = {
     "Model": "registry",
     "check_shape": "registry",
     "describe": "registry",
+    "Request": "request",
+    "add_options": "request",
     "check_prompt": "request",
+    "known_words": "request",
     "looks_english": "request",
 }
 __all__ = list(_HOME)

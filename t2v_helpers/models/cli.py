@@ -1,17 +1,17 @@
-"""The command line: `python -m t2v_helpers "a red circle moving left" --output clip.mp4`.
+"""The command `python -m t2v_helpers "a red circle moving left" --output clip.mp4`."""
 
-Arguments are checked before the output's place, and that before torch and a model are loaded: a mistake is told soon.
-"""
+import warnings
 
 from .._support import command
-from . import request
+from .pipelines import fit, load_pipeline, make
 from .registry import MODELS
+from .request import Request, add_options
 
 EPILOG = """\
 models:
-  auto        modelscope where a CUDA GPU and its weights are there already, else tiny; it says which and why
+  auto        modelscope if there is a CUDA GPU and this machine has its weights, else tiny; prints which and why
 {models}
-  or the path of a pipeline's folder, or a hub id such as org/name
+  or a pipeline's folder, or a hub id such as org/name
 
 The same prompt, seed and settings give the same clip. A file appears whole or not at all.
 Exit code: 0 a clip was written, 2 bad input or no model (one line says what), 130 interrupted.
@@ -31,33 +31,30 @@ def parser():
     about = "video file to write, ending in .mp4, .gif or .webp (default: %(default)s)"
     p.add_argument("--output", metavar="FILE", default="clip.mp4", help=about)
     p.add_argument("--model", metavar="MODEL", default="auto", help="see the list below (default: %(default)s)")
-    request.add_options(p)
+    add_options(p)
     p.add_argument("--frames-dir", metavar="DIR", help="also save the frames to this folder, as numbered PNG files")
     p.add_argument("--overwrite", action="store_true", help="replace files that exist already")
     return p
 
 
-def run(args):
-    """Generate and save the clip that the parsed arguments ask for; ValueError or OSError with one line."""
+def work(args):
+    """Generate and save the clip that the parsed arguments ask for; all is checked before torch is imported."""
     from .. import video
 
-    width, height = args.size or (None, None)
-    settings = {"seed": args.seed, "steps": args.steps, "guidance": args.guidance, "num_frames": args.frames}
-    settings |= {"height": height, "width": width}
-    request.check_settings(**settings)
-    request.check_prompt(args.prompt)
+    asked = Request.from_args(args, args.prompt)
     path = video.check_output(args.output, args.overwrite)
     if args.fps is not None:
         video.check_fps(args.fps, path.suffix.lower())
     folder = args.frames_dir and video.check_frames_folder(args.frames_dir, args.overwrite)
-
-    from .pipelines import generate, load_pipeline
+    asked.check_shape(args.model)
 
     pipe = load_pipeline(args.model)
-    frames = generate(args.prompt, pipe, negative_prompt=args.negative_prompt, **settings)
-    fps = args.fps or pipe.t2v_model.fps
+    asked, notes = fit(asked, pipe)
+    for note in notes:
+        warnings.warn(note, stacklevel=1)
+    frames, fps = make(asked, pipe), args.fps or pipe.t2v_model.fps
     video.save_video(frames, path, fps, overwrite=args.overwrite)
-    print(f"{path}: {len(frames)} frames of {frames.shape[2]}x{frames.shape[1]}, {len(frames) / fps:g} s")
+    print(f"{path}: {len(frames)} frames of {asked.width}x{asked.height}, {len(frames) / fps:g} s")
     if folder:
         video.save_frames(frames, folder, overwrite=args.overwrite)
         print(f"{folder}: the frames")
@@ -65,4 +62,4 @@ def run(args):
 
 def main(arguments=None):
     """Run the command; returns the exit code."""
-    return command.run(parser(), run, arguments)
+    return command.run(parser(), work, arguments)

@@ -1,49 +1,62 @@
 """From a model's name to a pipeline, and from a prompt to a clip.
 
 ModelScope and the scale model are `TextToVideoSDPipeline`s, a class that diffusers has deprecated since 0.33.1 and
-still carries. What to know of it: it runs guidance below 1 as 1 and height 0 as the default, and cuts a long prompt
-with a log line (`generate` checks for all three); `clip_skip` fails under transformers 5; it has no
-`callback_on_step_end`, only `callback(step, t, latents)`. The newer classes have it, and they round a length or a size
-that they cannot make, with a log line (`models.check_shape` refuses it). torch, diffusers and transformers are imported
-when a model is first loaded, not with this module.
+still carries. It runs guidance below 1 as 1 and height 0 as the default, and cuts a long prompt with a log line
+(`Request` and `fit` check for all three). The newer classes round a length or a size that they cannot make
+(`check_shape` refuses it). torch and diffusers are imported when a model is first loaded, not with this module.
 """
 
+import dataclasses
 import functools
 import math
 import os
 import pathlib
+import typing
+import warnings
 
 from .._support.logs import print_once, quiet
-from . import budget, checkpoint, hub, placing, request
-from .registry import MODELS, check_shape, describe, of_class
+from . import budget, checkpoint, hub, placing
+from .registry import MODELS, Model, check_shape, describe, of_class
+from .request import Request, check_prompt, known_words
+
+if typing.TYPE_CHECKING:
+    import numpy as np
+    from diffusers import DiffusionPipeline
 
 
-def load_pipeline(name="auto", *, device=None, plan=None):
+def load_pipeline(
+    name: str | os.PathLike | Model = "auto", *, device: str | None = None, plan: str | None = None
+) -> "DiffusionPipeline":
     """Load a text-to-video pipeline, from safetensors alone, and put it where it fits.
 
-    name: a name of MODELS, a folder, a hub id, or "auto": ModelScope where a CUDA GPU is there and its weights are on
-    this machine already, else the scale model. "auto" says in one line which and why, and never starts a download.
-    device: "cuda", "cpu" and so on; None takes CUDA where it is there. On a GPU the large models run in half precision,
-    on a CPU in single precision, for many minutes a clip. plan: a name of `budget.PLANS`, on a GPU; None takes the
-    first that fits.
-    Returns a diffusers pipeline, whose `t2v_model` is its `Model` and `t2v_plan` its plan. Raises ValueError,
-    FileNotFoundError, ConnectionError or OSError (no space) with one line.
+    Args:
+        name: A name of `MODELS`, a folder, a hub id, a `Model`, or "auto": ModelScope if there is a CUDA GPU and this
+            machine has its weights, else the scale model. "auto" prints which and why, and never starts a download.
+        device: Such as "cuda" or "cpu"; None takes CUDA if there is a GPU. On a GPU the large models run in half
+            precision; on a CPU they run in single precision and need many minutes a clip.
+        plan: A name of `PLANS`, for a GPU; None takes the first that fits.
+
+    Returns:
+        A pipeline of diffusers. Its `t2v_model` is its `Model` and its `t2v_plan` the plan.
+
+    Raises:
+        ValueError: The name, device or plan is not one, or the files are broken. Every error is one line.
+        OSError: A file is missing, the hub cannot be reached (ConnectionError), or the disk is full.
 
     >>> pipe = load_pipeline("tiny")
     >>> pipe.unet.config.in_channels
     4
     """
-    if name != "auto":
-        describe(name)  # a wrong name is told before torch is imported
+    model = None if name == "auto" else describe(name)  # a wrong name is reported before torch is imported
     if plan not in (None, *budget.PLANS):
         raise ValueError(f"plan {plan!r}: expected one of {', '.join(budget.PLANS)}")
     import torch
 
     device = placing.device_of(device)
-    if name == "auto":
+    if model is None:
         name, why = _auto(device)
         print(f"auto: {name}, because {why}")
-    model = describe(name)
+        model = MODELS[name]
     found = hub.locate(model)
     if found.pipeline_class != model.pipeline_class:
         model = of_class(found.pipeline_class, model.repo)
@@ -94,96 +107,105 @@ def _auto(device):
 
 
 def generate(
-    prompt,
-    pipeline="auto",
+    prompt: str,
+    pipeline: "str | os.PathLike | Model | DiffusionPipeline" = "auto",
     *,
-    seed=0,
-    steps=None,
-    guidance=None,
-    num_frames=None,
-    height=None,
-    width=None,
-    negative_prompt=None,
-):
+    seed: int = 0,
+    steps: int | None = None,
+    guidance: float | None = None,
+    num_frames: int | None = None,
+    height: int | None = None,
+    width: int | None = None,
+    negative_prompt: str | None = None,
+) -> "np.ndarray":
     """Generate a clip of what the prompt says.
 
-    prompt: a text; `request.check_prompt` says what a model can read. pipeline: a loaded pipeline, or a name as
-    `load_pipeline` takes it, which is loaded once and kept (a folder: until a file in it changes). seed: int in
-    [0, 2**63); it draws the noise on the CPU in float32, so that it means the same clip on every device, up to
-    rounding. steps: of the sampler. guidance: 0 does not use the prompt, 1 does, and more leans on it. num_frames;
-    height, width: pixels; `models.check_shape` says which a model can make. None for any of these is the model's
-    default. negative_prompt: what to lean away from, in place of the empty prompt; it has no say at guidance 1.
-    When a GPU's memory does not suffice, the weights are placed by the next plan, in one line, and the clip is made
-    from its start.
-    Returns frames: float32 array (F, H, W, 3) in [0, 1]. Raises ValueError with one line, before anything runs, and
-    afterwards if the frames are not finite or memory does not suffice again.
+    Args:
+        prompt: What the clip shows.
+        pipeline: A loaded pipeline, or what `load_pipeline` takes, which is loaded once and kept (a folder: until a
+            file in it changes).
+        seed: In [0, 2**63). The noise is drawn on the CPU, so a seed is the same clip on every device, up to rounding.
+        steps: Denoising steps; None for this and the next ones is the model's own value.
+        guidance: w in eps_uncond + w (eps_text - eps_uncond) (Ho and Salimans 2022, eq. 6, there 1 + w): 0 ignores the
+            prompt, 1 follows it, more leans on it. Nothing between 0 and 1.
+        num_frames: Length; `check_shape` says which a model can make.
+        height: Pixels, like `width`.
+        width: Pixels.
+        negative_prompt: What to steer away from, in place of the empty prompt; it has no effect at guidance 1.
+
+    Returns:
+        Frames, float32 (F, H, W, 3) in [0, 1].
+
+    Raises:
+        ValueError: In one line: the request is not one that the model can meet (before anything runs), the frames are
+            not finite, or memory runs out twice (the first time, the weights are placed by the next plan).
 
     >>> generate("a red circle moving left", "tiny", seed=1, steps=2).shape
     (16, 64, 64, 3)
     """
-    request.check_settings(seed=seed, steps=steps, guidance=guidance, num_frames=num_frames, height=height, width=width)
-    request.check_prompt(prompt)
-    if isinstance(pipeline, str | os.PathLike) and pipeline != "auto":
-        check_shape(describe(pipeline), num_frames, height, width)  # before it is loaded
+    request = Request(prompt, negative_prompt, seed, steps, guidance, num_frames, height, width)
+    if isinstance(pipeline, str | os.PathLike | Model):
+        request.check_shape(pipeline)  # before it is loaded
     pipe = _kept(pipeline)
-    model = _model_of(pipe)
-    steps, num_frames = steps or model.steps, num_frames or model.num_frames
-    guidance = model.guidance if guidance is None else guidance
+    request, notes = fit(request, pipe)
+    for note in notes:
+        warnings.warn(note, stacklevel=2)
+    return make(request, pipe)
+
+
+def fit(request: Request, pipe: "DiffusionPipeline") -> tuple[Request, list[str]]:
+    """Check a request against a loaded pipeline, and fill in the model's own values.
+
+    Returns:
+        The complete request, its prompts as the tokenizer reads them, and warnings, one line each.
+
+    Raises:
+        ValueError: The model cannot meet the request, in one line.
+    """
+    model, names = _model_of(pipe), ("vae_scale_factor", "vae_scale_factor_spatial", "vae_spatial_compression_ratio")
+    scale = next(getattr(pipe, name) for name in names if hasattr(pipe, name))  # pixels of a latent's side
+    steps, num_frames = int(request.steps or model.steps), int(request.num_frames or model.num_frames)
+    width, height = model.size or (pipe.unet.config.sample_size * scale,) * 2
+    width, height = int(request.width or width), int(request.height or height)
     most = pipe.scheduler.config.num_train_timesteps
     if steps > most:
         raise ValueError(f"steps {steps}: expected at most {most}, as many as the model was trained with")
-    width, height = (own if value is None else value for value, own in zip((width, height), _size(pipe), strict=True))
     check_shape(model, num_frames)
-    divisor = math.lcm(model.divisor, _scale(pipe))  # a class asks for its own, whatever its autoencoder does
+    divisor = math.lcm(model.divisor, scale)  # a class asks for its own, whatever its autoencoder does
     if height % divisor or width % divisor:
         raise ValueError(f"size {width}x{height} pixels: expected multiples of {divisor}")
-    reads = {"limit": model.tokens, "english": model.english}
-    prompt = request.check_prompt(prompt, pipe.tokenizer, **reads)
-    if negative_prompt is not None:
-        reads |= {"name": "negative prompt", "blank": True}
-        negative_prompt = request.check_prompt(negative_prompt, pipe.tokenizer, **reads)
+    prompt, notes = check_prompt(request.prompt, pipe.tokenizer, model)
+    negative = request.negative_prompt
+    if negative is not None:
+        negative, more = check_prompt(negative, pipe.tokenizer, model, negative=True)
+        notes += more
+    guidance = float(model.guidance if request.guidance is None else request.guidance)
+    return Request(prompt, negative, int(request.seed), steps, guidance, num_frames, height, width), notes
+
+
+def make(request: Request, pipe: "DiffusionPipeline") -> "np.ndarray":
+    """Make the clip of a request that `fit` has completed; see `generate` for what it returns and raises."""
+    asked = dataclasses.asdict(request)
+    seed, steps, guidance = (asked.pop(name) for name in ("seed", "steps", "guidance"))
     if guidance == 0:  # eps_uncond alone, which is what the class gives for the empty prompt unguided
-        prompt, negative_prompt, guidance = negative_prompt or "", None, 1
-    settings = dict(
-        prompt=prompt,
-        negative_prompt=negative_prompt,
-        num_inference_steps=int(steps),
-        guidance_scale=float(guidance),
-        num_frames=int(num_frames),
-        height=int(height),
-        width=int(width),
-    )
-    return placing.with_less(pipe, lambda: _run(pipe, int(seed), **settings))
+        asked |= {"prompt": request.negative_prompt or "", "negative_prompt": None}
+    asked |= {"num_inference_steps": steps, "guidance_scale": guidance or 1.0, "output_type": "np"}
+    return placing.with_less(pipe, lambda: _run(pipe, seed, asked))
 
 
-def _model_of(pipe):
-    """A pipeline's `Model`; for one from elsewhere the defaults of its class."""
-    if not hasattr(pipe, "t2v_model"):
-        pipe.t2v_plan, scale = None, request.known_words(pipe.tokenizer)
-        pipe.t2v_model = MODELS["tiny"] if scale else of_class(type(pipe).__name__)
-    return pipe.t2v_model
-
-
-def _scale(pipe):
-    """Pixels of a latent's side; each class has its own name for it."""
-    names = ("vae_scale_factor", "vae_scale_factor_spatial", "vae_spatial_compression_ratio")
-    return next(getattr(pipe, name) for name in names if hasattr(pipe, name))
-
-
-def _size(pipe):
-    """Width and height of a pipeline's own, pixels."""
-    side = pipe.t2v_model.size or pipe.unet.config.sample_size * _scale(pipe)
-    return side if isinstance(side, tuple) else (side, side)
-
-
-def _run(pipe, seed, **settings):
+def _run(pipe, seed, asked):
     import numpy as np
     import torch
 
     net, generator = placing.denoiser(pipe), torch.Generator().manual_seed(seed)
+    shape = {key: asked[key] for key in ("num_frames", "height", "width")}
+    options = {"dtype": torch.float32, "device": torch.device("cpu"), "generator": generator}
     with quiet(bars=True):
-        noise = _noise(pipe, generator, **{key: settings[key] for key in ("num_frames", "height", "width")})
-        frames = pipe(latents=noise, generator=generator, output_type="np", **settings).frames[0]
+        noise = pipe.prepare_latents(batch_size=1, num_channels_latents=net.config.in_channels, **shape, **options)
+        noise /= getattr(pipe.scheduler, "init_noise_sigma", 1)  # the class scales what it is given once more
+        if type(pipe).__name__ in ("TextToVideoSDPipeline", "CogVideoXPipeline"):
+            noise = noise.to(net.dtype)  # the others do that
+        frames = pipe(latents=noise, generator=generator, **asked).frames[0]
     if not np.isfinite(frames).all():
         dtype = str(net.dtype).removeprefix("torch.")
         hint = "half precision overflows soon, try less guidance" if "16" in dtype else "the weights may be damaged"
@@ -191,30 +213,22 @@ def _run(pipe, seed, **settings):
     return frames
 
 
-def _noise(pipe, generator, **shape):
-    """Noise of unit variance, drawn on the CPU in float32, laid out as the pipeline's class lays it out.
-
-    A class that scales the noise by its scheduler's sigma does so again with what it is given, so that is taken back.
-    Where a class leaves the precision as it is given, it is the denoiser's.
-    """
-    import torch
-
-    net = placing.denoiser(pipe)
-    options = {"dtype": torch.float32, "device": torch.device("cpu"), "generator": generator}
-    noise = pipe.prepare_latents(batch_size=1, num_channels_latents=net.config.in_channels, **shape, **options)
-    noise /= getattr(pipe.scheduler, "init_noise_sigma", 1)
-    keeps = type(pipe).__name__ in ("TextToVideoSDPipeline", "CogVideoXPipeline")
-    return noise.to(net.dtype) if keeps else noise
+def _model_of(pipe):
+    """A pipeline's `Model`; for one from elsewhere the defaults of its class."""
+    if not hasattr(pipe, "t2v_model"):
+        pipe.t2v_plan, scale = None, known_words(pipe.tokenizer)
+        pipe.t2v_model = MODELS["tiny"] if scale else of_class(type(pipe).__name__)
+    return pipe.t2v_model
 
 
 def _kept(pipeline):
     """The pipeline itself, or the one of that name, loaded at its first use."""
-    if not isinstance(pipeline, str | os.PathLike):
+    if not isinstance(pipeline, str | os.PathLike | Model):
         if not callable(pipeline) or not hasattr(pipeline, "scheduler"):
             raise ValueError(f"pipeline {pipeline!r}: expected a loaded pipeline or the name of a model")
         return pipeline
-    name = os.fspath(pipeline)
-    files = () if name in ("auto", *MODELS) else pathlib.Path(os.path.expanduser(name)).glob("*/*")
+    name = os.fspath(pipeline) if isinstance(pipeline, os.PathLike) else pipeline
+    files = () if name == "auto" else pathlib.Path(os.path.expanduser(describe(name).repo)).glob("*/*")
     return _loaded(name, max((file.stat().st_mtime_ns for file in files), default=0))
 
 

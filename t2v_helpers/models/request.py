@@ -1,19 +1,21 @@
-"""What the reader asks for, checked before anything runs: the prompt's words, its language and length, the settings.
+"""A request, which is a prompt with its settings, and what a model's tokenizer reads of a prompt.
 
-It is apart from pipelines.py because it needs no model: a tokenizer is enough, and for most of it not even that, so
-that the command line can refuse a bad argument before torch is imported.
+Nothing here needs a model, and most of it no tokenizer, so that a bad argument is refused before torch is imported.
 """
 
+import argparse
+import dataclasses
 import math
 import numbers
 import re
+import typing
 import unicodedata
-import warnings
 
 from .._support import command
+from .registry import Model, check_shape, describe
 
-# Words that say little and are said often. Those that English shares with a neighbour (die, in, an, no, do) are in
-# neither list, but for those that hardly any English prompt goes without.
+# Short words that are used often. Those that English shares with a neighbour (die, in, an, no, do) are in neither list,
+# except for a few that hardly any English prompt does without.
 _ENGLISH = frozenset("a an the of in on at with and is are to from by over under into through his her its".split())
 _FOREIGN = frozenset(
     "der das und ein eine einen einem ist auf mit im le la les un une des du est et dans avec sur el los las una y "
@@ -21,85 +23,112 @@ _FOREIGN = frozenset(
 )
 
 
-def check_settings(*, seed=0, steps=None, guidance=None, num_frames=None, height=None, width=None):
-    """Refuse a setting that no model can run with; None stands for the model's own value.
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """A clip that somebody asks for. The fields are those of `generate`; None stands for the model's own value.
 
-    seed: int in [0, 2**63); steps, num_frames: ints from 1; height, width: pixels, ints from 1.
-    guidance: 0, or a finite number from 1. The guided prediction is eps_uncond + guidance (eps_text - eps_uncond)
-    (Ho and Salimans 2022, eq. 6 with guidance = 1 + w); the pipeline class computes it for values over 1 only, and
-    would run a value between 0 and 1 as if it were 1, in silence.
-    Raises ValueError with one line that names the setting, what was got and what was expected.
+    Raises:
+        ValueError: No model can work with a value; one line names it and what was expected.
 
-    >>> check_settings(steps=20, guidance=4.0)
+    >>> Request("a red circle moving left", steps=0)
+    Traceback (most recent call last):
+    ValueError: steps 0: expected a whole number from 1
     """
-    _whole("seed", seed, 0)
-    for name, value in {"steps": steps, "num_frames": num_frames, "height": height, "width": width}.items():
-        if value is not None:
-            _whole(name, value, 1)
-    if guidance is not None:
-        good = isinstance(guidance, numbers.Real) and not isinstance(guidance, bool) and math.isfinite(guidance)
-        if not good or not (guidance == 0 or guidance >= 1):
-            raise ValueError(f"guidance {guidance!r}: expected 0 (the prompt is not used), 1 (not guided) or more")
+
+    prompt: str
+    negative_prompt: str | None = None
+    seed: int = 0
+    steps: int | None = None
+    guidance: float | None = None
+    num_frames: int | None = None
+    height: int | None = None
+    width: int | None = None
+
+    def __post_init__(self):
+        for name, low in {"seed": 0, "steps": 1, "num_frames": 1, "height": 1, "width": 1}.items():
+            value, below = getattr(self, name), " below 2**63" if name == "seed" else ""
+            whole = isinstance(value, numbers.Integral) and not isinstance(value, bool) and low <= value < 2**63
+            if not whole and (value is not None or name == "seed"):
+                raise ValueError(f"{name} {value!r}: expected a whole number from {low}{below}")
+        w = self.guidance  # the pipeline class would silently run a value between 0 and 1 as if it were 1
+        real = isinstance(w, numbers.Real) and not isinstance(w, bool)
+        if w is not None and not (real and (w == 0 or 1 <= w < math.inf)):
+            raise ValueError(f"guidance {w!r}: expected 0 (the prompt is not used), 1 (not guided) or more")
+        check_prompt(self.prompt)
+        if self.negative_prompt is not None:
+            check_prompt(self.negative_prompt, negative=True)
+
+    @classmethod
+    def from_args(cls, args: argparse.Namespace, prompt: str) -> "Request":
+        """The request that a prompt and the options of `add_options` make."""
+        width, height = args.size or (None, None)
+        return cls(prompt, args.negative_prompt, args.seed, args.steps, args.guidance, args.frames, height, width)
+
+    def check_shape(self, model) -> None:
+        """Raise ValueError if the length or size is not one that a model (as `describe` takes it) can make."""
+        if model != "auto":  # whose models take any length, and whose sizes are checked when one is loaded
+            check_shape(describe(model), self.num_frames, self.height, self.width)
 
 
-def _whole(name, value, low):
-    if not isinstance(value, numbers.Integral) or isinstance(value, bool) or not low <= value < 2**63:
-        top = "" if low else " below 2**63"
-        raise ValueError(f"{name} {value!r}: expected a whole number from {low}{top}")
+def check_prompt(
+    prompt: str, tokenizer: typing.Any = None, model: Model | None = None, *, negative: bool = False
+) -> tuple[str, list[str]]:
+    """Check a prompt against what a model's tokenizer can read.
 
+    For the scale model, whose tokenizer carries its words, an unknown word and a prompt over its limit of tokens are
+    errors. For other models, a prompt that does not look English, or whose end is beyond the limit, gets a warning.
 
-def check_prompt(prompt, tokenizer=None, *, name="prompt", blank=False, limit=None, english=True):
-    """Check a prompt against what a model's tokenizer can read, and return the text to give to the model.
+    Args:
+        prompt: The text.
+        tokenizer: The model's; without one, only type and blankness are checked.
+        model: Says how many tokens are read and whether English is needed; None: all that the tokenizer allows, yes.
+        negative: Whether it is the negative prompt, which may be blank.
 
-    prompt: str. tokenizer: the model's; without one only the type and blankness are checked. name: what to call the
-    text in a message. blank: whether it may be blank, as a negative prompt may. limit: the tokens that the model reads;
-    None: as many as its tokenizer says. english: whether it was trained on English alone.
-    The scale model's tokenizer carries its words (`init_kwargs["known_words"]`): a word outside them, or a prompt over
-    its limit of tokens, is an error. For other models a prompt that does not look English, or whose end lies beyond
-    the tokenizer's limit and is cut, is a warning.
-    Raises ValueError with one line.
+    Returns:
+        The text to give to the model, and the warnings, one line each.
+
+    Raises:
+        ValueError: The prompt cannot be used, in one line.
 
     >>> check_prompt("a red circle moving left")
-    'a red circle moving left'
+    ('a red circle moving left', [])
     """
+    name = "negative prompt" if negative else "prompt"
     if not isinstance(prompt, str):
         raise ValueError(f"{name} {prompt!r}: expected a text, got {type(prompt).__name__}")
-    known = known_words(tokenizer)
+    known, notes, model = known_words(tokenizer), [], model or Model("")
     if known:
         prompt = plain(prompt)
     if not prompt.strip():
-        if blank:
-            return ""
+        if negative:
+            return "", notes
         raise ValueError(f"the {name} is empty: expected a text, such as 'a red circle moving left'")
     if tokenizer is None:
-        return prompt
-    limit = min(limit or math.inf, tokenizer.model_max_length)
+        return prompt, notes
+    limit = min(model.tokens or math.inf, tokenizer.model_max_length)
     beyond = cut(prompt, tokenizer, limit)
     if known:
         unknown = [word for word in dict.fromkeys(prompt.replace(",", " ").split()) if word not in known]
         if unknown:
-            says = ", ".join(map(repr, unknown))
-            raise ValueError(
-                f"the {name} says {says}, which the scale model does not know; it knows {', '.join(known)}"
-            )
+            said = ", ".join(map(repr, unknown))
+            known = ", ".join(known)
+            raise ValueError(f"the {name} says {said}, which the scale model does not know; it knows {known}")
         if beyond:
-            raise ValueError(
-                f"the {name} is over the scale model's limit of {limit - 2} tokens: {beyond!r} would be cut"
-            )
-        return prompt
-    if english and not looks_english(prompt):
-        warnings.warn(f"the {name} does not look English, and this model was trained on English only", stacklevel=3)
+            limit -= 2  # of which two are marks
+            raise ValueError(f"the {name} is over the scale model's limit of {limit} tokens: {beyond!r} would be cut")
+    elif model.english and not looks_english(prompt):
+        notes.append(f"the {name} does not look English, and this model was trained on English only")
     if beyond:
-        warnings.warn(f"the {name} is cut at {limit} tokens; lost or cut: {beyond!r}", stacklevel=3)
-    return prompt
+        notes.append(f"the {name} is cut at {limit} tokens; lost or cut: {beyond!r}")
+    return prompt, notes
 
 
-def known_words(tokenizer):
+def known_words(tokenizer: typing.Any) -> tuple[str, ...]:
     """The words that the scale model's tokenizer knows, sorted; an empty tuple for any other tokenizer."""
     return tuple(getattr(tokenizer, "init_kwargs", {}).get("known_words") or ())
 
 
-def plain(prompt):
+def plain(prompt: str) -> str:
     """A prompt as the scale model's captions are written: lower case, one space, no mark at a word's end but commas.
 
     >>> plain("A red circle ,moving  left.")
@@ -110,13 +139,11 @@ def plain(prompt):
     return ", ".join(filter(None, clauses))
 
 
-def cut(prompt, tokenizer, limit=None):
-    """The words of `prompt` that lie beyond the tokenizer's limit, from the first that loses a token; "" if none.
+def cut(prompt: str, tokenizer: typing.Any, limit: int) -> str:
+    """The words of a prompt beyond the limit of tokens, from the first that loses a token; "" if there are none.
 
-    CLIP reads 77 tokens, of which the first and the last are marks: 75 are left for the text. T5 marks the end alone.
-    limit: of tokens; None: as many as the tokenizer says.
+    CLIP reads 77 tokens, of which the first and the last are marks: 75 are left for the text. T5 marks only the end.
     """
-    limit = limit or tokenizer.model_max_length
     starts = [start for start, _ in tokenizer(prompt, return_offsets_mapping=True, verbose=False).offset_mapping]
     if len(starts) <= limit:
         return ""
@@ -124,12 +151,11 @@ def cut(prompt, tokenizer, limit=None):
     return prompt[word.start() :]
 
 
-def looks_english(prompt):
+def looks_english(prompt: str) -> bool:
     """Guess from script and small words whether a prompt is English.
 
-    It can tell another script (more than a fifth of the letters are not Latin), and a sentence in German, French,
-    Spanish, Italian, Portuguese or Dutch by its articles and prepositions, when they outnumber the English ones. It
-    cannot tell a text without such words ("Hund rennt"), or a language that is not in the list.
+    It recognises another script (over a fifth of the letters are not Latin), and German, French, Spanish, Italian,
+    Portuguese or Dutch when their small words outnumber the English ones; it misses a text without any ("Hund rennt").
 
     >>> looks_english("a panda eating bamboo on a rock"), looks_english("un panda sur un rocher")
     (True, False)
@@ -141,12 +167,8 @@ def looks_english(prompt):
     return 5 * other <= len(letters) and foreign <= english
 
 
-def add_options(parser) -> None:
-    """Add the options that every command with a prompt takes: they become the fields of a request.
-
-    Args:
-        parser: an `argparse.ArgumentParser`.
-    """
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that every command with a prompt takes; `Request.from_args` reads them."""
     add = parser.add_argument
     add("--seed", metavar="N", type=command.whole, default=0, help="random seed (default: %(default)s)")
     add("--steps", metavar="N", type=command.whole, help="denoising steps (default: the model's)")

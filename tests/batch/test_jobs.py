@@ -4,25 +4,33 @@ import os
 import pathlib
 import re
 
-from batches import count_clips, run
+import pytest
+from batches import run
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from t2v_helpers.batch import jobs
 
 
-def test_every_bad_line_is_named_before_anything_is_made(scale_folder, tmp_path, capsys, monkeypatch):
+def test_every_bad_line_is_named_before_anything_is_made(scale_folder, tmp_path, capsys):
     lines = ['{"prompt": "a red dragon"}', '{"prompt": "a red circle falling"}', "{", '{"seed": 1}', '{"prompt": " "}']
     lines += ['{"prompt": 3}', '{"prompt": "a red box", "seed": -1}', '{"prompt": "a red box", "sead": 1}', "[]"]
     lines += ['{"prompt": "a red box", "negative_prompt": "elf"}', '{"prompt": "a red box", "seed": "1"}']
     (tmp_path / "p.jsonl").write_text("\n".join(lines))
-    made = count_clips(monkeypatch)
     assert run(scale_folder, tmp_path / "p.jsonl", tmp_path / "clips") == 2
     out, err = capsys.readouterr()
-    told = [re.fullmatch(r"t2v_helpers.batch: .*p\.jsonl line (\d+): (.+)", line) for line in err.splitlines()]
+    told = [re.fullmatch(r"t2v_helpers\.batch: .*p\.jsonl line (\d+): (.+)", line) for line in err.splitlines()]
     assert [int(line[1]) for line in told] == [1, 3, 4, 5, 6, 7, 8, 9, 10, 11]
     assert "'dragon'" in told[0][2] and "'sead'" in told[6][2] and "'elf'" in told[8][2]
-    assert out == "" and not made and not (tmp_path / "clips").exists()
+    assert out == "" and not (tmp_path / "clips").exists()
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
+def test_warnings_name_their_line_once(cached, tmp_path, capsys):
+    (tmp_path / "p.txt").write_text("a dog\n\nein Hund und eine Katze\n")
+    assert run("modelscope", tmp_path / "p.txt", tmp_path / "clips", "--size", "64x64") == 0
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("t2v_helpers")]
+    assert len(lines) == 1 and lines[0].startswith(f"t2v_helpers.batch: {tmp_path / 'p.txt'} line 3: the prompt does")
 
 
 @settings(deadline=None)

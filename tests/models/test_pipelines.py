@@ -1,28 +1,26 @@
 """From a name to a pipeline, with random weights: the shipped scale model is tested by what it draws, elsewhere.
 
 No GPU is used. Where a test needs one, it is simulated at a seam of placing.py (conftest.py). How plans are carried out
-is tested in test_placing.py, what `generate` does with a pipeline in test_pipelines_generate.py.
+is tested in test_placing.py, what `generate` does with a pipeline in test_generate.py.
 """
 
-import dataclasses
 import shutil
 
 import fake_hub
 import pytest
 import torch
 
-from t2v_helpers.models import checkpoint, pipelines, registry
-from t2v_helpers.models.pipelines import load_pipeline
-from t2v_helpers.models.registry import MODELS, describe
+from t2v_helpers.models import MODELS, Model, describe, load_pipeline
 
 # DPMSolverMultistepScheduler of diffusers 0.42 meets numpy 2
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
 
 
-def test_tiny_is_the_shipped_folder(scale_folder, monkeypatch):
-    assert MODELS["tiny"].repo == str(checkpoint.pathlib.Path(pipelines.__file__).parents[2] / "assets" / "tiny-t2v")
-    monkeypatch.setitem(MODELS, "tiny", dataclasses.replace(MODELS["tiny"], repo=str(scale_folder)))
-    assert load_pipeline("tiny").unet.config.sample_size == 8
+def test_a_model_is_as_good_as_a_name(scale_folder):
+    model = Model(repo=str(scale_folder), steps=3, scheduler="DPMSolverMultistepScheduler", gpu_dtype="float32")
+    pipe = load_pipeline(model, device="cpu")
+    assert pipe.t2v_model is model and type(pipe.scheduler).__name__ == model.scheduler
+    assert describe(model) is model and model not in MODELS.values()
 
 
 @pytest.mark.parametrize("name", ["modelscope", fake_hub.REPO, "damo-vilab/text-to-video-ms-1.7b"])
@@ -74,26 +72,21 @@ def auto(capsys):
     return name, line
 
 
-@pytest.fixture
-def auto_models(scale_folder, cached, monkeypatch):
-    monkeypatch.setitem(MODELS, "tiny", dataclasses.replace(MODELS["tiny"], repo=str(scale_folder)))
-
-
-def test_auto_without_a_gpu(auto_models, capsys):
+def test_auto_without_a_gpu(cached, capsys):
     assert auto(capsys) == ("tiny", "auto: tiny, because ModelScope needs a CUDA GPU and this runs on the CPU")
 
 
-def test_auto_with_a_gpu_and_the_weights(auto_models, gpu, capsys):
+def test_auto_with_a_gpu_and_the_weights(cached, gpu, capsys):
     assert auto(capsys)[0] == "modelscope"
 
 
-def test_auto_with_a_gpu_that_is_full(auto_models, gpu, capsys):
+def test_auto_with_a_gpu_that_is_full(cached, gpu, capsys):
     gpu.free = 1e9
     name, line = auto(capsys)
     assert name == "tiny" and "1.0 GB of GPU memory are free" in line
 
 
-def test_auto_with_a_gpu_but_no_weights(auto_models, gpu, tmp_path, monkeypatch, capsys):
+def test_auto_with_a_gpu_but_no_weights(cached, gpu, tmp_path, monkeypatch, capsys):
     from huggingface_hub import constants
 
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
@@ -102,7 +95,7 @@ def test_auto_with_a_gpu_but_no_weights(auto_models, gpu, tmp_path, monkeypatch,
 
 
 @pytest.mark.parametrize("left", [None, 1000], ids=["missing", "truncated"])
-def test_auto_with_a_gpu_and_damaged_weights(auto_models, gpu, tmp_path, monkeypatch, capsys, left):
+def test_auto_with_a_gpu_and_damaged_weights(cached, gpu, tmp_path, monkeypatch, capsys, left):
     from huggingface_hub import constants
 
     snapshot = fake_hub.write_hub_cache(tmp_path)
@@ -124,15 +117,10 @@ def test_a_name_that_is_none(name):
 
 def test_describe(scale_folder, tmp_path):
     assert describe(str(scale_folder)).steps == MODELS["tiny"].steps, "by the words in its tokenizer"
-    assert describe(tmp_path) == registry.Model(repo=str(tmp_path)), "by the defaults of the pipeline class"
+    assert describe(tmp_path) == Model(repo=str(tmp_path)), "by the defaults of the pipeline class"
     other = describe("org/name")
     assert (other.repo, other.revision, other.steps, other.guidance) == ("org/name", None, 50, 9.0)
     assert describe("zai-org/CogVideoX-2b") is MODELS["cogvideox"]
-
-
-def test_folder_that_is_no_pipeline(tmp_path):
-    with pytest.raises(FileNotFoundError, match=f"^{tmp_path} is not a pipeline: it has no model_index.json$"):
-        load_pipeline(tmp_path)
 
 
 def test_folder_with_a_broken_tokenizer(scale_folder, tmp_path):
