@@ -77,7 +77,7 @@ def refuse(args, bad):
 
 
 def processes():
-    """accelerate's PartialState: this process among those that the launcher started; gloo where there is no GPU."""
+    """PartialState of accelerate: this process among those that the launcher started; gloo where there is no GPU."""
     import torch
     from accelerate import PartialState
 

@@ -75,8 +75,7 @@ def load_pipeline(
 
 
 def _assemble(found, dtype, float32):
-    """The pipeline of a checked folder. The dtype is always given: the config of ModelScope's text encoder says
-    float16, and without one it would come so, beside a float32 UNet."""
+    """Build the pipeline of a checked folder, always with a dtype: ModelScope's text encoder is float16 without one."""
     with quiet(bars=False):
         import diffusers
 
@@ -156,6 +155,10 @@ def generate(
 def fit(request: Request, pipe: "DiffusionPipeline") -> tuple[Request, list[str]]:
     """Check a request against a loaded pipeline, and fill in the model's own values.
 
+    Args:
+        request: What somebody asks for.
+        pipe: What `load_pipeline` returns.
+
     Returns:
         The complete request, its prompts as the tokenizer reads them, and warnings, one line each.
 
@@ -184,7 +187,12 @@ def fit(request: Request, pipe: "DiffusionPipeline") -> tuple[Request, list[str]
 
 
 def make(request: Request, pipe: "DiffusionPipeline") -> "np.ndarray":
-    """Make the clip of a request that `fit` has completed; see `generate` for what it returns and raises."""
+    """Make a clip; see `generate` for what it returns and raises.
+
+    Args:
+        request: Completed by `fit`.
+        pipe: The same as there.
+    """
     asked = dataclasses.asdict(request)
     seed, steps, guidance = (asked.pop(name) for name in ("seed", "steps", "guidance"))
     if guidance == 0:  # eps_uncond alone, which is what the class gives for the empty prompt unguided

@@ -60,12 +60,21 @@ class Request:
 
     @classmethod
     def from_args(cls, args: argparse.Namespace, prompt: str) -> "Request":
-        """The request that a prompt and the options of `add_options` make."""
+        """Make the request that a command's options ask for.
+
+        Args:
+            args: With the options of `add_options`.
+            prompt: What the clip shows.
+        """
         width, height = args.size or (None, None)
         return cls(prompt, args.negative_prompt, args.seed, args.steps, args.guidance, args.frames, height, width)
 
-    def check_shape(self, model) -> None:
-        """Raise ValueError if the length or size is not one that a model (as `describe` takes it) can make."""
+    def check_shape(self, model: typing.Any) -> None:
+        """Raise ValueError if a model cannot make this length or size.
+
+        Args:
+            model: As `describe` takes it.
+        """
         if model != "auto":  # whose models take any length, and whose sizes are checked when one is loaded
             check_shape(describe(model), self.num_frames, self.height, self.width)
 
@@ -124,7 +133,11 @@ def check_prompt(
 
 
 def known_words(tokenizer: typing.Any) -> tuple[str, ...]:
-    """The words that the scale model's tokenizer knows, sorted; an empty tuple for any other tokenizer."""
+    """List the words that the scale model knows; none for other models.
+
+    Args:
+        tokenizer: A model's.
+    """
     return tuple(getattr(tokenizer, "init_kwargs", {}).get("known_words") or ())
 
 
@@ -157,6 +170,9 @@ def looks_english(prompt: str) -> bool:
     It recognises another script (over a fifth of the letters are not Latin), and German, French, Spanish, Italian,
     Portuguese or Dutch when their small words outnumber the English ones; it misses a text without any ("Hund rennt").
 
+    Args:
+        prompt: The text.
+
     >>> looks_english("a panda eating bamboo on a rock"), looks_english("un panda sur un rocher")
     (True, False)
     """
@@ -168,7 +184,11 @@ def looks_english(prompt: str) -> bool:
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that every command with a prompt takes; `Request.from_args` reads them."""
+    """Add the options that every command with a prompt takes; `Request.from_args` reads them.
+
+    Args:
+        parser: The command's.
+    """
     add = parser.add_argument
     add("--seed", metavar="N", type=command.whole, default=0, help="random seed (default: %(default)s)")
     add("--steps", metavar="N", type=command.whole, help="denoising steps (default: the model's)")
