@@ -1,7 +1,6 @@
 """What diffusers and transformers log is silenced while a pipeline loads and runs, and only then."""
 
 import contextlib
-import dataclasses
 import logging
 import signal
 
@@ -9,7 +8,6 @@ import pytest
 import torch
 
 from t2v_helpers.models.pipelines import generate, load_pipeline
-from t2v_helpers.models.registry import MODELS
 
 # DPMSolverMultistepScheduler of diffusers 0.42 meets numpy 2
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
@@ -44,10 +42,6 @@ def test_scale_model_is_loaded_in_silence(scale_folder, capfd):
         generate("a red circle", pipe, **SMALL)
     assert capfd.readouterr() == ("", "") and not records
     assert (log.get_verbosity(), log.is_progress_bar_enabled()) == before
-    assert type(pipe).__name__ == "TextToVideoSDPipeline"
-    assert {part.dtype for part in (pipe.unet, pipe.vae, pipe.text_encoder)} == {torch.float32}
-    assert type(pipe.scheduler).__name__ == "DDIMScheduler" and not pipe.vae.use_slicing
-    assert dataclasses.replace(pipe.t2v_model, repo="") == dataclasses.replace(MODELS["tiny"], repo="")
 
 
 def test_warnings_of_modelscope(cached):

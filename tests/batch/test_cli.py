@@ -33,9 +33,6 @@ def test_every_prompt_becomes_the_clip_that_generate_gives(scale_folder, alone, 
     frames = generate("a blue square growing", str(scale_folder), seed=0, steps=1, num_frames=2)
     save_video(frames, tmp_path / "one.mp4")
     assert clips(alone / "clips")[NAMES[1]] == (tmp_path / "one.mp4").read_bytes()
-
-
-def test_the_manifest_says_what_was_made(alone):
     entries = manifest(alone / "clips")
     assert [entry["file"] for entry in entries] == NAMES and [entry["index"] for entry in entries] == [3, 4, 6, 7]
     assert entries[1]["prompt"] == "a blue square growing" and entries[1]["seed"] == 0
@@ -121,20 +118,6 @@ def test_one_prompt_that_fails_does_not_stop_the_others(scale_folder, alone, her
     in_the_way.rmdir()
     assert run(scale_folder, here / "prompts.txt", here / "clips") == 0
     assert clips(here / "clips") == clips(alone / "clips")
-
-
-def test_interrupt_keeps_whole_files_only(scale_folder, alone, here, capsys, monkeypatch):
-    calls, replace = [], os.replace
-
-    def interrupted(*paths):
-        calls.append(paths)
-        if len(calls) == 2:
-            signal.raise_signal(signal.SIGINT)
-        replace(*paths)
-
-    monkeypatch.setattr(os, "replace", interrupted)
-    assert run(scale_folder, here / "prompts.txt", here / "clips") == 130
-    assert "start it again to resume" in capsys.readouterr().err
 
 
 @pytest.mark.long

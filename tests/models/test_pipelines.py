@@ -61,52 +61,30 @@ def test_scale_model_on_a_gpu_is_single_precision(scale_folder, gpu):
     assert load_pipeline(scale_folder).unet.dtype == torch.float32 and gpu.placed == torch.device("cuda")
 
 
-# "auto"
+@pytest.mark.parametrize(
+    ("machine", "name", "because"),
+    [
+        ("no GPU", "tiny", "ModelScope needs a CUDA GPU and this runs on the CPU"),
+        ("GPU", "modelscope", "a GPU and the weights are here"),
+        ("full GPU", "tiny", "1.0 GB of GPU memory are free"),
+        ("no weights", "tiny", "not in the hub's cache (load_pipeline('modelscope') downloads 3.7 GB, once)"),
+        ("damaged weights", "tiny", "vae/diffusion_pytorch_model.fp16.safetensors is broken or cut short"),
+    ],
+)
+def test_auto(cached, request, tmp_path, monkeypatch, capsys, machine, name, because):
+    from huggingface_hub import constants
 
-
-def auto(capsys):
-    model = load_pipeline().t2v_model
-    name = next(name for name in MODELS if MODELS[name] is model)
+    if machine != "no GPU":
+        request.getfixturevalue("gpu").free = 1e9 if machine == "full GPU" else 80e9
+    if machine.endswith("weights"):
+        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    if machine == "damaged weights":
+        blob = fake_hub.write_hub_cache(tmp_path) / "vae" / "diffusion_pytorch_model.fp16.safetensors"
+        blob.resolve().write_bytes(b"cut")
+    assert load_pipeline().t2v_model is MODELS[name]
     line, *rest = capsys.readouterr().out.splitlines()
-    assert line.startswith(f"auto: {name}, because ") and rest in ([], [MODELS["modelscope"].licence])
-    return name, line
-
-
-def test_auto_without_a_gpu(cached, capsys):
-    assert auto(capsys) == ("tiny", "auto: tiny, because ModelScope needs a CUDA GPU and this runs on the CPU")
-
-
-def test_auto_with_a_gpu_and_the_weights(cached, gpu, capsys):
-    assert auto(capsys)[0] == "modelscope"
-
-
-def test_auto_with_a_gpu_that_is_full(cached, gpu, capsys):
-    gpu.free = 1e9
-    name, line = auto(capsys)
-    assert name == "tiny" and "1.0 GB of GPU memory are free" in line
-
-
-def test_auto_with_a_gpu_but_no_weights(cached, gpu, tmp_path, monkeypatch, capsys):
-    from huggingface_hub import constants
-
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
-    name, line = auto(capsys)
-    assert name == "tiny" and "not in the hub's cache" in line and "downloads 3.7 GB, once" in line
-
-
-@pytest.mark.parametrize("left", [None, 1000], ids=["missing", "truncated"])
-def test_auto_with_a_gpu_and_damaged_weights(cached, gpu, tmp_path, monkeypatch, capsys, left):
-    from huggingface_hub import constants
-
-    snapshot = fake_hub.write_hub_cache(tmp_path)
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
-    blob = (snapshot / "vae" / "diffusion_pytorch_model.fp16.safetensors").resolve()
-    blob.write_bytes(blob.read_bytes()[:left]) if left else blob.unlink()
-    name, line = auto(capsys)
-    assert name == "tiny" and "vae/diffusion_pytorch_model.fp16.safetensors is " in line
-
-
-# Names and devices
+    assert line.startswith(f"auto: {name}, because ") and because in line
+    assert rest == ([MODELS[name].licence] if name == "modelscope" else [])
 
 
 @pytest.mark.parametrize("name", ["nope", "", "a/b/c", "org/", "/no/such/folder", "~nobody-here/x", None, 3, ["tiny"]])
