@@ -1,1 +1,1 @@
-"""What every room leans on: checks of arguments, files that appear whole, quiet logs."""
+"""What every room uses: checks of arguments, files that appear whole, quiet logs, one frame for commands."""
