@@ -12,7 +12,7 @@ import torch
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
-from t2v_helpers import figures, plots
+from t2v_helpers import plots
 from t2v_helpers.plots import plot_noise_schedule
 from t2v_helpers.schedules import NoiseSchedule
 
@@ -123,15 +123,6 @@ def test_the_ground_is_solid_white_in_a_dark_theme_too():
     assert plt.rcParams["figure.facecolor"] == "black"  # the reader's own settings are left alone
     plots.use_style()
     assert plt.rcParams["figure.facecolor"] == "white"
-
-
-def test_curves_and_the_level_they_are_held_against():
-    figures.lines([1, 2, 3], {"a": [0.1, 0.4, 0.9]}, xlabel="steps", ylabel="share", levels={"by guessing": 0.25})
-    curve, level = plt.gca().lines
-    assert list(curve.get_ydata()) == [0.1, 0.4, 0.9] and set(level.get_ydata()) == {0.25}
-    assert level.get_linestyle() == "--" and plt.gca().get_xlabel() == "steps"
-    figures.lines([1, 2], {"a": [1, 2], "b": [2, 1]}, xlabel="x", ylabel="y", levels={"c": 1.5})
-    assert [text.get_text() for text in plt.gca().get_legend().get_texts()] == ["a", "b", "c"]
 
 
 def test_a_figure_of_one_step():
