@@ -100,7 +100,7 @@ def shell():
     return made
 
 
-def texts(outputs):
+def compared(outputs):
     """What nbval compares of a cell's outputs, sanitized: stream or MIME type -> text."""
     found = collections.defaultdict(str)
     for output in outputs:
@@ -120,11 +120,14 @@ def complaint(ipython, cell, source):
     error = result.error_before_exec or result.error_in_exec
     if error:
         return f"{type(error).__name__}: {error}"[:150]
-    made = [nbformat.v4.new_output("display_data", output.data) for output in captured.outputs]
+    data = (
+        {kind: text for kind, text in output.data.items() if kind.startswith("text/")} for output in captured.outputs
+    )
+    made = [nbformat.v4.new_output("display_data", some) for some in data]
     for name in ("stdout", "stderr"):
         text = getattr(captured, name)
         made += [nbformat.v4.new_output("stream", name=name, text=text)] if text else []
-    return None if texts(made) == texts(cell.outputs) else "outputs differ"
+    return None if compared(made) == compared(cell.outputs) else "outputs differ"
 
 
 def noticed(ipython, cells, source):
@@ -170,7 +173,8 @@ def main(arguments=None):
     parser.add_argument("notebooks", nargs="*", type=pathlib.Path, help="which notebooks; default: all")
     parser.add_argument("--sample", type=int, metavar="N", help="one alteration of each of the first N equations")
     chosen = parser.parse_args(arguments)
-    results = [sweep(path.resolve(), chosen.sample) for path in chosen.notebooks or course.NOTEBOOKS]
+    paths = [path.resolve() for path in chosen.notebooks] or course.NOTEBOOKS
+    results = [sweep(path, chosen.sample) for path in paths]
     made, passed = sum(count for count, _ in results), [what for _, some in results for what in some]
     print(f"{made - len(passed)} of {made} alterations noticed", *passed, sep="\n")
     return int(bool(passed))
