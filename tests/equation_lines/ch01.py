@@ -42,56 +42,34 @@ def slope(loss, h=1e-6):
 log_D, log_not_D = scipy.special.log_expit, lambda logit: scipy.special.log_expit(-logit)
 slopes = {"minimax": slope(log_not_D), "non-saturating": slope(lambda logit: -log_D(logit))}
 
-LINES = {
-    "1.1": [
-        Line(
-            {"across": across, "within_x": within_x, "within_y": within_y},
-            scipy.stats.energy_distance(x, y) ** 2,
-            ("2 * across", "across"),
-        )
-    ],
-    "1.2": [
-        Line(
-            {"D_data": logits.sigmoid(), "D_fake": logits.sigmoid()},
-            taken_for_data.mean() + taken_for_generated.mean(),
-            ("(1 - D_fake)", "D_fake"),
-        )
-    ],
-    "1.3": [
-        Line(
-            game,
-            binary_cross_entropy_with_logits(logits + 1, ones) + binary_cross_entropy_with_logits(2 * logits, zeros),
-            ("softplus(-D(x))", "softplus(D(x))"),
-        )
-    ],
-    "1.4": [
-        Line(
-            {"log_p": p.log_prob, "log_q": q.log_prob, "x": here},
-            torch.tensor(best).double().logit(),
-            ("log_p(x) - log_q(x)", "log_q(x) - log_p(x)"),
-        )
-    ],
-    "1.5": [
-        Line(
-            {"jsd": scipy.spatial.distance.jensenshannon(some_p, some_q) ** 2, "math": math},
-            (some_p * np.log(D_best) + some_q * np.log(1 - D_best)).sum(),
-            ("math.log(4)", "math.log(2)"),
-        )
-    ],
-    "1.6": [
-        Line(
-            {"logits": logits, "softplus": softplus},
-            {"minimax": taken_for_generated, "non-saturating": -taken_for_data},
-            ("-softplus(logits)", "softplus(logits)"),
-        )
-    ],
-    "1.7": [
-        Line(
-            {"logits": logits, "softplus": softplus},
-            {"minimax": taken_for_generated, "non-saturating": -taken_for_data},
-            ("softplus(-logits)", "softplus(logits)"),
-        ),
-        Line(game, binary_cross_entropy_with_logits(2 * (logits - 1), ones), ("softplus(-D", "softplus(D")),
-    ],
-    "1.8": [Line({"slopes": slopes, "D": logits.sigmoid(), "torch": torch}, None, ('"minimax"], -D', '"minimax"], D'))],
-}
+LINES = [
+    Line("1.1", {"across": across, "within_x": within_x, "within_y": within_y}, scipy.stats.energy_distance(x, y) ** 2),
+    Line(
+        "1.2",
+        {"D_data": logits.sigmoid(), "D_fake": logits.sigmoid()},
+        taken_for_data.mean() + taken_for_generated.mean(),
+    ),
+    Line(
+        "1.3",
+        game,
+        binary_cross_entropy_with_logits(logits + 1, ones) + binary_cross_entropy_with_logits(2 * logits, zeros),
+    ),
+    Line("1.4", {"log_p": p.log_prob, "log_q": q.log_prob, "x": here}, torch.tensor(best).double().logit()),
+    Line(
+        "1.5",
+        {"jsd": scipy.spatial.distance.jensenshannon(some_p, some_q) ** 2, "math": math},
+        (some_p * np.log(D_best) + some_q * np.log(1 - D_best)).sum(),
+    ),
+    Line(
+        "1.6",
+        {"logits": logits, "softplus": softplus},
+        {"minimax": taken_for_generated, "non-saturating": -taken_for_data},
+    ),
+    Line(
+        "1.7",
+        {"logits": logits, "softplus": softplus},
+        {"minimax": taken_for_generated, "non-saturating": -taken_for_data},
+    ),
+    Line("1.7", game, binary_cross_entropy_with_logits(2 * (logits - 1), ones)),
+    Line("1.8", {"slopes": slopes, "D": logits.sigmoid(), "torch": torch}, None),
+]

@@ -25,40 +25,24 @@ middle, width = (left**0.5 * (a - b).norm() / 2).item(), (1 - left) ** 0.5
 nearer = scipy.integrate.quad(lambda u: scipy.stats.norm.pdf(u, middle, width), 0, 20, epsabs=1e-12)[0]
 jump = {"torch": torch}
 
-LINES = {
-    "2.1": [Line({}, noised(x0, eps, 1), ("beta**0.5 * eta", "beta * eta"), call=(x0, 0.1, eps))],
-    "2.2": [Line(jump, noised(x0, eps, 2), ("(1 - alpha_bar).sqrt()", "(1 - alpha_bar)"), call=(x0, 2, betas, eps))],
-    "2.3": [Line(jump, noised(x0, eps, 2), ("betas[:t]", "betas[: t - 1]"), call=(x0, 2, betas, eps))],
-    "2.4": [
-        Line(
-            {"s": named(alpha_bars=scheduler.alphas_cumprod)},
-            compute_snr(scheduler, torch.tensor([2]))[0],
-            ("(1 - s.alpha_bars[-1])", "(1 - s.alpha_bars[-1]).sqrt()"),
-        )
-    ],
-    "2.5": [
-        Line(
-            {"root": scheduler.alphas_cumprod.sqrt()},
-            (1 - rescale_zero_terminal_snr(betas)).cumprod(0).sqrt(),
-            ("root[0] - root[-1]", "root[0] + root[-1]"),
-        )
-    ],
-    "2.6": [
-        Line(  # for Gaussian data: how much more uncertain x_T is than x_T given x0
-            {"torch": torch},
-            (
-                Normal(0.0, torch.ones(()).double()).entropy()
-                - Normal(0.0, (1 - scheduler.alphas_cumprod[2]).sqrt()).entropy()
-            ).item(),
-            ("-0.5", "0.5"),
-            call=(named(alpha_bars=scheduler.alphas_cumprod),),
-        )
-    ],
-    "2.7": [
-        Line(
-            {"shown": {"s": named(snr=torch.tensor([left / (1 - left)]).double())}, "a": a, "b": b, "Normal": Normal},
-            {"s": nearer},
-            (".sqrt()", ""),
-        )
-    ],
-}
+LINES = [
+    Line("2.1", {}, noised(x0, eps, 1), call=(x0, 0.1, eps)),
+    Line("2.2", jump, noised(x0, eps, 2), call=(x0, 2, betas, eps)),
+    Line("2.3", jump, noised(x0, eps, 2), call=(x0, 2, betas, eps)),
+    Line("2.4", {"s": named(alpha_bars=scheduler.alphas_cumprod)}, compute_snr(scheduler, torch.tensor([2]))[0]),
+    Line("2.5", {"root": scheduler.alphas_cumprod.sqrt()}, (1 - rescale_zero_terminal_snr(betas)).cumprod(0).sqrt()),
+    Line(  # for Gaussian data: how much more uncertain x_T is than x_T given x0
+        "2.6",
+        {"torch": torch},
+        (
+            Normal(0.0, torch.ones(()).double()).entropy()
+            - Normal(0.0, (1 - scheduler.alphas_cumprod[2]).sqrt()).entropy()
+        ).item(),
+        call=(named(alpha_bars=scheduler.alphas_cumprod),),
+    ),
+    Line(
+        "2.7",
+        {"shown": {"s": named(snr=torch.tensor([left / (1 - left)]).double())}, "a": a, "b": b, "Normal": Normal},
+        {"s": nearer},
+    ),
+]

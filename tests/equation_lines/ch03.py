@@ -64,72 +64,28 @@ def mean_square(f):
 
 least, apart = mean_square(lambda e, x: best_of[x] - e), mean_square(lambda e, x: said[x] - best_of[x])
 
-LINES = {
-    "3.1": [
-        Line(
-            {"betas": betas, "t": 1, "printed": x0, "eta": eps},
-            noised(x0, -eps, 1),
-            ("betas[t - 1].sqrt() * eta", "betas[t - 1] * eta"),
-        ),
-        Line(
-            {"keep": (1 - betas[0]).sqrt(), "add": betas[0].sqrt(), "known": x0, "etas": [eps, 2 * eps], "t": 1},
-            noised(x0, -eps, 1),
-            ("etas[t - 1]", "etas[t]"),
-        ),
-    ],
-    "3.2": [Line(step, both, ("(1 - beta).sqrt()", "(1 - beta)"), call=(x_t[0], x0[0], 2))],
-    "3.3": [Line(step, both, ("(1 - ab_s) / (1 - ab_t) * beta  #", "beta  #"), call=(x_t[0], x0[0], 2))],
-    "3.4": [
-        Line(
-            {"alpha_bars": ab, "STD": std, "centres": centres},
-            best,
-            ("signal * STD**2 / variance", "STD**2 / variance"),
-            call=(x_t, 2),
-        )
-    ],
-    "3.5": [
-        Line(
-            {"x_t": x_t, "noise": noise, "eps_hat": eps, "signal": signal, "x0_hat": x0, "torch": torch},
-            None,
-            ("/ signal", "* signal"),
-        )
-    ],
-    "3.6": [
-        Line(
-            {"signal": signal, "noise": noise, "eps_hat": eps, "x0_hat": x0},
-            velocity,
-            ("- noise * x0_hat", "+ noise * x0_hat"),
-        )
-    ],
-    "3.7": [Line({"eps_hat": eps, "noise": noise}, score, ("-eps_hat", "eps_hat"))],
-    "3.8": [
-        Line({"eps_hat": x0, "eps": eps}, mse_loss(x0, eps), (".mean()", ".sum()")),
-        Line(
-            {"diffusion": diffusion, "net": lambda x, t: x, "batch": x0, "t": 2, "schedule": schedule, "eps": eps},
-            mse_loss(x_t, eps),
-            ("t, schedule", "t - 1, schedule"),
-        ),
-    ],
-    "3.9": [
-        Line(
-            {"mean": x0, "variance": betas[2], "z": z},
-            Normal(x0, betas[2].sqrt()).icdf(Normal(0.0, 1.0).cdf(z)),
-            (".sqrt()", ""),
-        )
-    ],
-    "3.10": [
-        Line(  # a quarter of the posterior's
-            {"eta": 0.5, "ab_s": ab[0], "ab_t": ab[1]}, both[1] / 4, ("eta**2", "eta")
-        )
-    ],
-    "3.11": [
-        Line(
-            ddim,
-            library.step(x0, 1, x_t, eta=0.5, variance_noise=z).prev_sample,
-            ("1 - ab_s - variance", "1 - ab_s"),
-        )
-    ],
-    "3.12": [
-        Line({"least": [least], "apart": [apart]}, [mean_square(lambda e, x: said[x] - e)], ("a + b", "a - b")),
-    ],
-}
+LINES = [
+    Line("3.1", {"betas": betas, "t": 1, "printed": x0, "eta": eps}, noised(x0, -eps, 1)),
+    Line(
+        "3.1",
+        {"keep": (1 - betas[0]).sqrt(), "add": betas[0].sqrt(), "known": x0, "etas": [eps, 2 * eps], "t": 1},
+        noised(x0, -eps, 1),
+    ),
+    Line("3.2", step, both, call=(x_t[0], x0[0], 2)),
+    Line("3.3", step, both, call=(x_t[0], x0[0], 2)),
+    Line("3.4", {"alpha_bars": ab, "STD": std, "centres": centres}, best, call=(x_t, 2)),
+    Line("3.5", {"x_t": x_t, "noise": noise, "eps_hat": eps, "signal": signal, "x0_hat": x0, "torch": torch}, None),
+    Line("3.6", {"signal": signal, "noise": noise, "eps_hat": eps, "x0_hat": x0}, velocity),
+    Line("3.7", {"eps_hat": eps, "noise": noise}, score),
+    Line("3.8", {"eps_hat": x0, "eps": eps}, mse_loss(x0, eps)),
+    Line(
+        "3.8",
+        {"diffusion": diffusion, "net": lambda x, t: x, "batch": x0, "t": 2, "schedule": schedule, "eps": eps},
+        mse_loss(x_t, eps),
+        wrong=("t, schedule", "t - 1, schedule"),
+    ),
+    Line("3.9", {"mean": x0, "variance": betas[2], "z": z}, Normal(x0, betas[2].sqrt()).icdf(Normal(0.0, 1.0).cdf(z))),
+    Line("3.10", {"eta": 0.5, "ab_s": ab[0], "ab_t": ab[1]}, both[1] / 4),  # of the posterior's
+    Line("3.11", ddim, library.step(x0, 1, x_t, eta=0.5, variance_noise=z).prev_sample),
+    Line("3.12", {"least": [least], "apart": [apart]}, [mean_square(lambda e, x: said[x] - e)]),
+]

@@ -36,42 +36,24 @@ flat = diffusion.exact_denoiser(torch.zeros(1, 1), modelscope, 32.0)
 
 counts, errors = [16, 32], torch.tensor([0.3, 0.05]).double()
 
-LINES = {
-    "4.1": [Line({"u": u}, theirs("linear", 1e-4, 0.02), ("(0.02 - 1e-4)", "0.02"), 1e-5)],
-    "4.2": [
-        Line(
-            {"u": u},
-            theirs("scaled_linear", 0.00085, 0.012),
-            ("u * (0.012**0.5 - 0.00085**0.5)", "u * 0.012**0.5"),
-            1e-5,
-        )
-    ],
-    "4.3": [Line({"f": f}, cosine, ("f[0]", "f[1]"), 1e-4)],
-    "4.4": [Line({"u": u, "torch": torch}, theirs("sigmoid", 1e-4, 0.02), ("12 * u - 6", "12 * u - 5"), 1e-5)],
-    "4.5": [
-        Line({"sigma": sigma}, (2 * ((1 - sigma) / sigma).log()).sigmoid(), ("(1 - sigma) ** 2 /", "(1 - sigma) /"))
-    ],
-    "4.6": [Line({"schedule": schedule}, solver.lambda_t.double(), ("0.5 * ", ""), 1e-5)],
-    "4.7": [  # x0_hat, if it goes with lambda in a straight line, halfway between t and s
-        Line(
-            {"r": 0.8, "x0_hat": 1 + 2 * 0.3, "D_before": 1 + 2 * (0.3 - 0.8 * 0.5)},
-            1 + 2 * (0.3 + 0.5 / 2),
-            ("- 1 / (2 * r)", "+ 1 / (2 * r)"),
-        )
-    ],
-    "4.8": [
-        Line(
-            {"noise": noise, "signal": signal, "s": 2, "t": 3, "x": x, "h": lam[1] - lam[2], "D": D},
-            signal[1] * D + noise[1] * eps,
-            ("(-h).exp()", "h.exp()"),
-        )
-    ],
-    "4.9": [
-        Line(
-            {"error": {"x": errors}, "counts": counts, "math": math},
-            {"x": torch.tensor(-np.polyfit(np.log(counts), errors.log().numpy(), 1)[0])},
-            ("-(e[-1]", "(e[-1]"),
-        )
-    ],
-    "4.10": [Line({"math": math}, one.item() / 32, ("* S**2", "* S"), 0.02, call=(modelscope.alpha_bars[-1], 32.0))],
-}
+LINES = [
+    Line("4.1", {"u": u}, theirs("linear", 1e-4, 0.02), rtol=1e-5),
+    Line("4.2", {"u": u}, theirs("scaled_linear", 0.00085, 0.012), rtol=1e-5),
+    Line("4.3", {"f": f}, cosine, rtol=1e-4),
+    Line("4.4", {"u": u, "torch": torch}, theirs("sigmoid", 1e-4, 0.02), rtol=1e-5),
+    Line("4.5", {"sigma": sigma}, (2 * ((1 - sigma) / sigma).log()).sigmoid()),
+    Line("4.6", {"schedule": schedule}, solver.lambda_t.double(), rtol=1e-5),
+    # x0_hat, if it goes with lambda in a straight line, halfway between t and s
+    Line("4.7", {"r": 0.8, "x0_hat": 1 + 2 * 0.3, "D_before": 1 + 2 * (0.3 - 0.8 * 0.5)}, 1 + 2 * (0.3 + 0.5 / 2)),
+    Line(
+        "4.8",
+        {"noise": noise, "signal": signal, "s": 2, "t": 3, "x": x, "h": lam[1] - lam[2], "D": D},
+        signal[1] * D + noise[1] * eps,
+    ),
+    Line(
+        "4.9",
+        {"error": {"x": errors}, "counts": counts, "math": math},
+        {"x": torch.tensor(-np.polyfit(np.log(counts), errors.log().numpy(), 1)[0])},
+    ),
+    Line("4.10", {"math": math}, one.item() / 32, rtol=0.02, call=(modelscope.alpha_bars[-1], 32.0)),
+]

@@ -14,20 +14,13 @@ def share_inside(x, cloud, k=3):
     return sum(any((a - c).norm() <= r for c, r in zip(cloud, reach, strict=True)) for a in x) / len(x)
 
 
-LINES = {
-    "5.1": [
-        Line(
-            {"spent": [1000.0], "cost": 70.0},
-            min(range(1, 100), key=lambda n: abs(n * 70.0 - 1000.0)),
-            ("spent[0] / cost", "spent[0] * cost"),
-        )
-    ],
-    "5.2": [Line({"torch": torch}, share_inside(x, cloud), ("<= reach", "<= 2 * reach"), 1e-6, (x, cloud))],
-    "5.3": [
-        Line(
-            {"inside": share_inside, "one_mode": x, "data": cloud},
-            (share_inside(x, cloud), share_inside(cloud, x)),
-            ("inside(one_mode, data), inside(data", "inside(data, one_mode), inside(data"),
-        )
-    ],
-}
+LINES = [
+    Line("5.1", {"spent": [1000.0], "cost": 70.0}, min(range(1, 100), key=lambda n: abs(n * 70.0 - 1000.0))),
+    Line("5.2", {"torch": torch}, share_inside(x, cloud), rtol=1e-6, call=(x, cloud)),
+    Line(
+        "5.3",
+        {"inside": share_inside, "one_mode": x, "data": cloud},
+        (share_inside(x, cloud), share_inside(cloud, x)),
+        wrong=("inside(one_mode, data), inside(data", "inside(data, one_mode), inside(data"),
+    ),
+]

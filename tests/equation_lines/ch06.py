@@ -27,41 +27,27 @@ p, p_c = (Normal(mean, 1.0).log_prob(x).exp() for mean in (0.0, m))
 guided = Normal(w * m, 1.0).log_prob(x).exp() * math.exp((w**2 - w) * m**2 / 2)
 cond, uncond = draws[0], draws[1]
 
-LINES = {
-    "6.1": [
-        Line(
-            {"log_scale": log_scale, "text": text, "clips": clips, "video_tower": lambda c: c},
-            math.exp(0.7) * cosine_similarity(draws[0][:, None], draws[1], dim=2),
-            ("log_scale.exp()", "log_scale"),
-        )
-    ],
-    "6.2": [
-        Line(
-            {"torch": torch, "cross_entropy": cross_entropy},
-            torch.tensor(-(by_rows + by_columns) / 2).double(),
-            ("cross_entropy(S.T, target)", "cross_entropy(S, target)"),
-            call=(S,),
-        )
-    ],
-    "6.3": [Line({"Q": Q, "K": K}, scaled_dot_product_attention(Q, K, torch.eye(3).double()), ("** 0.5", ""))],
-    "6.4": [
-        Line(
-            {"A": 0, "joined": joined, "layer": named(to_out=[out])},
-            (0, joined @ W.T + bias),
-            ("joined)", "0 * joined)"),
-        )
-    ],
-    "6.5": [Line({"p": p, "p_c": p_c, "w": w}, guided, ("(p_c / p)", "(p / p_c)"))],
-    "6.6": [
-        Line({"score": lambda law: law, "p": -x, "p_c": m - x, "w": w}, w * m - x, ("w * (", "(")),
-        Line(
-            {"convert": lambda x, t, schedule, score: named(v=score), "s_c": cond, "s_empty": uncond}
-            | {"x_t": None, "schedule": None},
-            3 * cond - 2 * uncond,
-            ("s_c - s_empty", "s_empty - s_c"),
-        ),
-    ],
-    "6.7": [
-        Line({"guide": guide, "v_c": cond, "v_empty": uncond}, 3 * cond - 2 * uncond, ("v_c, v_empty", "v_empty, v_c"))
-    ],
-}
+LINES = [
+    Line(
+        "6.1",
+        {"log_scale": log_scale, "text": text, "clips": clips, "video_tower": lambda c: c},
+        math.exp(0.7) * cosine_similarity(draws[0][:, None], draws[1], dim=2),
+    ),
+    Line(
+        "6.2",
+        {"torch": torch, "cross_entropy": cross_entropy},
+        torch.tensor(-(by_rows + by_columns) / 2).double(),
+        call=(S,),
+    ),
+    Line("6.3", {"Q": Q, "K": K}, scaled_dot_product_attention(Q, K, torch.eye(3).double())),
+    Line("6.4", {"A": 0, "joined": joined, "layer": named(to_out=[out])}, (0, joined @ W.T + bias)),
+    Line("6.5", {"p": p, "p_c": p_c, "w": w}, guided),
+    Line("6.6", {"score": lambda law: law, "p": -x, "p_c": m - x, "w": w}, w * m - x),
+    Line(
+        "6.6",
+        {"convert": lambda x, t, schedule, score: named(v=score), "s_c": cond, "s_empty": uncond}
+        | {"x_t": None, "schedule": None},
+        3 * cond - 2 * uncond,
+    ),
+    Line("6.7", {"guide": guide, "v_c": cond, "v_empty": uncond}, 3 * cond - 2 * uncond),
+]

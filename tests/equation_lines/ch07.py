@@ -21,27 +21,18 @@ stepped = library.step(velocity, 1, x_t)
 step = {"call": (x_t, velocity, a, ab[0])}
 found = (stepped.prev_sample, stepped.pred_original_sample)
 
-LINES = {
-    "7.1": [
-        Line(
-            {"q_sample": q_sample, "x0": x0, "eps": eps, "steps": [1, 3], "schedule": NoiseSchedule(betas)},
-            [noised(x0, eps, 1), noised(x0, eps, 3)],
-            ("t, schedule", "1, schedule"),
-        )
-    ],
-    "7.2": [Line({"a": a, "eps": eps, "x0": x0}, velocity, ("- (1 - a) ** 0.5", "- (1 - a)"))],
-    "7.3": [
-        Line({"a": a, "noisy": [0, 0, x_t], "v_true": velocity}, seen[0], ("- (1 - a)", "+ (1 - a)")),
-        Line({"alpha_bar_T": a, "x": x_t, "v": velocity}, seen[0], ("- (1 - alpha_bar_T)", "+ (1 - alpha_bar_T)")),
-        Line({}, found, ("- (1 - alpha_bar) ** 0.5 * v", "+ (1 - alpha_bar) ** 0.5 * v"), **step),
-    ],
-    "7.4": [
-        Line({"v_empty": eps, "v_text": x0, "GUIDANCE": 2.0}, 2 * x0 - eps, ("v_text - v_empty", "v_empty - v_text"))
-    ],
-    "7.5": [
-        Line({"alpha_bar": a, "x": x_t, "v": velocity}, seen[1], ("+ (1 - alpha_bar)", "- (1 - alpha_bar)")),
-    ],
-    "7.6": [
-        Line({}, found, ("(1 - alpha_bar_next) ** 0.5 * eps_hat", "(1 - alpha_bar_next) * eps_hat"), **step),
-    ],
-}
+LINES = [
+    Line(
+        "7.1",
+        {"q_sample": q_sample, "x0": x0, "eps": eps, "steps": [1, 3], "schedule": NoiseSchedule(betas)},
+        [noised(x0, eps, 1), noised(x0, eps, 3)],
+        wrong=("t, schedule", "1, schedule"),
+    ),
+    Line("7.2", {"a": a, "eps": eps, "x0": x0}, velocity),
+    Line("7.3", {"a": a, "noisy": [0, 0, x_t], "v_true": velocity}, seen[0]),
+    Line("7.3", {"alpha_bar_T": a, "x": x_t, "v": velocity}, seen[0]),
+    Line("7.3", {}, found, **step),
+    Line("7.4", {"v_empty": eps, "v_text": x0, "GUIDANCE": 2.0}, 2 * x0 - eps),
+    Line("7.5", {"alpha_bar": a, "x": x_t, "v": velocity}, seen[1]),
+    Line("7.6", {}, found, **step),
+]

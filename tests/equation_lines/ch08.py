@@ -26,41 +26,26 @@ a, b = named(weight=draw[0]), named(weight=draw[1])
 g = draw.flatten(1)[:, :6].reshape(12, 2)
 rows = {"red": 0, "yellow": 1, "orange": 2}
 
-LINES = {
-    "8.1": [Line(world, loss, ("1e-3 / 2 * spread", "1e-3 * spread"), call=(vae, images, 0.0))],
-    "8.2": [Line({"alpha_bar": signal**2, "eps": eps, "x0": x0}, velocity, (".sqrt() * x0", " * x0"))],
-    "8.3": [
-        Line(
-            {"unet": lambda x, t, c: named(sample=x), "x_t": x_t, "t": 2, "context": None, "v": velocity},
-            mse_loss(x_t, velocity),
-            ("** 2", "** 3"),
-        )
-    ],
-    "8.4": [
-        Line(
-            {"texts": ["a", "b", "c"], "forget": [True, False, True]},
-            np.where([True, False, True], "", ["a", "b", "c"]).tolist(),
-            ("if gone", "if not gone"),
-        )
-    ],
-    "8.5": [
-        Line(
-            {"kept": 0.9, "slow": a, "fast": b},
-            torch.lerp(b.weight, a.weight, 0.9),
-            ("kept * slow.weight", "kept * fast.weight"),
-        )
-    ],
-    "8.6": [
-        Line({"torch": torch, "shares": [g[k::3].mean(0) for k in range(3)]}, g.mean(0), ("mean(0)", "sum(0)"), 1e-5)
-    ],
-    "8.7": [
-        Line({"table": draw[0, 0].clone(), "row": rows}, torch.lerp(draw[0, 0, 0], draw[0, 0, 1], 0.5), ("/ 2", "* 2"))
-    ],
-    "8.8": [
-        Line(
-            {"torch": torch, "abc": torch.tensor([3.0, 0.2, 0.01]).double()},
-            float(np.polyval([0.01, 0.2, 3.0], 320)),
-            ("320**2", "320"),
-        )
-    ],
-}
+LINES = [
+    Line("8.1", world, loss, call=(vae, images, 0.0)),
+    Line("8.2", {"alpha_bar": signal**2, "eps": eps, "x0": x0}, velocity),
+    Line(
+        "8.3",
+        {"unet": lambda x, t, c: named(sample=x), "x_t": x_t, "t": 2, "context": None, "v": velocity},
+        mse_loss(x_t, velocity),
+    ),
+    Line(
+        "8.4",
+        {"texts": ["a", "b", "c"], "forget": [True, False, True]},
+        np.where([True, False, True], "", ["a", "b", "c"]).tolist(),
+        wrong=("if gone", "if not gone"),
+    ),
+    Line("8.5", {"kept": 0.9, "slow": a, "fast": b}, torch.lerp(b.weight, a.weight, 0.9)),
+    Line("8.6", {"torch": torch, "shares": [g[k::3].mean(0) for k in range(3)]}, g.mean(0), rtol=1e-5),
+    Line("8.7", {"table": draw[0, 0].clone(), "row": rows}, torch.lerp(draw[0, 0, 0], draw[0, 0, 1], 0.5)),
+    Line(
+        "8.8",
+        {"torch": torch, "abc": torch.tensor([3.0, 0.2, 0.01]).double()},
+        float(np.polyval([0.01, 0.2, 3.0], 320)),
+    ),
+]
