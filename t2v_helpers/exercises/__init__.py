@@ -4,13 +4,12 @@ A checker calls the attempt and raises AssertionError with what the learner shou
 notebooks; tests run each of them, and typical wrong answers, through the checkers.
 """
 
-import importlib
-import pkgutil
 from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+__all__ = ["check"]
 CHECKERS = {}
 ANYTHING = object()  # any other wrong result, see `first_mistake`
 
@@ -26,17 +25,12 @@ def check(number: str, attempt: Callable) -> None:
         ValueError: If there is no such exercise.
     """
     if number not in CHECKERS:
-        raise ValueError(f"exercise {number!r}: expected one of {', '.join(CHECKERS)}")
+        raise ValueError(f"exercise {number!r}: expected one of {', '.join(sorted(CHECKERS))}")
     print(f"exercise {number}: {verdict(number, attempt)}")
 
 
 def verdict(number: str, attempt: Callable) -> str:
-    """Return what `check` prints: "not attempted yet", "right", or "not yet: " and the likely mistake.
-
-    Args:
-        number: Of the exercise, such as "7.1".
-        attempt: The function that was written for it.
-    """
+    """Return what `check` prints: "not attempted yet", "right", or "not yet: " and the likely mistake."""
     try:
         CHECKERS[number](attempt)
     except NotImplementedError:
@@ -59,19 +53,11 @@ def exercise(number: str) -> Callable:
 
 
 def first_mistake(got: ArrayLike | None, right: ArrayLike, mistakes: Mapping, atol: float = 1e-5) -> None:
-    """Check a result, and name the first mistake that leads to the same one.
+    """Raise AssertionError unless `got` is right; it names the first mistake that leads to the same result.
 
-    Args:
-        got: What the attempt returned.
-        right: What it should return. For an array or a tensor, a wrong shape is named before ANYTHING.
-        mistakes: What to say, to the result of that mistake; the last of them to ANYTHING.
-        atol: How far apart equal numbers may be.
-
-    Raises:
-        AssertionError: With what to say, if the result is not right.
+    `mistakes` maps what to say to what the mistake returns; ANYTHING is last, and before it a wrong shape is named.
     """
-    if got is None:
-        raise AssertionError("it returns None: is the return missing?")
+    assert got is not None, "it returns None: is the return missing?"
     if _same(got, right, atol):
         return
     for said, result in mistakes.items():
@@ -89,5 +75,4 @@ def _same(got, expected, atol):
     return got.shape == expected.shape and np.allclose(got, expected, atol=atol, equal_nan=True)
 
 
-for _chapter in sorted(module.name for module in pkgutil.iter_modules(__path__)):
-    importlib.import_module(f"{__name__}.{_chapter}")
+from . import diffusing, gans, pipelines  # noqa: E402, F401  # they need `exercise`

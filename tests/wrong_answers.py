@@ -1,0 +1,256 @@
+"""Typical wrong answers to the exercises: number -> {a word that the checker has to say: the answer}."""
+
+import math
+
+import numpy as np
+import torch
+
+from t2v_helpers import shapes
+
+
+def nearest(x, centers):
+    return torch.cdist(x, centers).argmin(1).unique()
+
+
+def last(betas):
+    return betas[-1] if betas else 0.0
+
+
+def zero_based(betas):
+    below = (torch.cumprod(1 - betas, 0) < 0.5).nonzero()
+    return below[0].item() if len(below) else None
+
+
+def always(betas):
+    return int((torch.cumprod(1 - betas, 0) < 0.5).int().argmax()) + 1
+
+
+def weigh(x, points, a, power=2, two=2, scale=None, axis=1):
+    distance = torch.cdist(x, (a.sqrt() if scale is None else scale) * points) ** power
+    return (-distance / (two * (1 - a))).softmax(axis) @ points
+
+
+def x0_of(x, e, a):
+    return (x - (1 - a).sqrt() * e) / a.sqrt()
+
+
+def difference(alpha_bars):
+    return torch.cat([torch.ones(1), alpha_bars[:-1]]) - alpha_bars
+
+
+def root(alpha_bars):
+    return 1 - (alpha_bars / torch.cat([torch.ones(1), alpha_bars[:-1]])).sqrt()
+
+
+def mean(x, y, power=1):
+    return torch.cdist(x, y).pow(power).mean()
+
+
+def forget_in_place(texts, u, p):
+    for i, number in enumerate(u):
+        if number < p:
+            texts[i] = ""
+    return texts
+
+
+WRONG = {
+    "0.1": {
+        "axis 0": lambda f: f.mean(axis=(1, 2)),
+        "three": lambda f: f.mean(),
+        "axes 0, 1 and 2": lambda f: f.mean(axis=(0, 1)),
+        "not the averages": lambda f: np.median(f, axis=(0, 1, 2)),
+    },
+    "0.2": {
+        "divide by": lambda p, cs: sum(shapes.judge(c) == shapes.parse(p) for c in cs),
+        "parse": lambda p, cs: sum(shapes.judge(c) == p for c in cs) / len(cs),
+        "does not count": lambda p, cs: sum(shapes.judge(c).color == shapes.parse(p).color for c in cs) / len(cs),
+        "says the same": lambda p, cs: sum(str(shapes.judge(c)) == p for c in cs) / len(cs),
+    },
+    "1.1": {
+        "sign": lambda logits: torch.nn.functional.logsigmoid(logits).mean(),
+        "minimax": lambda logits: (1 - logits.sigmoid()).log().mean(),
+        "rewards the discriminator": lambda logits: -(1 - logits.sigmoid()).log().mean(),
+        "average": lambda logits: -logits.sigmoid().log().sum(),
+        "not probabilities": lambda logits: -logits.log().mean(),
+        "infinite": lambda logits: -logits.sigmoid().log().mean(),
+        "None": lambda logits: None,
+    },
+    "1.2": {
+        "other way round": lambda p, q: q / (p + q),
+        "above 1": lambda p, q: p / q,
+        "sigmoid": lambda p, q: p.log() - q.log(),
+        "1/2": lambda p, q: (p > q).float(),
+    },
+    "1.3": {
+        "count centres": lambda x, c, r: int((torch.cdist(x, c).min(1).values < r).sum()),
+        "for being the nearest": lambda x, c, r: len(nearest(x, c)),
+        "share": lambda x, c, r: float((torch.cdist(x, c).min(0).values < r).float().mean()),
+        "None": lambda x, c, r: None,
+    },
+    "2.1": {
+        "square roots are missing": lambda x0, a, eps: a * x0 + (1 - a) * eps,
+        "noise's variance": lambda x0, a, eps: a.sqrt() * x0 + (1 - a) * eps,
+        "swapped": lambda x0, a, eps: (1 - a).sqrt() * x0 + a.sqrt() * eps,
+        "add up to 1": lambda x0, a, eps: a.sqrt() * x0 + (1 - a.sqrt()) * eps,
+        "None": lambda x0, a, eps: None,
+    },
+    "2.2": {
+        "plain sum": lambda betas: sum(betas),
+        "left of the signal": lambda betas: torch.prod(1 - torch.tensor(betas)).item(),
+        "standard deviation": lambda betas: (1 - torch.prod(1 - torch.tensor(betas)).item()) ** 0.5,
+        "only the last": last,
+    },
+    "2.3": {
+        "index": zero_based,
+        "one step's noise": lambda betas: (betas > 0.5).nonzero()[0].item() + 1,
+        "square": lambda betas: (torch.cumprod((1 - betas) ** 2, 0) < 0.5).nonzero()[0].item() + 1,
+        "expected None": always,
+    },
+    "3.1": {
+        "printed": lambda x, b, n: (1 - b).sqrt() * x - b.sqrt() * n,
+        "sign": lambda x, b, n: (x + b.sqrt() * n) / (1 - b).sqrt(),
+        "square roots": lambda x, b, n: (x - b * n) / (1 - b),
+        "all of it is divided": lambda x, b, n: x / (1 - b).sqrt() - b.sqrt() * n,
+        "what is left": lambda x, b, n: x - b.sqrt() * n,
+        "lead back": lambda x, b, n: x,
+        "None": lambda x, b, n: None,
+    },
+    "3.2": {
+        "nearest": lambda x, p, a: p[torch.cdist(x, a.sqrt() * p).argmin(1)],
+        "mean of all": lambda x, p, a: p.mean(0).expand(len(x), -1),
+        "has shrunk": lambda x, p, a: weigh(x, p, a, scale=1),
+        "squared": lambda x, p, a: weigh(x, p, a, power=1),
+        "factor 2": lambda x, p, a: weigh(x, p, a, two=1),
+        "points themselves": lambda x, p, a: a.sqrt() * weigh(x, p, a),
+        "other axis": lambda x, p, a: weigh(x, p, a, axis=0),
+        "(3.4)": lambda x, p, a: weigh(x, p, 1 - a),
+        "shape": lambda x, p, a: weigh(x, p, a)[0],
+    },
+    "3.3": {
+        "all the way": lambda x, e, at, as_: x0_of(x, e, at),
+        "x_t again": lambda x, e, at, as_: at.sqrt() * x0_of(x, e, at) + (1 - at).sqrt() * e,
+        "noise of t": lambda x, e, at, as_: as_.sqrt() * x0_of(x, e, at) + (1 - at).sqrt() * e,
+        "not with x_t": lambda x, e, at, as_: as_.sqrt() * x0_of(x, e, at) + (1 - as_).sqrt() * x,
+        "is missing": lambda x, e, at, as_: as_.sqrt() * x + (1 - as_).sqrt() * e,
+        "square roots": lambda x, e, at, as_: as_ * x0_of(x, e, at) + (1 - as_) * e,
+        "with the true eps": lambda x, e, at, as_: (1 - as_).sqrt() * x0_of(x, e, at) + as_.sqrt() * e,
+    },
+    "4.1": {
+        "clean data": lambda steps, T: list(range(T, -1, -(T // steps))),
+        "have to fall": lambda steps, T: list(range(T // steps, T + 1, T // steps)),
+        "leading": lambda steps, T: list(range(0, T, T // steps))[::-1],
+        "indices": lambda steps, T: list(range(T - 1, 0, -(T // steps))),
+        "not for 5 of 50": lambda steps, T: [1000, 750, 500, 250],
+    },
+    "4.2": {
+        "noise so far": lambda alpha_bars: 1 - alpha_bars,
+        "missing": lambda alpha_bars: 1 - alpha_bars[1:] / alpha_bars[:-1],
+        "square root": root,
+        "ratio": difference,
+    },
+    "4.3": {
+        "sign": lambda steps, errors: np.log(errors[-1] / errors[0]) / np.log(steps[-1] / steps[0]),
+        "exponent": lambda steps, errors: errors[0] / errors[-1],
+        "upside down": lambda steps, errors: -np.log(steps[-1] / steps[0]) / np.log(errors[-1] / errors[0]),
+    },
+    "5.1": {
+        "not 0 for a set": lambda x, y: mean(x, y),
+        "twice": lambda x, y: mean(x, y) - mean(x, x) - mean(y, y),
+        "sign": lambda x, y: mean(x, x) + mean(y, y) - 2 * mean(x, y),
+        "squares": lambda x, y: 2 * mean(x, y, 2) - mean(x, x, 2) - mean(y, y, 2),
+        "None": lambda x, y: None,
+        "means over all pairs": lambda x, y: (x.mean(0) - y.mean(0)).norm(),
+    },
+    "5.2": {
+        "precision": lambda real, fake, r: float((torch.cdist(real, fake).min(0).values < r).float().mean()),
+        "how many": lambda real, fake, r: int((torch.cdist(real, fake).min(1).values < r).sum()),
+        "pairs": lambda real, fake, r: float((torch.cdist(real, fake) < r).float().mean()),
+        "None": lambda real, fake, r: None,
+    },
+    "6.1": {
+        "square root of d": lambda Q, K, V: (Q @ K.T).softmax(1) @ V,
+        "divided by d": lambda Q, K, V: (Q @ K.T / 4).softmax(1) @ V,
+        "along the places": lambda Q, K, V: (Q @ K.T / 2).softmax(0) @ V,
+        "expected softmax": lambda Q, K, V: (Q @ K.T / 2) @ V,
+    },
+    "6.2": {
+        "whole map": lambda weights, mask: (weights * mask).sum(),
+        "share of the area": lambda weights, mask: mask.mean(),
+        "number of its places": lambda weights, mask: (weights * mask).mean(),
+        "expected 0.375": lambda weights, mask: torch.tensor(0.5),
+    },
+    "6.3": {
+        "sum to 1": lambda p, q, w: q * (p / q) ** w,
+        "multiplied": lambda p, q, w: q + w * (p - q),
+        "start from q": lambda p, q, w: p * (p / q) ** w / (p * (p / q) ** w).sum(),
+        "wrong at w = 2": lambda p, q, w: p,
+    },
+    "7.1": {
+        "swapped": lambda e, t, w: t + w * (e - t),
+        "start from v_empty": lambda e, t, w: t + w * (t - e),
+        "difference": lambda e, t, w: e + w * t,
+        "None": lambda e, t, w: None,
+        "shape": lambda e, t, w: (e + w * (t - e))[0],
+    },
+    "7.2": {
+        "square roots": lambda x, v, a: a * x - (1 - a) * v,
+        "sign": lambda x, v, a: a.sqrt() * x + (1 - a).sqrt() * v,
+        "noise": lambda x, v, a: a.sqrt() * v + (1 - a).sqrt() * x,
+        "wrong at alpha_bar = 0": lambda x, v, a: (x - (1 - a).sqrt() * (a.sqrt() * v + (1 - a).sqrt() * x)) / a.sqrt(),
+    },
+    "7.3": {
+        "4 channels": lambda f, h, w: (3, f, h // 8, w // 8),
+        "before frames": lambda f, h, w: (f, 4, h // 8, w // 8),
+        "time": lambda f, h, w: (4, f // 8, h // 8, w // 8),
+        "rows": lambda f, h, w: (4, f, w // 8, h // 8),
+        "whole numbers": lambda f, h, w: (4, f, h / 8, w / 8),
+    },
+    "8.1": {
+        "what the UNet is given": lambda x, e, a: a.sqrt() * x + (1 - a).sqrt() * e,
+        "the sign": lambda x, e, a: (1 - a).sqrt() * x - a.sqrt() * e,
+        "square roots": lambda x, e, a: a * e - (1 - a) * x,
+        "wrong at alpha_bar": lambda x, e, a: e - x,
+    },
+    "8.2": {
+        "swapped": lambda old, new, n: old + min(0.999, (1 + n) / (10 + n)) * (new - old),
+        "at most 0.999": lambda old, new, n: (1 + n) / (10 + n) * old + 9 / (10 + n) * new,
+        "wrong at step 0": lambda old, new, n: 0.999 * old + 0.001 * new,
+    },
+    "8.3": {
+        "None": lambda texts, u, p: None,
+        "has changed": forget_in_place,
+        "nine of ten": lambda texts, u, p: [text if n < p else "" for text, n in zip(texts, u, strict=True)],
+        "in the place": lambda texts, u, p: [text for text, n in zip(texts, u, strict=True) if n >= p],
+        "only these": lambda texts, u, p: texts[:],
+    },
+    "8.4": {
+        "None": lambda memory, parameters, kept: None,
+        "four bytes": lambda memory, parameters, kept: max(0, int((memory - 4 * parameters) // kept)),
+        "half a clip": lambda memory, parameters, kept: max(0, (memory - 16 * parameters) / kept),
+        "too many": lambda memory, parameters, kept: max(0, math.ceil((memory - 16 * parameters) / kept)),
+        "less than none": lambda memory, parameters, kept: int((memory - 16 * parameters) // kept),
+        "a clip: 4, got 8": lambda memory, parameters, kept: max(0, int(memory // kept)),
+    },
+    "9.1": {
+        "are made": lambda n, s: int(s * n),
+        "round before": lambda n, s: int(n - s * n),
+        "whole number": lambda n, s: n - s * n,
+        "None": lambda n, s: None,
+        "are left out, got": lambda n, s: n - int(s * n) - (s == 1),
+    },
+    "9.2": {
+        "multiple of 4, 81": lambda wanted, step: wanted // step * step,
+        "round down": lambda wanted, step: -(-(wanted - 1) // step) * step + 1,
+        "no multiple": lambda wanted, step: wanted,
+        "whole number": lambda wanted, step: (wanted - 1) / step * step + 1,
+        "under the rule": lambda wanted, step: wanted // step * step + 1,
+    },
+    "9.3": {
+        "are missing": lambda n, step, once, rate, guided: n * step / (1 if guided else 2) / rate,
+        "once a clip": lambda n, step, once, rate, guided: n * (step / (1 if guided else 2) + once) / rate,
+        "divide by the rate": lambda n, step, once, rate, guided: n * step + once,
+        "costs half": lambda n, step, once, rate, guided: (n * step + once) / rate,
+        "counted as two": lambda n, step, once, rate, guided: (n * step * (2 if guided else 1) + once) / rate,
+        "None": lambda n, step, once, rate, guided: None,
+    },
+}
