@@ -1,18 +1,31 @@
-"""Typical wrong answers are run through the checkers; test_handout.py does the same with the solutions."""
+"""Solutions and typical wrong answers are run through the checkers."""
 
+import math
+
+import numpy as np
 import pytest
+import torch
 from wrong_answers import WRONG
 
-from t2v_helpers import exercises
+from t2v_helpers import exercises, shapes
 from tools import course
+
+FOUND = {exercise.number: (path, exercise) for path in course.NOTEBOOKS for exercise in course.exercises(path)}
 
 
 def test_every_exercise_has_a_checker_and_every_checker_an_exercise_and_typical_wrong_answers():
-    numbers = {path.name: [exercise.number for exercise in course.exercises(path)] for path in course.NOTEBOOKS}
-    assert sorted(n for mine in numbers.values() for n in mine) == sorted(exercises.CHECKERS) == sorted(WRONG)
-    for name, mine in numbers.items():
-        assert len(mine) >= 2 and {n.split(".")[0] for n in mine} == {str(int(name[:2]))}
+    assert sorted(FOUND) == sorted(exercises.CHECKERS) == sorted(WRONG)
+    chapters = [int(number.split(".")[0]) for number in FOUND]
+    assert chapters == [int(path.name[:2]) for path, _ in FOUND.values()]
+    assert min(map(chapters.count, range(len(course.NOTEBOOKS)))) >= 2
     assert min(len(answers) for answers in WRONG.values()) >= 2
+
+
+@pytest.mark.parametrize("number", FOUND)
+def test_the_folded_solution_is_right(number):
+    names = {"math": math, "np": np, "torch": torch, "judge": shapes.judge, "parse": shapes.parse}
+    exec(FOUND[number][1].solution, names)
+    assert exercises.verdict(number, names[FOUND[number][1].name]) == "right"
 
 
 @pytest.mark.parametrize("number, word", [(n, word) for n, answers in WRONG.items() for word in answers])
