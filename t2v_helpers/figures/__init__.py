@@ -7,7 +7,7 @@ _NAMES = {
     "charts": "lines bars brightness scores history cost_panels",
     "pictures": "heatmap images digit_sheet",
     "diagrams": "gan_diagram gan_beside_diffusion",
-    "explorers": "Explorer Watch schedule_explorer forward_explorer sampler_explorer training_explorer",
+    "explorers": "Watch schedule_explorer forward_explorer sampler_explorer training_explorer",
 }
 _HOME = {name: module for module, names in _NAMES.items() for name in names.split()}
 __all__ = list(_HOME)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from itertools import cycle
 
 import numpy as np
+from matplotlib.ticker import LogLocator, NullLocator
 from numpy.typing import ArrayLike
 
 from ..plots import COLORS, CYCLE, MARKERS, role_color
@@ -22,8 +23,7 @@ def _draw(ax, x, values, **look):
 
 def _mark(ax, x, label, **look):
     ax.axvline(float(x), **look)
-    place = {"transform": ax.get_xaxis_transform(), "ha": "center", "va": "bottom"}
-    ax.text(float(x), 1.0, label, color=look["color"], **place)
+    ax.text(float(x), 1.0, label, color=look["color"], transform=ax.get_xaxis_transform(), ha="center", va="bottom")
 
 
 def _scales(ax, log, ticks=None):
@@ -47,9 +47,6 @@ def lines(
 ) -> None:
     """Draw curves, and dots to compare with them; a curve whose label is a role has its colour.
 
-    Curves of few points have markers. Where there are many, or dots as well, each has its own style of line instead, so
-    that two which agree can both be seen.
-
     Args:
         x: Where the values are, (n,).
         curves: Label to values (n,), or to a tuple (x, values) or (x, values, errors), each one standard error.
@@ -61,7 +58,7 @@ def lines(
         ticks: Where the horizontal axis has ticks, if not where matplotlib puts them.
         log: Which axes are logarithmic: "x", "y" or "xy".
     """
-    plain = bool(dots) or len(x) > 60
+    plain = bool(dots) or len(x) > 60  # styles of line instead of markers: of two that agree, both can be seen
     with sheet() as [[ax]]:
         for (label, values), marker, style in zip(curves.items(), cycle(MARKERS), cycle(STYLES), strict=False):
             look = {"linestyle": style} if plain else {"linestyle": "-", "marker": marker}
@@ -128,8 +125,6 @@ def scores(panels: Mapping[str, Mapping[str, ArrayLike]], *, ylabel: str, log: b
         ylabel: With the unit.
         log: A logarithmic axis.
     """
-    from matplotlib.ticker import LogLocator, NullLocator
-
     with sheet(1, len(panels)) as axes:
         for ax, (title, named) in zip(axes[0], panels.items(), strict=True):
             dots = {name: np.asarray(v, dtype=float) for name, v in named.items() if np.ndim(v)}
@@ -148,7 +143,7 @@ def scores(panels: Mapping[str, Mapping[str, ArrayLike]], *, ylabel: str, log: b
         legend_below(ax)
 
 
-def history(stages: Mapping[str, Sequence[dict]], chance: float | None = None) -> None:
+def history(stages: Mapping[str, Sequence[dict]], chance: float) -> None:
     """Draw the shares measured in several stages of training over the minutes since the first began.
 
     Args:
@@ -164,8 +159,7 @@ def history(stages: Mapping[str, Sequence[dict]], chance: float | None = None) -
                     look = {"color": color, "marker": marker, "linestyle": style}
                     ax.plot(minutes, [row[name] for row in rows], label=f"{stage}: {name.replace('_', ' ')}", **look)
             begin = minutes[-1]
-        if chance is not None:
-            ax.axhline(chance, color=GREY, linestyle="--", linewidth=1, label="clips, by guessing")
+        ax.axhline(chance, color=GREY, linestyle="--", linewidth=1, label="clips, by guessing")
         ax.set(xlabel="minutes of training", ylabel="share that is right")
         legend_beside(ax)
 

@@ -14,20 +14,16 @@ def _diagram(ax, boxes, arrows):
         style = {"boxstyle": "round,pad=0.5", "facecolor": "white", "edgecolor": COLORS[role], "linewidth": 2}
         drawn[text] = ax.text(*middle, text, ha="center", va="center", bbox=style)
     for start, end in arrows:
-        _arrow(ax, drawn[start], drawn[end], color="#444444")
+        _arrow(ax, drawn[start], drawn[end])
     return drawn
 
 
-def _arrow(ax, start, end, **style):
-    """An arrow between two boxes, from edge to edge."""
-    edges = {"patchA": start.get_bbox_patch(), "patchB": end.get_bbox_patch(), "shrinkA": 4, "shrinkB": 4}
-    style = {"arrowstyle": "->", "linewidth": 1.5, "mutation_scale": 14} | edges | style
+def _arrow(ax, start, end, color="#444444", linestyle="-", bend=0):
+    """An arrow between two boxes, from edge to edge; dashed and bent: who learns from what, or the way back."""
+    style = {"arrowstyle": "->", "linewidth": 1.5, "mutation_scale": 14, "color": color, "linestyle": linestyle}
+    style |= {"patchA": start.get_bbox_patch(), "patchB": end.get_bbox_patch(), "shrinkA": 4, "shrinkB": 4}
+    style["connectionstyle"] = f"arc3,rad={bend}"
     ax.annotate("", end.get_position(), start.get_position(), arrowprops=style)
-
-
-def _back(ax, start, end, role, bend):
-    """A dashed arrow in the colour of the role: who learns from what, or the way back."""
-    _arrow(ax, start, end, color=COLORS[role], linestyle="--", connectionstyle=f"arc3,rad={bend}")
 
 
 def gan_diagram() -> None:
@@ -44,9 +40,9 @@ def gan_diagram() -> None:
     with sheet(height=3.1, style={"font.size": 12.0}) as [[ax]]:
         ax.set(xlim=(0, 11), ylim=(-0.4, 3.2), aspect="equal")
         drawn = _diagram(ax, boxes, [(z, G), (G, sample), (sample, D), (data, D), (D, verdict)])
-        _back(ax, drawn[verdict], drawn[G], "gan", -0.3)
+        _arrow(ax, drawn[verdict], drawn[G], COLORS["gan"], "--", -0.3)
         ax.text(6.3, -0.25, "$G$ learns to be taken for data", ha="center", color=COLORS["gan"])
-        _back(ax, drawn[verdict], drawn[D], "discriminator", 0.6)
+        _arrow(ax, drawn[verdict], drawn[D], COLORS["discriminator"], "--", 0.6)
         ax.text(8.4, 2.75, "$D$ learns to be right", ha="center", color=COLORS["discriminator"])
 
 
@@ -72,5 +68,5 @@ def gan_beside_diffusion() -> None:
         text = r"diffusion: many small steps, one network $\hat\epsilon(x_t, t)$ for all, learned from known noise"
         ax.text(0.05, 1.85, text, color=COLORS["diffusion"])
         for end, start in pairwise(below):
-            _back(ax, drawn[start], drawn[end], "noise", -0.5)
+            _arrow(ax, drawn[start], drawn[end], COLORS["noise"], "--", -0.5)
         ax.text(5.6, -0.45, "forward: noise is added; nothing is learned here", ha="center", color=COLORS["noise"])

@@ -12,8 +12,8 @@ import torch
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from .. import diffusion, shapes, toys
-from ..diffusion import exact_denoiser, q_sample
+from .. import shapes, toys
+from ..diffusion import ddim_sample, exact_denoiser, q_sample
 from ..measures import energy_distance
 from ..plots import COLORS, CYCLE, MARKERS, STYLE
 from ..schedules import NoiseSchedule
@@ -29,24 +29,11 @@ FAMILIES = {
 
 
 class Explorer(ipywidgets.VBox):
-    """Controls over a picture that is drawn again whenever one of them moves.
-
-    `.picture.value` holds the PNG, `.words.value` the words under it.
-
-    Args:
-        title: What it explores.
-        controls: Name to ipywidgets control.
-        draw: Called as draw(figure, **values) with the controls' values; returns the words under the picture.
-        size: Of the picture, in inches of 90 pixels.
-
-    >>> slider = ipywidgets.IntSlider(3, description="n")
-    >>> Explorer("squares", {"n": slider}, lambda figure, n: f"n squared is {n * n}").words.value
-    'n squared is 9'
-    """
+    """Controls over a picture that draw(figure, **values) draws again when one moves; its words stand below."""
 
     heading, as_text = "Explore", "[explorer: {}; it moves where a kernel runs]"
 
-    def __init__(self, title: str, controls: dict, draw: Callable[..., str], size: tuple[float, float] = (9, 3)):
+    def __init__(self, title: str, controls: dict, draw: Callable[..., str], size: tuple[float, float]):
         self.title, self.controls, self._draw, self._size = title, controls, draw, size
         self.picture, self.words = ipywidgets.Image(format="png"), ipywidgets.HTML()
         for control in controls.values():
@@ -70,38 +57,33 @@ class Explorer(ipywidgets.VBox):
 
 
 class Watch(Explorer):
-    """Loss and measured shares of a training run, drawn again at each checkpoint: `fit(..., watch=Watch("the UNet"))`.
-
-    Args:
-        what: Its title.
-    """
+    """Loss and measured shares of a training run, drawn again at each checkpoint: fit(..., watch=Watch("the UNet"))."""
 
     heading, as_text = "Training", "[training of {}, drawn while it runs]"
 
     def __init__(self, what: str):
         self._lines = []
-        super().__init__(what, {}, lambda figure: _progress(figure, self._lines), (9, 2.8))
+        super().__init__(what, {}, self._progress, (9, 2.8))
 
     def __call__(self, lines: Sequence[dict]) -> None:
-        """Draw the lines of metrics so far, see `training.loop.fit`."""
+        """Draw the lines of metrics so far, as `fit` of the room `training` hands them over."""
         self._lines = lines
         self.refresh()
 
-
-def _progress(figure, lines):
-    if not lines:
-        return "not started"
-    steps, last = [line["step"] for line in lines], lines[-1]
-    shares = [n for n in ("adherence", "held_out", "color", "shape", "motion", "retrieval") if n in last]
-    figure.set_layout_engine("constrained")
-    left, right = figure.subplots(1, 2)
-    left.plot(steps, [line["loss"] for line in lines], marker="o", color=COLORS["data"])
-    left.set(xlabel="step", ylabel="loss", yscale="log")
-    for name, marker in zip(shares, MARKERS, strict=False):
-        right.plot(steps, [line[name] for line in lines], marker=marker, label=name)
-    right.set(xlabel="step", ylabel="share that is right", ylim=(-0.05, 1.05))
-    legend_beside(right)
-    return f"step {last['step']}: loss {last['loss']:.4f}" + "".join(f", {name} {last[name]:.2f}" for name in shares)
+    def _progress(self, figure):
+        if not self._lines:
+            return "not started"
+        steps, last = [line["step"] for line in self._lines], self._lines[-1]
+        shares = [n for n in ("adherence", "held_out", "color", "shape", "motion", "retrieval") if n in last]
+        figure.set_layout_engine("constrained")
+        left, right = figure.subplots(1, 2)
+        left.plot(steps, [line["loss"] for line in self._lines], marker="o", color=COLORS["data"])
+        left.set(xlabel="step", ylabel="loss", yscale="log")
+        for name, marker in zip(shares, MARKERS, strict=False):
+            right.plot(steps, [line[name] for line in self._lines], marker=marker, label=name)
+        right.set(xlabel="step", ylabel="share that is right", ylim=(-0.05, 1.05))
+        legend_beside(right)
+        return f"step {last['step']}: loss {last['loss']:.4f}" + "".join(f", {n} {last[n]:.2f}" for n in shares)
 
 
 def _axes(figure, count, **place):
@@ -110,11 +92,8 @@ def _axes(figure, count, **place):
 
 
 def schedule_explorer() -> Explorer:
-    """Explore noise schedules: family, number of steps T and both ends, with or without zero terminal SNR.
-
-    The ends are given as beta_1 T and beta_T T, such as 0.1 and 20 for DDPM's schedule, so that they hold for every T.
-    """
-    controls = {
+    """Explore noise schedules: family, number of steps T and both ends, with or without zero terminal SNR."""
+    controls = {  # ends as beta_1 T and beta_T T, 0.1 and 20 for DDPM's schedule, so that they hold for every T
         "family": ipywidgets.Dropdown(options=list(FAMILIES), description="family"),
         "T": ipywidgets.SelectionSlider(options=[20, 50, 100, 250, 500, 1000], value=1000, description="steps T"),
         "first": ipywidgets.FloatLogSlider(0.1, min=-2, max=1, step=0.25, description="first end, beta_1 T"),
@@ -141,23 +120,16 @@ def schedule_explorer() -> Explorer:
         ax.legend(["ModelScope's", "yours"], loc="upper right")
         ab = schedule.alpha_bars[-1].item()
         ignored = " The cosine schedule has no ends to choose." if family == "cosine" else ""
-        return (
-            f"{family}, T = {T}: beta from {schedule.betas[0]:.2g} to {schedule.betas[-1]:.2g}. Left in x_T: "
-            f"{math.sqrt(ab):.2%} of the amplitude, {-0.5 * math.log1p(-ab):.2g} nats per dimension.{ignored}"
-        )
+        said = f"{family}, T = {T}: beta from {schedule.betas[0]:.2g} to {schedule.betas[-1]:.2g}. Left in x_T: "
+        return f"{said}{math.sqrt(ab):.2%} of the amplitude, {-0.5 * math.log1p(-ab):.2g} nats per dimension.{ignored}"
 
     return Explorer("noise schedules", controls, draw, (9, 3.1))
 
 
-def forward_explorer(caption: str = "a red circle moving left", seed: int = 0) -> Explorer:
-    """Explore the forward process: slide t, and watch points, a digit and a frame of a clip become noise.
-
-    Args:
-        caption: What the clip shows.
-        seed: The random seed of the clip and of the noise.
-    """
-    generator = torch.Generator().manual_seed(seed)
-    clip = torch.from_numpy(shapes.render(caption, seed)) * 2 - 1
+def forward_explorer() -> Explorer:
+    """Explore the forward process: slide t, and watch points, a digit and a frame of a clip become noise."""
+    generator = torch.Generator().manual_seed(0)
+    clip = torch.from_numpy(shapes.render("a red circle moving left", seed=0)) * 2 - 1
     data = [2**0.5 * toys.ring(600, generator), toys.digits()[0][3].reshape(1, 8, 8), clip[len(clip) // 2][None]]
     noise = [torch.randn(x.shape, generator=generator) for x in data]
     schedules = {name: family(1000) for name, family in FAMILIES.items()}
@@ -184,14 +156,10 @@ def forward_explorer(caption: str = "a red circle moving left", seed: int = 0) -
     return Explorer("the forward process", controls, draw, (9, 3.2))
 
 
-def sampler_explorer(seed: int = 0) -> Explorer:
-    """Explore samplers with the exact denoiser of eight clusters: steps, eta and schedule.
-
-    Args:
-        seed: The random seed of the data and of all noise.
-    """
+def sampler_explorer() -> Explorer:
+    """Explore samplers with the exact denoiser of eight clusters: steps, eta and schedule."""
     centers, std = 2**0.5 * toys.ring_centers(), 2**0.5 * toys.RING_STD
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(0)
     fresh, other = (2**0.5 * toys.ring(250, generator) for _ in range(2))
     x_T, floor = torch.randn(250, 2, generator=generator), energy_distance(fresh, other)
     schedules = {name: family(1000) for name, family in FAMILIES.items()}
@@ -202,21 +170,16 @@ def sampler_explorer(seed: int = 0) -> Explorer:
     }
 
     def draw(figure, steps, eta, schedule):
-        s = schedules[schedule]
-        dice = torch.Generator().manual_seed(seed)
-        denoise = exact_denoiser(centers, s, std)
-        walk = [x for _, x, _ in diffusion.ddim_sample(denoise, x_T, s, dice, steps, "x0", eta)]
+        s, dice = schedules[schedule], torch.Generator().manual_seed(0)
+        walk = [x for _, x, _ in ddim_sample(exact_denoiser(centers, s, std), x_T, s, dice, steps, "x0", eta)]
         left, right = _axes(figure, 2, left=0.06, bottom=0.1, wspace=0.15)
         left.scatter(*walk[-1].T.numpy(), s=6, linewidth=0, color=COLORS["diffusion"])
         for way, color in zip(torch.stack(walk, 1)[:10].numpy(), cycle(CYCLE), strict=False):
             right.plot(*way.T, "o-", color=color, linewidth=0.9, markersize=2.5)
         for ax, title in ((left, "250 samples, and the centres of the data"), (right, "ten of their paths")):
             square(ax, title, centres=centers)
-        distance = energy_distance(walk[-1], fresh)
-        return (
-            f"{steps} steps, eta = {eta:g}, {schedule}: energy distance to the data {distance:.3f} "
-            f"(two halves of the data: {floor:.3f})."
-        )
+        said = f"{steps} steps, eta = {eta:g}, {schedule}: energy distance to the data"
+        return f"{said} {energy_distance(walk[-1], fresh):.3f} (two halves of the data: {floor:.3f})."
 
     return Explorer("samplers with the exact denoiser", controls, draw, (9, 4.3))
 
@@ -244,9 +207,7 @@ def training_explorer(
         ax.scatter(*x.T.numpy(), s=6, color=COLORS["gan"], edgecolors="white", linewidths=0.3)
         square(ax, f"GAN {seed}, round {rounds[at]}", TOYS)
         ax.set(xticks=[], yticks=[])
-        return (
-            "Grey: data. Orange: generated. Red ground: taken for data, blue: for generated. On average D is "
-            f"{D.mean():.2f} here. Spread: generated {x.std(0).mean():.2f}, data {behind.std(0).mean():.2f}."
-        )
+        said = "Grey: data. Orange: generated. Red ground: taken for data, blue: for generated. On average D is "
+        return f"{said}{D.mean():.2f} here. Spread: generated {x.std(0).mean():.2f}, data {behind.std(0).mean():.2f}."
 
     return Explorer("a GAN's training", controls, draw, (5, 5))

@@ -11,13 +11,7 @@ from .sheet import BOXED, WIDTH, in_rows, sheet
 
 
 def heatmap(
-    matrix: ArrayLike,
-    rows: Sequence[str],
-    columns: Sequence[str],
-    *,
-    title: str = "",
-    low: float | None = None,
-    high: float | None = None,
+    matrix: ArrayLike, rows: Sequence[str], columns: Sequence[str], title: str, low: float, high: float
 ) -> None:
     """Draw a matrix as coloured fields with their numbers, rounded to two places.
 
@@ -26,24 +20,20 @@ def heatmap(
         rows: Their names.
         columns: Their names.
         title: Says what the numbers are.
-        low: The number that is blue; the smallest, if left out.
-        high: The number that is red; the largest, if left out.
-
-    Raises:
-        ValueError: If the matrix has another shape.
+        low: The number that is blue.
+        high: The number that is red.
     """
     matrix = np.asarray(matrix, dtype=float)
-    if matrix.shape != (len(rows), len(columns)):
-        raise ValueError(f"matrix has shape {matrix.shape}, expected ({len(rows)}, {len(columns)})")
+    yticks, xticks = map(range, matrix.shape)
     with sheet(height=1.2 + 0.55 * len(rows), width=min(WIDTH, 3 + len(columns)), style=BOXED) as [[ax]]:
         shown = ax.imshow(matrix, cmap="RdBu_r", vmin=low, vmax=high, aspect="auto")
-        ax.set(title=title, xticks=range(len(columns)), yticks=range(len(rows)), xticklabels=columns, yticklabels=rows)
+        ax.set(title=title, xticks=xticks, yticks=yticks, xticklabels=columns, yticklabels=rows)
         for (row, column), value in np.ndenumerate(matrix):
             dark = np.dot(shown.to_rgba(value)[:3], (0.3, 0.6, 0.1)) < 0.5
             ax.text(column, row, f"{value:.2f}", ha="center", va="center", color="white" if dark else "#222222")
 
 
-def images(arrays: Sequence[ArrayLike], *, titles: Sequence[str] | None = None, cmap: str = "gray") -> None:
+def images(arrays: Sequence[ArrayLike], *, titles: Sequence[str], cmap: str = "gray") -> None:
     """Draw arrays or pictures side by side, in two rows when there are more than five.
 
     Args:
@@ -55,7 +45,7 @@ def images(arrays: Sequence[ArrayLike], *, titles: Sequence[str] | None = None, 
     most = max(np.abs(array).max() for array in arrays)
     rows, columns = in_rows(len(arrays))
     with sheet(rows, columns, (8.5 / columns + 0.3) * rows, style=BOXED) as axes:
-        for ax, array, title in zip(axes.flat, arrays, titles or [""] * len(arrays), strict=False):
+        for ax, array, title in zip(axes.flat, arrays, titles, strict=False):
             shown = ax.imshow(array, cmap=cmap, vmin=-most, vmax=most)
             ax.set(xticks=[], yticks=[], title=title)
         if arrays[0].ndim == 2:

@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import torch
 from matplotlib import rc_context
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from ..plots import COLORS, CYCLE, STYLE, role_color
@@ -49,11 +51,7 @@ def _squares(rows, columns, below=0.2):
 
 
 def clouds(
-    panels: Mapping[str, Cloud],
-    *,
-    reach: float = REACH,
-    behind: ArrayLike | None = None,
-    centres: ArrayLike | None = None,
+    panels: Mapping[str, Cloud], reach: float = REACH, behind: ArrayLike | None = None, centres: ArrayLike | None = None
 ) -> None:
     """Draw clouds of points side by side on the same axes.
 
@@ -73,25 +71,21 @@ def clouds(
             square(ax, title, reach, centres)
 
 
-def discriminators(
-    maps: Mapping[str, Callable[[torch.Tensor], torch.Tensor]], data: ArrayLike, fake: ArrayLike, points: int = 60
-) -> None:
+def discriminators(maps: Mapping[str, Callable], data: ArrayLike, fake: ArrayLike) -> None:
     """Draw discriminators as maps of D(x), with data and generated points on them.
 
     Args:
-        maps: Title to a function of points (n, 2) that returns logits, (n,) or (n, 1).
+        maps: Title to a function of points (n, 2), as tensors, that returns logits, (n,) or (n, 1).
         data: Points (m, 2) of the data; the first 300 are drawn.
         fake: Generated points (m, 2); the first 300 are drawn.
-        points: D is computed on a grid of points by points.
     """
     with sheet(1, len(maps), 9.4 / len(maps), style=BOXED) as axes:
         for ax, (title, logit) in zip(axes[0], maps.items(), strict=True):
             with torch.no_grad():
-                D = logit(plane(points)).sigmoid().reshape(points, points)
+                D = logit(plane(60)).sigmoid().reshape(60, 60)
             shown = belief(ax, D)
             for x, role, label in ((fake, "gan", "generated"), (data, "data", "data")):
-                look = {"color": COLORS[role], "edgecolors": "white", "linewidths": 0.3}
-                ax.scatter(*_xy(x[:300]), s=12, label=label, **look)
+                ax.scatter(*_xy(x[:300]), s=12, label=label, color=COLORS[role], edgecolors="white", linewidths=0.3)
             square(ax, title, TOYS)
             ax.set(xlabel="$x_1$", ylabel="$x_2$" if ax is axes[0, 0] else "")
         legend_below(ax)
@@ -116,17 +110,11 @@ def chain(walk: Walk, times: Sequence[int], centres: ArrayLike | None = None) ->
             ax.set_ylabel(name, rotation=0, labelpad=14, fontsize=13)
 
 
-def paths(
-    walks: Mapping[str, Walk],
-    centres: ArrayLike | None = None,
-    count: int = 4,
-    ends: tuple[str, str] = ("$x_T$", "$x_0$"),
-) -> None:
+def paths(walks: Mapping[str, Walk], count: int = 4, ends: tuple[str, str] = ("$x_T$", "$x_0$")) -> None:
     """Draw the paths of the first points of each walk, from their start (pink dot) to their end (blue square).
 
     Args:
         walks: Title to a walk.
-        centres: As in `clouds`.
         count: How many points to follow.
         ends: The names of start and end.
     """
@@ -139,7 +127,7 @@ def paths(
             for x, role, marker, label in zip((ways[0], ways[-1]), ("noise", "diffusion"), "os", ends, strict=True):
                 size = 26 if count <= len(CYCLE) else 9
                 ax.scatter(*x, s=size, color=COLORS[role], marker=marker, zorder=3, label=label)
-            square(ax, title, centres=centres)
+            square(ax, title)
         legend_below(ax)
 
 
@@ -150,7 +138,6 @@ def film(
     behind: Mapping[str, ArrayLike] | None = None,
     centres: ArrayLike | None = None,
     count: int = 32,
-    hold: int = 6,
     time: str = "$t$",
     role: str = "diffusion",
 ) -> np.ndarray:
@@ -162,23 +149,16 @@ def film(
         behind: Title to points (m, 2) drawn in grey behind that walk.
         centres: As in `clouds`.
         count: At most how many frames, evenly spaced over the walk, both ends included.
-        hold: How often the last frame is repeated, so that the end can be looked at.
         time: What the first entry of a state is, for the text above each frame.
         role: Gives the points their colour, as in `clouds`.
 
     Returns:
-        Frames (count + hold, H, W, 3) of uint8, 900 pixels wide for three walks.
+        Frames (count + 6, H, W, 3) of uint8, 900 pixels wide for three walks. The last stays, to be looked at.
 
     Raises:
         ValueError: If the walks differ in length.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    lengths = {title: len(walk) for title, walk in walks.items()}
-    if len(set(lengths.values())) != 1:
-        raise ValueError(f"got walks of {lengths} states, expected one length")
-    length, side = len(next(iter(walks.values()))), min(WIDTH / len(walks), 4.0)
+    states, side = list(zip(*walks.values(), strict=True)), min(WIDTH / len(walks), 4.0)
     with rc_context(STYLE | BOXED):
         figure, moving, frames = Figure((side * len(walks), side + 0.6), dpi=100), [], []
         canvas, words = FigureCanvasAgg(figure), figure.text(0.5, 0.95, "", ha="center", va="center", fontsize=12)
@@ -189,10 +169,10 @@ def film(
             square(ax, title, reach, centres)
             ax.set(xticks=[], yticks=[])
             moving.append(ax.scatter([], [], s=6, alpha=0.7, linewidths=0, color=COLORS[role]))
-        for i in np.linspace(0, length - 1, min(count, length)).round().astype(int):
-            for dots, walk in zip(moving, walks.values(), strict=True):
-                words.set_text(f"{time} = {walk[i][0]}")
-                dots.set_offsets(_xy(walk[i][1][:MOVING]).T)
+        for i in np.linspace(0, len(states) - 1, min(count, len(states))).round().astype(int):
+            for dots, (t, x, *_) in zip(moving, states[i], strict=True):
+                words.set_text(f"{time} = {t}")
+                dots.set_offsets(_xy(x[:MOVING]).T)
             canvas.draw()
             frames.append(np.asarray(canvas.buffer_rgba())[..., :3].copy())
-    return np.stack(frames + frames[-1:] * hold)
+    return np.stack(frames + frames[-1:] * 6)

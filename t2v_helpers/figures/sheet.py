@@ -14,8 +14,7 @@ def sheet(rows=1, columns=1, height=3.4, width=WIDTH, style=None, **options):
     """The axes (rows, columns) of a new figure; what the `with` block draws has the course's style."""
     plt = pyplot()
     with plt.rc_context(STYLE | (style or {})):
-        size = (width, height)
-        axes = plt.subplots(rows, columns, figsize=size, layout="constrained", squeeze=False, **options)[1]
+        axes = plt.subplots(rows, columns, figsize=(width, height), layout="constrained", squeeze=False, **options)[1]
         yield axes
         for ax in axes.flat:
             ax.set_visible(bool(ax.has_data() or ax.texts))  # the last row may have fewer panels than the others
