@@ -15,14 +15,9 @@ across, within_x, within_y = (np.abs(np.subtract.outer(a, b)).mean() for a, b in
 
 logits = torch.tensor([-3.0, 0.2, 1.5]).double()
 taken_for_data, taken_for_generated = (Bernoulli(logits=logits).log_prob(torch.full((3,), v)) for v in (1.0, 0.0))
-game = {
-    "D": lambda x: x,
-    "G": lambda z: 2 * z,
-    "x": logits + 1,
-    "z": logits,
-    "z_next": logits - 1,
-    "softplus": softplus,
-}
+by_logits = {"logits": logits, "softplus": softplus}
+two_losses = {"minimax": taken_for_generated, "non-saturating": -taken_for_data}
+game = dict(D=lambda x: x, G=lambda z: 2 * z, x=logits + 1, z=logits, z_next=logits - 1, softplus=softplus)
 ones, zeros = torch.ones(3).double(), torch.zeros(3).double()
 
 p, q = Normal(0.3, 0.5), Normal(-0.4, 1.0)
@@ -60,16 +55,8 @@ LINES = [
         {"jsd": scipy.spatial.distance.jensenshannon(some_p, some_q) ** 2, "math": math},
         (some_p * np.log(D_best) + some_q * np.log(1 - D_best)).sum(),
     ),
-    Line(
-        "1.6",
-        {"logits": logits, "softplus": softplus},
-        {"minimax": taken_for_generated, "non-saturating": -taken_for_data},
-    ),
-    Line(
-        "1.7",
-        {"logits": logits, "softplus": softplus},
-        {"minimax": taken_for_generated, "non-saturating": -taken_for_data},
-    ),
+    Line("1.6", by_logits, two_losses),
+    Line("1.7", by_logits, two_losses),
     Line("1.7", game, binary_cross_entropy_with_logits(2 * (logits - 1), ones)),
     Line("1.8", {"slopes": slopes, "D": logits.sigmoid(), "torch": torch}, None),
 ]

@@ -24,6 +24,10 @@ a, b = torch.tensor([1.0, 2.0, 0.0]).double(), torch.tensor([0.0, 1.0, 0.5]).dou
 middle, width = (left**0.5 * (a - b).norm() / 2).item(), (1 - left) ** 0.5
 nearer = scipy.integrate.quad(lambda u: scipy.stats.norm.pdf(u, middle, width), 0, 20, epsabs=1e-12)[0]
 jump = {"torch": torch}
+# For Gaussian data: how uncertain x_T is, and how uncertain it is given x0.
+any_x_T, x_T_of_x0 = (
+    Normal(0.0, s).entropy() for s in (torch.ones(()).double(), (1 - scheduler.alphas_cumprod[2]).sqrt())
+)
 
 LINES = [
     Line("2.1", {}, noised(x0, eps, 1), call=(x0, 0.1, eps)),
@@ -31,15 +35,7 @@ LINES = [
     Line("2.3", jump, noised(x0, eps, 2), call=(x0, 2, betas, eps)),
     Line("2.4", {"s": named(alpha_bars=scheduler.alphas_cumprod)}, compute_snr(scheduler, torch.tensor([2]))[0]),
     Line("2.5", {"root": scheduler.alphas_cumprod.sqrt()}, (1 - rescale_zero_terminal_snr(betas)).cumprod(0).sqrt()),
-    Line(  # for Gaussian data: how much more uncertain x_T is than x_T given x0
-        "2.6",
-        {"torch": torch},
-        (
-            Normal(0.0, torch.ones(()).double()).entropy()
-            - Normal(0.0, (1 - scheduler.alphas_cumprod[2]).sqrt()).entropy()
-        ).item(),
-        call=(named(alpha_bars=scheduler.alphas_cumprod),),
-    ),
+    Line("2.6", jump, (any_x_T - x_T_of_x0).item(), call=(named(alpha_bars=scheduler.alphas_cumprod),)),
     Line(
         "2.7",
         {"shown": {"s": named(snr=torch.tensor([left / (1 - left)]).double())}, "a": a, "b": b, "Normal": Normal},
