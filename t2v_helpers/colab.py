@@ -1,9 +1,7 @@
 """Prepares Colab for this course: installs what is missing or out of range, at a tested version, and nothing else.
 
-The set-up cell of each notebook calls `install()`. Two packages are never replaced (`KEPT`): Colab's torch is built for
-its GPU, and its ipywidgets 7 is the version that its pages can draw (with version 8 nothing shows: googlecolab/
-colabtools #3020). While pip runs, every other package that satisfies requirements.txt is pinned to the installed
-version, so that nothing gets replaced along the way.
+The set-up cell of each notebook calls `install()`. While pip runs, every package that satisfies requirements.txt is
+pinned to the installed version, so that nothing gets replaced along the way.
 """
 
 import importlib.metadata
@@ -17,6 +15,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+# Never replaced: Colab's torch is built for its GPU, its pages draw ipywidgets 7 only (googlecolab/colabtools #3020).
 KEPT = ("torch", "ipywidgets")
 LEFT_OUT = ("jupyterlab", "nbval")  # Colab is the lab already, and nobody runs the tests in it
 
@@ -24,8 +23,7 @@ LEFT_OUT = ("jupyterlab", "nbval")  # Colab is the lab already, and nobody runs 
 def plan(requirements: list[str], pins: list[str], there: dict[str, str]) -> tuple[list[str], list[str], list[str]]:
     """Decide what pip has to install, and under which constraints.
 
-    A missing package gets its tested version. If pip has to upgrade one because another needs it, it stops at the
-    tested version.
+    A missing package gets its tested version. One that pip has to upgrade for another stops at its tested version.
 
     Args:
         requirements: The lines of requirements.txt.
@@ -62,16 +60,11 @@ def plan(requirements: list[str], pins: list[str], there: dict[str, str]) -> tup
 
 
 def install() -> None:
-    """Install what Colab lacks, and print a line or two about it.
-
-    Raises:
-        RuntimeError: If pip fails.
-    """
+    """Install what Colab lacks, and print a line or two about it; RuntimeError if pip fails."""
     requirements, pins = ((ROOT / name).read_text().splitlines() for name in ("requirements.txt", "constraints.txt"))
-    found = importlib.metadata.distributions()
     there = {}
-    for name, version in ((d.metadata["Name"], d.version) for d in found):
-        there.setdefault(canonicalize_name(name), version)  # the first on the path is the one that is imported
+    for found in importlib.metadata.distributions():  # the first on the path is the one that is imported
+        there.setdefault(canonicalize_name(found.metadata["Name"]), found.version)
     wanted, held, notes = plan(requirements, pins, there)
     for note in notes:
         print(note)

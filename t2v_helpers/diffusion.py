@@ -2,14 +2,12 @@
 
 Throughout this file:
 
-- Data x0, noise eps and noisy data x_t are float tensors of one shape (b, ...), a batch of b samples. Results have this
-  shape too, unless a docstring says otherwise.
+- Data x0, noise eps and noisy data x_t are float tensors of one shape (b, ...), a batch of b samples; so are results.
 - A step t is an int that holds for the whole batch, or an integer tensor (b,); steps run from 1 to T = len(schedule).
-- The caller draws the noise, so nothing here is random.
+- The caller draws the noise, from N(0, I), so nothing here is random.
 - A model is called as model(x_t, t) with t of shape (b,), and returns what `predicts` names: "eps", "x0", "v" or
   "score".
-- Every function raises ValueError, in one line, for shapes that do not match, for data that are empty, integers or not
-  finite, and for a t out of range.
+- Wrong shapes, data that are empty, integers or not finite, and a t out of range raise ValueError, in one line.
 """
 
 import itertools
@@ -19,12 +17,13 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
 from ._support.checks import check_alike, check_choice, check_generator, check_share
 from .schedules import NoiseSchedule
 
 Step = int | Tensor
+Steps = int | Sequence[int] | None
 Model = Callable[[Tensor, Tensor], Tensor]
 Walk = Iterator[tuple[int, Tensor, Tensor]]
 
@@ -39,8 +38,7 @@ def forward_step(x_prev: Tensor, t: Step, schedule: NoiseSchedule, eps: Tensor) 
         schedule: Holds beta_t.
         eps: Noise from N(0, I), of shape (b, ...), fresh at each step.
 
-    >>> schedule = NoiseSchedule([0.36, 0.75])
-    >>> forward_step(torch.tensor([[10.0]]), 1, schedule, torch.tensor([[1.0]]))
+    >>> forward_step(torch.tensor([[10.0]]), 1, NoiseSchedule([0.36]), torch.tensor([[1.0]]))
     tensor([[8.6000]])
     """
     _check(schedule, x_prev=x_prev, eps=eps)
@@ -69,17 +67,13 @@ def q_sample(x0: Tensor, t: Step, schedule: NoiseSchedule, eps: Tensor) -> Tenso
 def printed_step(eps_next: Tensor, t: Step, schedule: NoiseSchedule, eta: Tensor) -> Tensor:
     """Take the reverse step in its often printed, wrong form: eps_t = sqrt(1 - beta_t) eps_{t+1} - sqrt(beta_t) eta.
 
-    It reverses nothing: -eta has the same distribution as +eta, so this is `forward_step` again. It ends in N(0, I),
-    not in the data.
+    -eta has the same distribution as +eta, so this is `forward_step` again. It ends in N(0, I), not in the data.
 
     Args:
         eps_next: eps_{t+1}, of shape (b, ...).
         t: The step, 1 ... T.
         schedule: Holds beta_t.
         eta: Noise from N(0, I), of shape (b, ...).
-
-    >>> printed_step(torch.tensor([[8.6]]), 1, NoiseSchedule([0.36]), torch.tensor([[1.0]]))
-    tensor([[6.2800]])
     """
     _check(schedule, eps_next=eps_next, eta=eta)
     beta = schedule.betas[_step(t, schedule, eps_next) - 1]
@@ -96,39 +90,26 @@ class Prediction(NamedTuple):
     score: Tensor
 
 
-def convert(
-    x_t: Tensor,
-    t: Step,
-    schedule: NoiseSchedule,
-    *,
-    x0: Tensor | None = None,
-    eps: Tensor | None = None,
-    v: Tensor | None = None,
-    score: Tensor | None = None,
-) -> Prediction:
+def convert(x_t: Tensor, t: Step, schedule: NoiseSchedule, **given: Tensor) -> Prediction:
     """Turn one of x0, eps, v and score into all four: `convert(x_t, t, schedule, eps=eps).x0`.
 
-    With signal = sqrt(alpha_bar_t) and noise = sqrt(1 - alpha_bar_t), x_t = signal x0 + noise eps. Pass exactly one of
-    the four.
+    With signal = sqrt(alpha_bar_t) and noise = sqrt(1 - alpha_bar_t), x_t = signal x0 + noise eps.
 
     Args:
-        x_t: Noisy data, of shape (b, ...), like the four.
+        x_t: Noisy data, of shape (b, ...).
         t: The step of x_t, 1 ... T.
         schedule: Holds alpha_bar_t.
-        x0: The clean data.
-        eps: The noise.
-        v: signal eps - noise x0 (Salimans & Ho 2022).
-        score: The gradient of log p(x_t), which is -eps / noise.
+        **given: One of x0, the clean data; eps, the noise; v = signal eps - noise x0 (Salimans & Ho 2022); and score,
+            the gradient of log p(x_t), which is -eps / noise. All have the shape of x_t.
 
     Raises:
         ValueError: Also if alpha_bar_t = 0 and you pass eps or score: they say nothing about x0 there.
 
-    >>> schedule = NoiseSchedule([0.36])
-    >>> convert(torch.tensor([[8.6]]), 1, schedule, eps=torch.tensor([[1.0]])).x0
+    >>> convert(torch.tensor([[8.6]]), 1, NoiseSchedule([0.36]), eps=torch.tensor([[1.0]])).x0
     tensor([[10.]])
     """
-    given = {k: a for k, a in dict(x0=x0, eps=eps, v=v, score=score).items() if a is not None}
-    if len(given) != 1:
+    x0, eps, v, score = (given.get(name) for name in Prediction._fields)
+    if len(given) != 1 or not given.keys() <= {*Prediction._fields}:
         raise ValueError(f"convert got {', '.join(given) or 'nothing'}, expected one of x0, eps, v, score")
     _check(schedule, x_t=x_t, **given)
     signal, noise = _signal_and_noise(t, schedule, x_t)
@@ -174,20 +155,17 @@ def posterior(
 
 
 def exact_denoiser(
-    points: Tensor,
-    schedule: NoiseSchedule,
-    std: float | Sequence[float] | Tensor = 0.0,
-    weights: Sequence[float] | Tensor | None = None,
+    points: Tensor, schedule: NoiseSchedule, std: float = 0.0, weights: Sequence[float] | Tensor | None = None
 ) -> Model:
     """Build the best possible denoiser, E[x0 | x_t], for data whose distribution is known. Nothing is trained.
 
-    With std = 0 the data are the points themselves, a finite data set. x0_hat is then the mean of the points, each
-    weighted by how likely it is to have become x_t. With std > 0 the data are a mixture of round Gaussians.
+    With std = 0 the data are the points themselves, and x0_hat is their mean, each weighted by how likely it is to have
+    become x_t. With std > 0 the data are a mixture of round Gaussians.
 
     Args:
         points: The data points or centers, of shape (n, ...).
         schedule: Holds alpha_bar.
-        std: Standard deviation of the Gaussians, in the units of x: one for all, or n of them.
+        std: Standard deviation of the Gaussians, in the units of x.
         weights: Relative frequency of each point, n floats in any scale; equal by default.
 
     Returns:
@@ -199,10 +177,9 @@ def exact_denoiser(
     """
     _check(schedule, points=points)
     n, mu = len(points), points.detach().flatten(1).cpu().double()
-    std = torch.as_tensor(std, dtype=torch.float64)
     weights = torch.as_tensor(torch.ones(n) if weights is None else weights, dtype=torch.float64)
-    if std.shape not in ((), (n,)) or not (std >= 0).all() or not std.isfinite().all():
-        raise ValueError(f"std = {std.tolist()}, expected a float >= 0, or {n} of them")
+    if not 0 <= std < math.inf:
+        raise ValueError(f"std = {std}, expected a finite width, at least 0")
     if weights.shape != (n,) or not (weights >= 0).all() or not 0 < weights.sum() < math.inf:
         raise ValueError(f"weights of shape {tuple(weights.shape)}, expected {n} floats >= 0 that are not all 0")
 
@@ -212,9 +189,9 @@ def exact_denoiser(
             raise ValueError(f"x_t has shape {tuple(x_t.shape)}, expected (b, ...) for points {tuple(points.shape)}")
         x = x_t.flatten(1).cpu().double()
         ab = _alpha_bar(_step(t, schedule, x), schedule).reshape(-1, 1)
-        signal, variance = ab.sqrt(), ab * std**2 + 1 - ab  # from point i, x_t is N(signal mu_i, variance_i I)
+        signal, variance = ab.sqrt(), ab * std**2 + 1 - ab  # from point i, x_t is N(signal mu_i, variance I)
         distance = x.square().sum(1, keepdim=True) - 2 * signal * x @ mu.T + ab * mu.square().sum(1)
-        p = (weights.log() - distance / (2 * variance) - mu.shape[1] / 2 * variance.log()).softmax(1)
+        p = (weights.log() - distance / (2 * variance)).softmax(1)
         gain = p * signal * std**2 / variance
         x0_hat = p @ mu + gain.sum(1, keepdim=True) * x - signal * gain @ mu  # Eq. 3.4
         return x0_hat.reshape(x_t.shape).to(x_t)
@@ -233,8 +210,8 @@ def simple_loss(
         x0: Clean data, of shape (b, ...).
         t: The steps, usually one drawn from 1 ... T for each sample.
         schedule: Makes x_t.
-        eps: Noise from N(0, I), of shape (b, ...).
-        predicts: What the model's output is compared with: "eps", "x0", "v" or "score".
+        eps: Noise, of shape (b, ...).
+        predicts: What the model's output is compared with.
 
     >>> simple_loss(lambda x_t, t: 0 * x_t, torch.ones(1, 2), 1, NoiseSchedule([0.5]), torch.tensor([[1.0, 3.0]]))
     tensor(5.)
@@ -251,8 +228,8 @@ def guide(cond: Tensor, uncond: Tensor, w: float) -> Tensor:
     Args:
         cond: The model's output with the prompt, of any shape.
         uncond: Its output without the prompt, of the same shape.
-        w: Guidance scale as diffusers counts it: 0 ignores the prompt, 1 leaves the model's output as it is, and
-            ModelScope's default is 9. (The w in the paper is this one minus 1.)
+        w: Guidance scale as diffusers counts it, the paper's plus 1: 0 ignores the prompt, 1 leaves the model's output
+            as it is, and ModelScope's default is 9.
 
     >>> guide(torch.tensor([3.0]), torch.tensor([1.0]), 9.0)
     tensor([19.])
@@ -264,7 +241,7 @@ def guide(cond: Tensor, uncond: Tensor, w: float) -> Tensor:
 
 
 # ---- samplers: from noise x_T back to data ----
-def times(steps: int | Sequence[int] | None, T: int) -> list[int]:
+def times(steps: Steps, T: int) -> list[int]:
     """List the steps at which a sampler calls the model, from T down, without the 0.
 
     Args:
@@ -302,9 +279,6 @@ def ddpm_step(x_t: Tensor, x0_hat: Tensor, t: Step, s: Step, schedule: NoiseSche
         s: The step to reach, 0 <= s < t.
         schedule: Holds alpha_bar.
         noise: Noise from N(0, I), of shape (b, ...).
-
-    >>> ddpm_step(torch.ones(1, 1), torch.full((1, 1), 0.5), 1, 0, NoiseSchedule([0.1]), torch.ones(1, 1))
-    tensor([[0.5000]])
     """
     _check(schedule, x_t=x_t, noise=noise)
     mean, variance = posterior(x_t, x0_hat, t, schedule, s)
@@ -312,13 +286,7 @@ def ddpm_step(x_t: Tensor, x0_hat: Tensor, t: Step, s: Step, schedule: NoiseSche
 
 
 def ddim_step(
-    x_t: Tensor,
-    x0_hat: Tensor,
-    t: Step,
-    s: Step,
-    schedule: NoiseSchedule,
-    noise: Tensor | None = None,
-    eta: float = 0.0,
+    x_t: Tensor, x0_hat: Tensor, t: Step, s: Step, schedule: NoiseSchedule, noise: Tensor | None = None, eta: float = 0
 ) -> Tensor:
     """Go from x_t to x_s along the noise that x0_hat implies, adding fresh noise by eta (DDIM, Song et al. 2021).
 
@@ -330,9 +298,6 @@ def ddim_step(
         schedule: Holds alpha_bar.
         noise: Noise from N(0, I), of shape (b, ...); not needed for eta = 0.
         eta: Share of DDPM's noise to add, from 0 (x_T alone decides) to 1 (DDPM). See DDIM, Eq. 12 and 16.
-
-    >>> ddim_step(torch.ones(1, 1), torch.full((1, 1), 0.5), 1, 0, NoiseSchedule([0.1]))
-    tensor([[0.5000]])
     """
     noise = x_t if noise is None and eta == 0 else noise  # any will do: it is multiplied by 0
     _check(schedule, x_t=x_t, x0_hat=x0_hat, noise=noise)
@@ -345,12 +310,7 @@ def ddim_step(
 
 
 def ddpm_sample(
-    model: Model,
-    x_T: Tensor,
-    schedule: NoiseSchedule,
-    generator: torch.Generator,
-    steps: int | Sequence[int] | None = None,
-    predicts: str = "eps",
+    model: Model, x_T: Tensor, schedule: NoiseSchedule, generator: Generator, steps: Steps = None, predicts: str = "eps"
 ) -> Walk:
     """Sample with DDPM, one `ddpm_step` after the other (Ho et al. 2020, Algorithm 2).
 
@@ -360,7 +320,7 @@ def ddpm_sample(
         schedule: The schedule the model was trained with.
         generator: Draws the noise of each step.
         steps: How many steps, or which, see `times`; all T by default.
-        predicts: What the model predicts: "eps", "x0", "v" or "score".
+        predicts: What the model predicts.
 
     Returns:
         A generator. Before each step it yields (t, x_t, x0_hat), x0_hat being the model's estimate from this x_t. At
@@ -368,8 +328,7 @@ def ddpm_sample(
 
     >>> schedule = NoiseSchedule.linear(100)
     >>> model = exact_denoiser(torch.tensor([[-1.0], [1.0]]), schedule)
-    >>> x_T = torch.randn(3, 1, generator=torch.Generator().manual_seed(0))
-    >>> *_, (t, x0, _) = ddpm_sample(model, x_T, schedule, torch.Generator().manual_seed(1), predicts="x0")
+    >>> *_, (t, x0, _) = ddpm_sample(model, torch.zeros(3, 1), schedule, Generator().manual_seed(1), predicts="x0")
     >>> t, x0.abs().round(decimals=3).flatten().tolist()
     (0, [1.0, 1.0, 1.0])
     """
@@ -386,8 +345,8 @@ def ddim_sample(
     model: Model,
     x_T: Tensor,
     schedule: NoiseSchedule,
-    generator: torch.Generator | None = None,
-    steps: int | Sequence[int] | None = None,
+    generator: Generator | None = None,
+    steps: Steps = None,
     predicts: str = "eps",
     eta: float = 0.0,
 ) -> Walk:
@@ -399,15 +358,14 @@ def ddim_sample(
         schedule: The schedule the model was trained with.
         generator: Draws the noise of each step; needed only for eta > 0.
         steps: How many steps, or which, see `times`; all T by default.
-        predicts: What the model predicts: "eps", "x0", "v" or "score".
+        predicts: What the model predicts.
         eta: Share of DDPM's noise to add, from 0 (none) to 1 (DDPM).
 
     Returns:
         A generator of (t, x_t, x0_hat), as `ddpm_sample` returns.
 
-    >>> schedule = NoiseSchedule.linear(1000)
-    >>> model = exact_denoiser(torch.tensor([[-1.0], [1.0]]), schedule)
-    >>> [t for t, x_t, x0_hat in ddim_sample(model, torch.ones(1, 1), schedule, steps=4, predicts="x0")]
+    >>> walk = ddim_sample(lambda x_t, t: 0 * x_t, torch.ones(1, 1), NoiseSchedule.linear(1000), steps=4)
+    >>> [t for t, x_t, x0_hat in walk]
     [1000, 750, 500, 250, 0]
     """
     check_share("eta", eta)
@@ -420,14 +378,7 @@ def ddim_sample(
     return _sample(model, x_T, schedule, steps, predicts, step)
 
 
-def _sample(
-    model: Model,
-    x_T: Tensor,
-    schedule: NoiseSchedule,
-    steps: int | Sequence[int] | None,
-    predicts: str,
-    step: Callable[[Tensor, Tensor, int, int], Tensor],
-) -> Walk:
+def _sample(model: Model, x_T: Tensor, schedule: NoiseSchedule, steps: Steps, predicts: str, step: Callable) -> Walk:
     """Check everything right away, then return the generator that walks from x_T to x_0."""
     _check(schedule, x_T=x_T)
     check_choice("predicts", predicts, Prediction._fields)
@@ -452,7 +403,6 @@ def _alpha_bar(t: Tensor, schedule: NoiseSchedule) -> Tensor:
 
 
 def _signal_and_noise(t: Step, schedule: NoiseSchedule, x: Tensor) -> tuple[Tensor, Tensor]:
-    """sqrt(alpha_bar_t) and sqrt(1 - alpha_bar_t), ready to multiply x."""
     alpha_bar = _alpha_bar(_step(t, schedule, x), schedule)
     return alpha_bar.sqrt().to(x), (1 - alpha_bar).sqrt().to(x)
 
@@ -471,7 +421,6 @@ def _prediction(x0: Tensor, eps: Tensor, signal: Tensor, noise: Tensor) -> Predi
 
 
 def _predict(model: Model, x_t: Tensor, t: Step) -> Tensor:
-    """Call the model with t of shape (b,), and check what it returns."""
     out = model(x_t, torch.as_tensor(t, device=x_t.device).expand(len(x_t)))
     if getattr(out, "shape", None) != x_t.shape:
         raise ValueError(f"the model returned {getattr(out, 'shape', type(out).__name__)}, expected {x_t.shape}")
@@ -480,7 +429,7 @@ def _predict(model: Model, x_t: Tensor, t: Step) -> Tensor:
     return out
 
 
-def _noise(x: Tensor, generator: torch.Generator) -> Tensor:
+def _noise(x: Tensor, generator: Generator) -> Tensor:
     return torch.randn(x.shape, generator=generator, dtype=x.dtype, device=generator.device).to(x.device)
 
 

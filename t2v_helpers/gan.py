@@ -1,8 +1,7 @@
 """Generative adversarial networks (Goodfellow et al. 2014): the two losses, and one round of training.
 
-A generator turns noise z into a sample x = G(z). A discriminator gives each x a logit, and D(x) = sigmoid(logit) is its
-estimate of the probability that x is data. The losses take logits because log D(x) = -softplus(-logit) stays finite
-where D(x) itself would round to 0.
+A generator makes x = G(z) of noise z. A discriminator gives each x a logit; D(x) = sigmoid(logit) is how likely x
+is to be data. The losses take logits: log D(x) = -softplus(-logit) stays finite where D(x) itself would round to 0.
 """
 
 import torch
@@ -34,8 +33,8 @@ def discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:
 def generator_loss(fake: Tensor, kind: str = "non-saturating") -> Tensor:
     """Compute what the generator minimises: -mean log D(G(z)), or mean log(1 - D(G(z))) for "minimax".
 
-    Minimax is the game as written in Eq. 1: the generator minimises what the discriminator maximises. Its gradient
-    vanishes where D(G(z)) is near 0, which is why Section 3 of the paper replaces it. Both have the same fixed point.
+    Minimax is the game as written in Eq. 1. Its gradient vanishes where D(G(z)) is near 0, so Section 3 of the paper
+    replaces it. Both have the same fixed point.
 
     Args:
         fake: The discriminator's logits for generated samples, of any shape.
@@ -73,10 +72,6 @@ def alternating_step(
 
     Returns:
         The losses of discriminator and generator, each before its own update.
-
-    >>> G, D = torch.nn.Linear(1, 2), torch.nn.Linear(2, 1)
-    >>> both = torch.optim.SGD(G.parameters(), lr=0.1), torch.optim.SGD(D.parameters(), lr=0.1)
-    >>> d_loss, g_loss = alternating_step(G, D, both, torch.ones(4, 2), torch.zeros(4, 1), torch.ones(4, 1))
     """
     check_tensors(x=x, z=z, z_next=z_next)
     check_choice("kind", kind, KINDS)

@@ -6,16 +6,14 @@ floor, what the same measure gives for two halves of the data.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from . import shapes
 from ._support.checks import check_tensors
-
-if TYPE_CHECKING:
-    from .shapes import Attributes
 
 
 # ---- samples ----
@@ -37,24 +35,20 @@ def energy_distance(x: Tensor, y: Tensor) -> float:
     return 2 * across - within_x - within_y
 
 
-def energy_floor(x: Tensor, generator: torch.Generator, times: int = 5) -> float:
-    """Average the `energy_distance` between two random halves of one sample.
+def energy_floor(x: Tensor, generator: torch.Generator) -> float:
+    """Average the `energy_distance` between two random halves of one sample, over five ways of halving it.
 
     Nobody can ask a model to come closer to the data than the data come to themselves.
 
     Args:
         x: Samples, of shape (n, d); the floor is that of samples of size n / 2.
         generator: Chooses the halves.
-        times: How many ways of halving to average over.
-
-    >>> energy_floor(torch.zeros(4, 2), torch.Generator().manual_seed(0))
-    0.0
     """
     _check(x=x)
-    if len(x) < 2 or times < 1:
-        raise ValueError(f"n = {len(x)}, times = {times}, expected at least two samples and one way to halve them")
-    orders = [torch.randperm(len(x), generator=generator) for _ in range(times)]
-    return sum(energy_distance(*x[order].tensor_split(2)) for order in orders) / times
+    if len(x) < 2:
+        raise ValueError(f"n = {len(x)}, expected at least two samples to halve")
+    orders = [torch.randperm(len(x), generator=generator) for _ in range(5)]
+    return sum(energy_distance(*x[order].tensor_split(2)) for order in orders) / 5
 
 
 class Coverage(NamedTuple):
@@ -64,27 +58,24 @@ class Coverage(NamedTuple):
     near: float
 
 
-def mode_coverage(x: Tensor, centers: Tensor, radius: float, least: float = 0.1) -> Coverage:
-    """Count the modes that samples reach, and the samples that reach a mode.
+def mode_coverage(x: Tensor, centers: Tensor, radius: float) -> Coverage:
+    """Count the modes that get at least a tenth of their fair share n / k, and measure the share of samples near one.
 
     Args:
         x: Samples, of shape (n, d).
         centers: The modes, of shape (k, d).
-        radius: How far from its nearest mode a sample counts as near, in the units of x; usually three standard
-            deviations.
-        least: A mode counts from this part of its fair share n / k on.
+        radius: How far from its nearest mode a sample counts as near; usually three standard deviations.
 
     >>> mode_coverage(torch.tensor([[0.0], [0.1], [0.5]]), torch.tensor([[0.0], [1.0]]), radius=0.2)
     Coverage(modes=1, near=0.6666666865348816)
     """
     _check(x=x, centers=centers)
-    if not radius > 0 or not 0 < least <= 1:
-        raise ValueError(f"radius = {radius}, least = {least}, expected radius > 0 and a share, 0 < least <= 1")
+    if not radius > 0:
+        raise ValueError(f"radius = {radius}, expected a number above 0")
     distance, which = torch.cdist(x, centers).min(1)
     near = distance <= radius
     counts = torch.bincount(which[near], minlength=len(centers))
-    enough = (counts > 0) & (counts >= least * len(x) / len(centers))
-    return Coverage(int(enough.sum()), near.float().mean().item())
+    return Coverage(int((counts >= 0.1 * len(x) / len(centers)).sum()), near.float().mean().item())
 
 
 def nearest_distance(x: Tensor, reference: Tensor) -> Tensor:
@@ -132,44 +123,33 @@ def precision_recall(real: Tensor, fake: Tensor, k: int = 3) -> tuple[float, flo
 
 # ---- clips: frames of shape (F, H, W, 3) in [0, 1] ----
 def adherence(
-    clips: Sequence[np.ndarray],
-    captions: "Sequence[str | Attributes]",
-    colors: Mapping[str, tuple[float, float, float]] | None = None,
+    clips: Sequence[np.ndarray], captions: Sequence[str | shapes.Attributes], colors: Mapping = shapes.COLORS
 ) -> dict[str, float]:
     """Measure the share of clips that show what their caption says, according to `shapes.judge`.
 
     Args:
         clips: Clips of the moving shapes.
         captions: A text or `shapes.Attributes` for each clip.
-        colors: The judge's palette; that of `shapes` by default.
+        colors: The judge's palette, {name: (red, green, blue)}.
 
     Returns:
         Shares from 0 to 1: "color", "shape", "motion", and "all" for the three together.
 
-    >>> from t2v_helpers import shapes
     >>> adherence([shapes.render("a red circle moving left", seed=0)], ["a blue circle moving left"])
     {'color': 0.0, 'shape': 1.0, 'motion': 1.0, 'all': 0.0}
     """
-    from . import shapes
-
     if len(clips) != len(captions) or not len(clips):
         raise ValueError(f"got {len(clips)} clips and {len(captions)} captions, expected as many of both, at least one")
     said = [c if isinstance(c, shapes.Attributes) else shapes.parse(c) for c in captions]
-    seen = [shapes.judge(clip, colors or shapes.COLORS) for clip in clips]
+    seen = [shapes.judge(clip, colors) for clip in clips]
     right = np.array([[a == b for a, b in zip(*pair, strict=True)] for pair in zip(seen, said, strict=True)])
     shares = dict(zip(shapes.Attributes._fields, right.mean(0).tolist(), strict=True))
     return shares | {"all": right.all(1).mean().item()}
 
 
 def object_mask(clip: np.ndarray) -> np.ndarray:
-    """Mark the pixels of a clip that show an object, not the background: booleans (F, H, W).
-
-    Args:
-        clip: Frames of the moving shapes, (F, H, W, 3).
-    """
-    from .shapes import BACKGROUND
-
-    return np.abs(np.asarray(clip) - np.array(BACKGROUND)).max(-1) > 0.2
+    """Mark the pixels of a clip (F, H, W, 3) that show an object, not the background: booleans (F, H, W)."""
+    return np.abs(np.asarray(clip) - np.array(shapes.BACKGROUND)).max(-1) > 0.2
 
 
 def object_overlap(clip: np.ndarray, other: np.ndarray) -> float:
@@ -189,8 +169,8 @@ def clipsim(
     texts: Sequence[str],
     clips: Sequence[np.ndarray],
     tokenizer: Callable,
-    text_encoder: torch.nn.Module,
-    video_tower: torch.nn.Module,
+    text_encoder: Callable,
+    video_tower: Callable,
 ) -> Tensor:
     """Compare texts with clips by the cosine of their embeddings in the scale model's CLIP: (len(texts), len(clips)).
 
@@ -216,8 +196,7 @@ def _distances(x: Tensor, y: Tensor) -> Tensor:
 def _check(**clouds: Tensor) -> None:
     """Check that the arguments are samples (n, d) of one d."""
     check_tensors(**clouds)
-    first = next(iter(clouds.values()))
+    d = next(iter(clouds.values())).shape[-1]
     for name, x in clouds.items():
-        if x.ndim != 2 or x.shape[1] != first.shape[-1]:
-            wanted = f"(n, {first.shape[-1]})" if first.ndim == 2 else "(n, d)"
-            raise ValueError(f"{name} has shape {tuple(x.shape)}, expected {wanted}")
+        if x.ndim != 2 or x.shape[1] != d:
+            raise ValueError(f"{name} has shape {tuple(x.shape)}, expected (n, {d})")

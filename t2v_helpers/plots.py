@@ -1,7 +1,6 @@
 """The course's style for figures, and the plot of noise schedules.
 
-All figures have a white background and use one colour for each role. They are drawn when the notebook cell ends; the
-functions return None, so that the notebook prints nothing beside the figure.
+Figures are drawn when the notebook cell ends; the functions return None, so that nothing is printed beside them.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -16,8 +15,7 @@ from .schedules import NoiseSchedule
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# The palette of Okabe & Ito, and a brown. People with any kind of colour blindness can tell these colours apart, and
-# they stand out against white.
+# The palette of Okabe & Ito, and a brown: everybody can tell these colours apart, and they stand out against white.
 COLORS = {
     "data": "#000000",
     "noise": "#CC79A7",
@@ -25,8 +23,8 @@ COLORS = {
     "discriminator": "#5D4037",
     "diffusion": "#0072B2",
 }
-# For curves without a role. Each curve also has its own marker, so that nothing depends on colour alone. The numbers of
-# colours and markers have no common divisor: the eighth curve has the first colour again, with another marker.
+# For curves without a role, which have markers too. The numbers of colours and markers have no common divisor: the
+# eighth curve has the first colour again, with another marker.
 CYCLE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#56B4E9", "#E69F00")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 STYLE = {
@@ -71,14 +69,7 @@ def pyplot() -> ModuleType:
 
 
 def role_color(title: str) -> str:
-    """Return the colour of the role that a title names: "GAN, seed 1" gets the GAN's, a control grey.
-
-    Args:
-        title: Title of a panel or a curve.
-
-    >>> role_color("GAN, seed 1")
-    '#D55E00'
-    """
+    """Return the colour of the role that a title names, such as "GAN, seed 1"; for none of them, grey."""
     words = title.lower().replace(",", " ").split()
     return next((color for role, color in COLORS.items() if role in words), "#666666")
 
@@ -95,16 +86,12 @@ def plot_noise_schedule(
         *more: Other schedules to draw in the same panels.
         ax: Matplotlib axes to draw alpha_bar into, and nothing else; by default you get a new figure with all three.
 
-    Raises:
-        ValueError: If an argument is not a schedule.
-
     >>> plot_noise_schedule(NoiseSchedule.linear(), NoiseSchedule.cosine())
     """
     plt = pyplot()
     schedules = [_as_schedule(s) for s in (schedule, *more)]
     if ax is not None:  # the caller's axes have their own style
-        _draw(ax, schedules, lambda s: s.alpha_bars)
-        _label_alpha_bar(ax)
+        _draw_alpha_bars(ax, schedules)
         if len(schedules) > 1:
             ax.legend()
         return
@@ -116,10 +103,9 @@ def plot_noise_schedule(
         betas = torch.cat([s.betas for s in schedules])
         if betas.max() > 500 * betas.min():
             left.set_yscale("log")
-        _draw(middle, schedules, lambda s: s.alpha_bars)
+        _draw_alpha_bars(middle, schedules)
         _draw(middle, schedules, lambda s: s.alpha_bars.sqrt(), **dotted)
         middle.set_title(r"Signal left in $x_t$, $\bar\alpha_t$")
-        _label_alpha_bar(middle)
         lines = plt.Line2D([], [], color="#444444"), plt.Line2D([], [], color="#444444", **dotted)
         middle.legend(lines, [r"$\bar\alpha_t$ (variance)", r"$\sqrt{\bar\alpha_t}$ (amplitude)"], loc="upper right")
         _draw_log_snr(right, schedules)
@@ -147,9 +133,12 @@ def _draw(ax: "Axes", schedules: Sequence[NoiseSchedule], values: Callable, **st
     ax.set_xlabel(f"step $t$ (of $T$ = {len(s)})" if _one_T(schedules) else "$t / T$ (share of all steps)")
 
 
-def _draw_log_snr(ax: "Axes", schedules: Sequence[NoiseSchedule]) -> None:
-    from matplotlib.lines import Line2D
+def _draw_alpha_bars(ax: "Axes", schedules: Sequence[NoiseSchedule]) -> None:
+    _draw(ax, schedules, lambda s: s.alpha_bars)
+    ax.set(ylabel="share of $x_t$ that is $x_0$ (0 to 1)", ylim=(-0.03, 1.03))
 
+
+def _draw_log_snr(ax: "Axes", schedules: Sequence[NoiseSchedule]) -> None:
     _draw(ax, schedules, lambda s: s.snr.log().masked_fill(s.snr == 0, torch.nan))
     ax.set(title="Signal-to-noise ratio of $x_t$", ylabel=r"$\ln\,\mathrm{SNR}$ (natural log)")
     key = [ax.axhline(0, color="#666666", linewidth=1, linestyle="--", zorder=1, label="as much noise as signal")]
@@ -157,19 +146,15 @@ def _draw_log_snr(ax: "Axes", schedules: Sequence[NoiseSchedule]) -> None:
     for s, t, color in _curves(schedules):
         if s.snr[-1] == 0:
             ax.plot(t[-1], 0.0, color=color, transform=ax.get_xaxis_transform(), clip_on=False, **arrow)
-            key[1:] = [Line2D([], [], color="#666666", label=r"no signal left: $-\infty$", **arrow)]
+            key[1:] = [pyplot().Line2D([], [], color="#666666", label=r"no signal left: $-\infty$", **arrow)]
     ax.legend(handles=key, loc="upper right")
 
 
 def _curves(schedules: Sequence[NoiseSchedule]) -> Iterator[tuple[NoiseSchedule, np.ndarray, str]]:
-    """Each schedule with its x axis and its colour: steps 1 ... T, or 1 / T ... 1 if the schedules differ in T."""
+    """Each schedule with its x axis, steps 1 ... T, or 1 / T ... 1 if the schedules differ in T, and its colour."""
     for i, s in enumerate(schedules):
         yield s, np.arange(1, len(s) + 1) / (1 if _one_T(schedules) else len(s)), CYCLE[i % len(CYCLE)]
 
 
 def _one_T(schedules: Sequence[NoiseSchedule]) -> bool:
     return len({len(s) for s in schedules}) == 1
-
-
-def _label_alpha_bar(ax: "Axes") -> None:
-    ax.set(ylabel="share of $x_t$ that is $x_0$ (0 to 1)", ylim=(-0.03, 1.03))

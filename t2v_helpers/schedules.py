@@ -62,8 +62,7 @@ class NoiseSchedule:
         """Let beta_t rise on a straight line (DDPM, Ho et al. 2020).
 
         The defaults scale with T, as in the code of Nichol & Dhariwal (2021): at T = 1000 they are the paper's 1e-4 and
-        0.02, and any other T ends with just as little signal. The paper's own numbers at T = 100 would leave x_T with
-        60 % of the signal's amplitude.
+        0.02, which at T = 100 would leave x_T with 60 % of the signal's amplitude.
 
         Args:
             T: Number of steps, 20 or more unless you pass `end`.
@@ -93,25 +92,19 @@ class NoiseSchedule:
         return cls(roots**2, "scaled linear")  # Eq. 4.2
 
     @classmethod
-    def cosine(cls, T: int = 1000, max_beta: float = 0.999) -> Self:
-        """Let alpha_bar_t fall as a squared cosine (Nichol & Dhariwal 2021, Eq. 17, with s = 0.008).
-
-        Args:
-            T: Number of steps.
-            max_beta: Upper limit of beta_t, so that the last step does not divide by 0.
+    def cosine(cls, T: int = 1000) -> Self:
+        """Let alpha_bar_t fall as a squared cosine in T steps (Nichol & Dhariwal 2021, Eq. 17, with s = 0.008).
 
         >>> NoiseSchedule.cosine(50)
         NoiseSchedule('cosine', T=50, beta=0.00175..0.999, alpha_bar_T=9.71e-07)
         """
         t = torch.arange(check_count("T", T) + 1, dtype=torch.float64)
         f = torch.cos((t / T + 0.008) / 1.008 * math.pi / 2) ** 2  # Eq. 4.3: alpha_bar_t = f(t) / f(0)
-        return cls((1 - f[1:] / f[:-1]).clamp(max=max_beta), "cosine")
+        return cls((1 - f[1:] / f[:-1]).clamp(max=0.999), "cosine")
 
     @classmethod
     def sigmoid(cls, T: int = 1000, start: float | None = None, end: float | None = None) -> Self:
         """Let beta_t rise as a sigmoid over -6 ... 6 (GeoDiff, Xu et al. 2022; "sigmoid" in diffusers).
-
-        Jabri et al. (2023) have another sigmoid schedule, which shapes alpha_bar instead.
 
         Args:
             T: Number of steps, 20 or more unless you pass `end`.
@@ -129,24 +122,18 @@ class NoiseSchedule:
     def from_scheduler(cls, scheduler: object) -> Self:
         """Read the schedule of a diffusers scheduler, whichever of its tables define it.
 
-        - `alphas_cumprod` (DDPM, DDIM and the solvers for such models) is the training table, and set_timesteps does
-          not change it.
-        - `sigmas` count if there is no alphas_cumprod or use_flow_sigmas is set. They are read as they are now: after
-          set_timesteps you get the steps of inference. If none is above 1 they belong to flow matching,
-          x_t = (1 - sigma) x0 + sigma eps, otherwise to EDM (Karras et al. 2022), x_t = x0 + sigma eps. Both are scaled
-          versions of the variance-preserving process with the same SNR, and that process is returned.
+        - `alphas_cumprod` (DDPM, DDIM and the solvers for such models) is the training table.
+        - `sigmas` count if there is no alphas_cumprod or use_flow_sigmas is set; after set_timesteps they are the steps
+          of inference. If none is above 1 they belong to flow matching, x_t = (1 - sigma) x0 + sigma eps, otherwise to
+          EDM (Karras et al. 2022), x_t = x0 + sigma eps. You get the variance-preserving process of the same SNR.
         - `betas` and `alphas` of IPNDM are amplitudes, x_t = alpha x0 + beta eps.
-
-        Args:
-            scheduler: A diffusers scheduler, or any object with tables of the same names.
 
         Raises:
             ValueError: If no table defines an SNR. Some schedulers have one only after set_timesteps.
 
-        >>> from types import SimpleNamespace
-        >>> flow = SimpleNamespace(sigmas=torch.tensor([1.0, 0.5, 0.0]))
-        >>> NoiseSchedule.from_scheduler(flow).snr.tolist()
-        [1.0, 0.0]
+        >>> from diffusers import DDPMScheduler
+        >>> NoiseSchedule.from_scheduler(DDPMScheduler())
+        NoiseSchedule('DDPM (linear)', T=1000, beta=0.0001..0.02, alpha_bar_T=4.04e-05)
         """
         kind, config = type(scheduler).__name__, getattr(scheduler, "config", None) or {}
 
@@ -185,9 +172,6 @@ class NoiseSchedule:
         sqrt(alpha_bar) keeps its first value, and its last becomes 0. beta_T is then 1, and at step T the noise eps
         says nothing about the data: let the network predict v or x0.
 
-        Raises:
-            ValueError: If the schedule has a single step.
-
         >>> NoiseSchedule.scaled_linear().zero_terminal_snr()
         NoiseSchedule('scaled linear, zero terminal SNR', T=1000, beta=0.00085..1, alpha_bar_T=0)
         """
@@ -199,7 +183,7 @@ class NoiseSchedule:
 
 
 def _float_table(values: object, what: str) -> torch.Tensor:
-    """Copy a table of finite floats with one axis to float64 on the CPU."""
+    """A copy of a table of finite floats with one axis, in float64 on the CPU."""
     try:
         table = torch.as_tensor(values)
     except (TypeError, ValueError, RuntimeError):
@@ -239,7 +223,5 @@ def _betas_of(alpha_bars: torch.Tensor) -> torch.Tensor:
 def _alpha_bars_of(sigmas: torch.Tensor, may_be_flow: bool) -> torch.Tensor:
     """alpha_bar of the variance-preserving process with the SNR of these sigmas."""
     sigmas = sigmas[sigmas > 0].unique()  # in rising order
-    if len(sigmas) == 0:
-        raise ValueError("the scheduler holds no sigma above 0, so no noise and no SNR")
     signal = 1 - sigmas if may_be_flow and sigmas[-1] <= 1 else torch.ones_like(sigmas)
     return signal**2 / (signal**2 + sigmas**2)  # Eq. 4.5

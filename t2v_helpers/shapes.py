@@ -1,8 +1,7 @@
 """The world of the scale model: captioned clips of one moving shape, and a judge that reads them back.
 
-A clip is 16 frames of 64 x 64 pixels at 8 frames a second: one shape of one colour, antialiased, on a dark
-background, that moves in a straight line or changes its size. The program that draws a clip and the judge that
-looks at one share nothing but the palette and the outlines, and neither uses a network.
+A clip is 16 frames of 64 x 64 pixels at 8 frames a second: one shape of one colour on a dark background, which moves in
+a straight line or changes its size. What draws a clip and what judges one share only the palette and the outlines.
 """
 
 import functools
@@ -44,7 +43,6 @@ _DIRECTION = {"left": (-1, 0), "right": (1, 0), "up": (0, -1), "down": (0, 1)}  
 # Outlines lie around their centroid; their size r is the radius, in pixels, of the circle of equal area.
 _APOTHEM = math.sqrt(math.pi / (3 * math.sqrt(3)))  # of the triangle, in units of r
 _HALF_SIDE = math.sqrt(math.pi) / 2  # of the square
-_SQRT3_2 = math.sqrt(3) / 2
 _EXTENT = {  # how far each outline reaches from its centroid, in units of r: left, right, up, down
     "circle": (1, 1, 1, 1),
     "square": (_HALF_SIDE,) * 4,
@@ -64,17 +62,12 @@ class Attributes(typing.NamedTuple):
 
 
 COMBINATIONS = tuple(Attributes(*names) for names in itertools.product(COLORS, SHAPES, MOTIONS))
-
-
-def _is_held_out(names):
-    color, shape, motion = (
-        list(world).index(name) for world, name in zip((COLORS, SHAPES, MOTIONS), names, strict=True)
-    )
-    return (color + motion) % 2 == 0 and shape == (color + motion // 2) % 3
-
-
 # Every colour and every motion is in 3 of them, every shape in 6: 18 of 108, 17 %. Never trained on.
-HELD_OUT = frozenset(str(names) for names in COMBINATIONS if _is_held_out(names))
+HELD_OUT = frozenset(
+    str(Attributes(color, list(SHAPES)[(i + k // 2) % 3], motion))
+    for (i, color), (k, motion) in itertools.product(enumerate(COLORS), enumerate(MOTIONS))
+    if (i + k) % 2 == 0
+)
 
 
 def combinations(held_out=None):
@@ -108,16 +101,11 @@ def _meaning():
 
 def parse(caption):
     """Read a caption into its `Attributes`; ValueError if it does not name exactly one colour, shape and motion."""
-    found = {"color": set(), "shape": set(), "motion": set()}
-    for word in caption.lower().replace(",", " ").replace(".", " ").split():
-        kind, name = _meaning().get(word, (None, None))
-        if kind:
-            found[kind].add(name)
-    for kind, names in found.items():
-        if len(names) != 1:
-            known = ", ".join({"color": COLORS, "shape": SHAPES, "motion": MOTIONS}[kind])
-            raise ValueError(f"caption {caption!r} names {len(names)} of a {kind}, expected one of: {known}")
-    return Attributes(*(found[kind].pop() for kind in ("color", "shape", "motion")))
+    said = {_meaning().get(word) for word in caption.lower().replace(",", " ").replace(".", " ").split()} - {None}
+    for kind, known in (("color", COLORS), ("shape", SHAPES), ("motion", MOTIONS)):
+        if (count := sum(k == kind for k, _ in said)) != 1:
+            raise ValueError(f"caption {caption!r} names {count} of a {kind}, expected one of: {', '.join(known)}")
+    return Attributes(**dict(said))
 
 
 def _outline(shape, x, y, radius):
@@ -126,15 +114,12 @@ def _outline(shape, x, y, radius):
         return (x**2 + y**2).sqrt() - radius
     if shape == "square":
         return torch.maximum(x.abs(), y.abs()) - _HALF_SIDE * radius
-    slope = _SQRT3_2 * x.abs() - y / 2
+    slope = math.sqrt(3) / 2 * x.abs() - y / 2
     return torch.maximum(slope, y) - _APOTHEM * radius
 
 
 def coverage(shape, center, radius, size=SIZE):
-    """How much of each pixel the shape covers, antialiased: tensor (F, size, size) in [0, 1].
-
-    shape: a name of SHAPES; center: (F, 2), x and y in pixels; radius: (F,), pixels, of the circle of equal area.
-    """
+    """How much of each pixel (F, size, size) a shape covers; center (F, 2), x first, and radius (F,) are in pixels."""
     axis = torch.arange(size) + 0.5
     x = axis[None, None, :] - center[:, 0, None, None]
     y = axis[None, :, None] - center[:, 1, None, None]
@@ -168,8 +153,7 @@ def render(caption, seed, num_frames=NUM_FRAMES, size=SIZE, colors=COLORS):
     """Draw a clip of what the caption says.
 
     caption: a text that names one colour, shape and motion of the world, in any wording, or an `Attributes`.
-    seed: an int, or a torch.Generator; it chooses size (pixels), speed (pixels a frame) and start. colors: the palette,
-    for an `Attributes` whose colour the world does not have.
+    seed: an int or a torch.Generator, which chooses size, speed and start. colors: the palette.
     Returns frames: float32 array (num_frames, size, size, 3) in [0, 1]. Raises ValueError on an unknown caption.
     """
     names = caption if isinstance(caption, Attributes) else parse(caption)
@@ -185,7 +169,7 @@ def judge(frames, colors=COLORS):
 
     Colour: the mean over the object's core, next to the palette. Motion: the straight line through the centroid's
     path, and the trend of the object's size. Shape: the outline of equal area and centroid that overlaps best.
-    frames: float array (F, H, W, 3) in [0, 1]; the object has to be seen in every frame. colors: the palette.
+    frames: float array (F, H, W, 3) in [0, 1], with the object in every frame. colors: the palette.
     """
     color, cover = _look(frames, colors)
     if cover is None:
@@ -195,10 +179,9 @@ def judge(frames, colors=COLORS):
 
 
 def track(frames, colors=COLORS):
-    """Where a clip shows its object: centres (F, 2), x to the right and y down, and radii (F,), in pixels.
+    """Where a clip shows its object: centres (F, 2), x first, and radii (F,) of circles of equal area, in pixels.
 
-    The radius is that of the circle of equal area. frames, colors: as `judge` takes them. Raises ValueError where no
-    object of these colours is seen in every frame.
+    frames, colors: as `judge` takes them. Raises ValueError where not every frame shows an object.
     """
     _, cover = _look(frames, colors)
     if cover is None:
@@ -228,7 +211,6 @@ def _look(frames, colors):
 
 
 def _moments(cover):
-    """Centroid (F, 2) in pixels, x first, and area (F,) of the covered pixels."""
     axis, area = torch.arange(cover.shape[1]) + 0.5, cover.sum((1, 2))
     center = torch.stack([(cover.sum(1) * axis).sum(1), (cover.sum(2) * axis).sum(1)], 1) / area[:, None]
     return center, area
@@ -236,12 +218,9 @@ def _moments(cover):
 
 def _judge_shape(cover, center, area):
     radius = (area / math.pi).sqrt()
-    error = {
-        shape: ((cover - coverage(shape, center, radius, cover.shape[1])).abs().sum((1, 2)) / area).mean()
-        for shape in SHAPES
-    }
-    best = min(error, key=error.get)
-    return best if error[best] < 0.3 else None
+    covers = ((shape, coverage(shape, center, radius, cover.shape[1])) for shape in SHAPES)
+    error, best = min((((cover - other).abs().sum((1, 2)) / area).mean().item(), shape) for shape, other in covers)
+    return best if error < 0.3 else None
 
 
 def _judge_motion(center, area, size):

@@ -15,30 +15,15 @@ from ._support.checks import check_count
 RING_STD = 0.05  # standard deviation of each Gaussian of `ring`, in the units of x
 
 
-def ring_centers(modes: int = 8) -> Tensor:
-    """Place centers evenly on the circle of radius 1, as a tensor of shape (modes, 2).
-
-    Args:
-        modes: How many centers.
-
-    >>> ring_centers(2).abs().round(decimals=3)
-    tensor([[1., 0.],
-            [1., 0.]])
-    """
-    angles = torch.arange(check_count("modes", modes), dtype=torch.float64) * 2 * math.pi / modes
+def ring_centers() -> Tensor:
+    """Place eight centers (8, 2) evenly on the circle of radius 1."""
+    angles = torch.arange(8, dtype=torch.float64) * 2 * math.pi / 8
     return torch.stack([angles.cos(), angles.sin()], 1).float()
 
 
-def grid_centers(side: int = 5) -> Tensor:
-    """Place centers on a square grid from -1 to 1, as a tensor of shape (side^2, 2).
-
-    Args:
-        side: How many centers in a row.
-
-    >>> grid_centers(2).tolist()
-    [[-1.0, -1.0], [-1.0, 1.0], [1.0, -1.0], [1.0, 1.0]]
-    """
-    line = torch.linspace(-1, 1, check_count("side", side))
+def grid_centers() -> Tensor:
+    """Place 25 centers (25, 2) on a square grid from -1 to 1."""
+    line = torch.linspace(-1, 1, 5)
     return torch.cartesian_prod(line, line)
 
 
@@ -50,9 +35,6 @@ def mixture(n: int, centers: Tensor, std: float, generator: torch.Generator) -> 
         centers: Means of the Gaussians, of shape (k, d).
         std: Their standard deviation, in the units of x.
         generator: Source of randomness.
-
-    >>> mixture(5, ring_centers(), 0.05, torch.Generator().manual_seed(0)).shape
-    torch.Size([5, 2])
     """
     _check_std(std)
     which = torch.randint(len(centers), (check_count("n", n),), generator=generator)
@@ -92,9 +74,6 @@ def digits() -> tuple[Tensor, Tensor]:
     Returns:
         Pixels in [-1, 1], of shape (1797, 64), and labels from 0 to 9, of shape (1797,).
 
-    >>> x, labels = digits()
-    >>> x.shape, x.min().item(), x.max().item()
-    (torch.Size([1797, 64]), -1.0, 1.0)
     """
     from sklearn.datasets import load_digits
 
@@ -105,7 +84,7 @@ def digits() -> tuple[Tensor, Tensor]:
 class MLP(torch.nn.Module):
     """A multi-layer perceptron, generator or discriminator: linear layers with SiLU between them.
 
-    It maps (b, in) to (b, out). With several copies, each copy takes one block of rows, so b is a multiple of `copies`.
+    It maps (b, in) to (b, out). With several copies, b is a multiple of `copies`: each takes one block of rows.
 
     Args:
         sizes: Sizes of the layers: (in, hidden, ..., out).
@@ -132,8 +111,8 @@ class MLP(torch.nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map (b, in) to (b, out)."""
         if x.ndim != 2 or x.shape[1] != self.sizes[0] or len(x) % self.copies:
-            rows = "b" if self.copies == 1 else f"a multiple of {self.copies}"
-            raise ValueError(f"x has shape {tuple(x.shape)}, expected ({rows}, {self.sizes[0]})")
+            expected = f"expected (b, {self.sizes[0]}), b a multiple of {self.copies}"
+            raise ValueError(f"x has shape {tuple(x.shape)}, {expected}")
         h = self.scale * x.reshape(self.copies, -1, self.sizes[0])
         for i, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
             h = torch.baddbmm(bias, torch.nn.functional.silu(h) if i else h, weight)
@@ -153,21 +132,12 @@ class Denoiser(MLP):
         generator: Draws the initial weights.
         copies: How many networks to hold side by side.
         scale: x_t, but not the time, is multiplied by this.
-
-    >>> Denoiser(2, (64, 64), 100, torch.Generator().manual_seed(0))(torch.zeros(5, 2), torch.ones(5)).shape
-    torch.Size([5, 2])
     """
 
     FREQUENCIES = 8
 
     def __init__(
-        self,
-        dim: int,
-        hidden: tuple[int, ...],
-        T: int,
-        generator: torch.Generator,
-        copies: int = 1,
-        scale: float = 1.0,
+        self, dim: int, hidden: tuple[int, ...], T: int, generator: torch.Generator, copies: int = 1, scale: float = 1.0
     ) -> None:
         super().__init__((dim + self.FREQUENCIES, *hidden, dim), generator, copies)
         self.x_scale = scale
@@ -184,9 +154,6 @@ class Denoiser(MLP):
 
 def count_parameters(network: torch.nn.Module) -> int:
     """Count the numbers that are trained in a network, in each of its copies.
-
-    Args:
-        network: An `MLP`, or any other module.
 
     >>> count_parameters(MLP((2, 64, 1), torch.Generator(), copies=3))  # 2 * 64 + 64 + 64 + 1
     257

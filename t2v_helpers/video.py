@@ -1,8 +1,8 @@
 """Clips: check one, lay it out as a strip, play it in a notebook, save it as mp4, GIF, WebP or numbered PNG files.
 
 A clip has the form that diffusers returns: frames of shape (F, H, W, 3), float32 in [0, 1]. Every function also takes
-the other forms that `as_frames` knows. A file appears whole or not at all: it is written under a temporary name and
-then moved to its place in one step.
+the other forms that `as_frames` knows, and raises ValueError, in one line, for a bad clip or setting before anything is
+written. A file appears whole or not at all: it gets a temporary name first and is then moved to its place.
 """
 
 import base64
@@ -23,29 +23,26 @@ from ._support.outputs import check_fps, check_frames_folder, check_output
 
 if TYPE_CHECKING:
     import PIL.Image
-    import torch
+
+Clip = "np.ndarray | torch.Tensor | Sequence"  # what as_frames takes
+Caption = str | Sequence[str] | None
 
 
 # ---- what a clip is ----
-def as_frames(video: "np.ndarray | torch.Tensor | Sequence") -> np.ndarray:
+def as_frames(video: Clip) -> np.ndarray:
     """Check a clip, and return it in the form that the whole course uses.
 
-    Args:
-        video: One of
+    - A numpy array has shape (F, H, W, 3), and floats in [0, 1] or uint8.
+    - A torch tensor has (F, 3, H, W), or (F, H, W, 3) if axis 1 has neither length 3 nor 1.
+    - A list holds frames of one size: PIL images, arrays (H, W, 3) or tensors (3, H, W).
 
-            - a numpy array (F, H, W, 3), floats in [0, 1] or uint8;
-            - a torch tensor of the same values, (F, 3, H, W), or (F, H, W, 3) if axis 1 has neither length 3 nor 1;
-            - a list of frames of one size: PIL images, arrays (H, W, 3) or tensors (3, H, W).
-
-            A grey array or tensor has a channel axis of length 1, which is repeated. Values up to 0.001 outside [0, 1],
-            which rounding and resampling produce, are clipped.
+    A channel axis of length 1, grey, is repeated. Values up to 0.001 outside [0, 1], as resampling makes, are clipped.
 
     Returns:
         Frames of shape (F, H, W, 3), float32 in [0, 1]. An array that already has this form is not copied.
 
     Raises:
-        ValueError: In one line, for anything else: another shape or dtype, several clips, no frames or no pixels, NaN
-            or infinite values, values outside [0, 1].
+        ValueError: In one line, for anything else.
 
     >>> as_frames(np.zeros((16, 64, 64, 3), dtype=np.uint8)).dtype
     dtype('float32')
@@ -54,8 +51,6 @@ def as_frames(video: "np.ndarray | torch.Tensor | Sequence") -> np.ndarray:
     if frames.dtype.kind != "f" and frames.dtype != np.uint8:
         got = f"dtype {frames.dtype}" if frames.ndim else f"a {type(video).__name__}"
         raise ValueError(f"a clip is floats in [0, 1] or uint8: got {got}, {expected}")
-    if frames.ndim == 5:
-        raise ValueError(f"got a batch of {len(frames)} clips, shape {frames.shape}, {expected}: give one clip of it")
     if frames.ndim != 4 or frames.shape[-1] not in (1, 3):
         raise ValueError(f"a clip has four axes, the last one red, green, blue: got shape {frames.shape}, {expected}")
     if frames.size == 0:
@@ -76,7 +71,7 @@ def as_frames(video: "np.ndarray | torch.Tensor | Sequence") -> np.ndarray:
 
 
 def _as_array(picture: object) -> np.ndarray:
-    """A picture or a clip from PIL, torch or numpy, or a list of pictures, as an array with the channels last."""
+    """A picture or clip, or a list of them, as an array with the channels last."""
     if isinstance(picture, list | tuple):
         pictures = [_as_array(one) for one in picture]
         shapes = sorted({one.shape for one in pictures})
@@ -95,7 +90,7 @@ def _as_array(picture: object) -> np.ndarray:
     return np.asarray(picture)
 
 
-def _as_clips(video: "np.ndarray | torch.Tensor | Sequence") -> list[np.ndarray]:
+def _as_clips(video: Clip) -> list[np.ndarray]:
     """One clip, or each of a list of clips, as frames."""
     first = video[0] if isinstance(video, list | tuple) and video else None
     several = isinstance(first, list | tuple) or getattr(first, "ndim", 0) == 4
@@ -103,10 +98,7 @@ def _as_clips(video: "np.ndarray | torch.Tensor | Sequence") -> list[np.ndarray]
 
 
 def to_uint8(frames: np.ndarray) -> np.ndarray:
-    """Round values in [0, 1] to the nearest of the 256 levels that files can hold.
-
-    Args:
-        frames: Floats in [0, 1], of any shape.
+    """Round floats in [0, 1], an array of any shape, to the nearest of the 256 levels that files can hold.
 
     >>> to_uint8(np.array([0.0, 0.5, 1.0])).tolist()
     [0, 128, 255]
@@ -115,7 +107,7 @@ def to_uint8(frames: np.ndarray) -> np.ndarray:
 
 
 # ---- looking at clips in a notebook ----
-def film_strip(video: "np.ndarray | torch.Tensor | Sequence", count: int = 8) -> "PIL.Image.Image":
+def film_strip(video: Clip, count: int = 8) -> "PIL.Image.Image":
     """Lay frames of a clip side by side in one picture, from the first frame to the last.
 
     Args:
@@ -123,11 +115,8 @@ def film_strip(video: "np.ndarray | torch.Tensor | Sequence", count: int = 8) ->
         count: How many frames to show, evenly spaced in time. A shorter clip shows all of its frames.
 
     Returns:
-        A PIL image with transparent gaps. A notebook shows it if it is the last value of a cell; elsewhere use
-        `display(film_strip(...))`, or `.save("strip.png")`. Small frames are enlarged, each pixel to a square.
-
-    Raises:
-        ValueError: For a bad clip or count.
+        A PIL image with transparent gaps, which a notebook shows if it is the last value of a cell. Small frames are
+        enlarged, each pixel to a square.
 
     >>> film_strip(np.zeros((16, 64, 64, 3)), count=4).size
     (536, 128)
@@ -140,23 +129,17 @@ def film_strip(video: "np.ndarray | torch.Tensor | Sequence", count: int = 8) ->
     for frames in _as_clips(video):
         taken = frames[np.linspace(0, len(frames) - 1, min(count, len(frames))).round().astype(int)]
         zoom = max(1, 128 // frames.shape[1])
-        rows.append([Image.fromarray(frame) for frame in to_uint8(taken).repeat(zoom, 1).repeat(zoom, 2)])
-    width = max(len(row) * (row[0].width + gap) for row in rows) - gap
-    strip = Image.new("RGBA", (width, sum(row[0].height + gap for row in rows) - gap))
-    y = 0
+        rows.append(to_uint8(taken).repeat(zoom, 1).repeat(zoom, 2))
+    width = max(len(row) * (row.shape[2] + gap) for row in rows) - gap
+    strip, y = Image.new("RGBA", (width, sum(row.shape[1] + gap for row in rows) - gap)), 0
     for row in rows:
-        for i, picture in enumerate(row):
-            strip.paste(picture, (i * (picture.width + gap), y))
-        y += row[0].height + gap
+        for i, frame in enumerate(row):
+            strip.paste(Image.fromarray(frame), (i * (row.shape[2] + gap), y))
+        y += row.shape[1] + gap
     return strip
 
 
-def show_video(
-    video: "np.ndarray | torch.Tensor | Sequence",
-    fps: float = 8,
-    caption: str | Sequence[str] | None = None,
-    width: int | None = None,
-) -> None:
+def show_video(video: Clip, fps: float = 8, caption: Caption = None, width: int | None = None) -> None:
     """Play a clip in the notebook, or several clips side by side.
 
     It starts at once and loops. The notebook file stores the video, so it plays again after reopening.
@@ -168,9 +151,6 @@ def show_video(
         width: Width of each clip on the page in pixels. By default small clips are enlarged to about 256, each pixel to
             a square.
 
-    Raises:
-        ValueError: For a bad clip, fps or width, or if the numbers of captions and clips differ.
-
     >>> show_video(np.zeros((16, 64, 64, 3)), caption="night")  # outside a notebook
     video, 16 frames of 64x64 at 8 fps: night
     """
@@ -180,20 +160,9 @@ def show_video(
 
 
 class InlineVideo:
-    """What `show_video` displays, made from the same arguments.
+    """What `show_video` displays: the videos in HTML, or a line of text for each clip; the same on every machine."""
 
-    Attributes:
-        html: The page element, which contains the video.
-        text: A line for each clip, shown outside notebooks; the same on every machine.
-    """
-
-    def __init__(
-        self,
-        video: "np.ndarray | torch.Tensor | Sequence",
-        fps: float = 8,
-        caption: str | Sequence[str] | None = None,
-        width: int | None = None,
-    ) -> None:
+    def __init__(self, video: Clip, fps: float = 8, caption: Caption = None, width: int | None = None) -> None:
         clips = _as_clips(video)
         several = isinstance(caption, list) or (isinstance(caption, tuple) and len(clips) > 1)
         captions = list(caption) if several else [caption] * (1 if caption else len(clips))
@@ -202,14 +171,9 @@ class InlineVideo:
             raise ValueError(f"got {len(captions)} captions for {len(clips)} clips, expected a list with one for each")
         if width is not None and not (isinstance(width, int | np.integer) and width >= 1):
             raise ValueError(f"got width {width!r}, expected a whole number of pixels, at least 1")
-        texts = [
-            f"{len(frames)} frames of {frames.shape[2]}x{frames.shape[1]} at {float(fps):g} fps"
-            + (f": {words}" if words else "")
-            for frames, words in zip(clips, captions, strict=True)
-        ]
-        figures = "".join(_figure(*clip, fps, width) for clip in zip(clips, captions, texts, strict=True))
-        self.html = f'<div style="display:flex;gap:12px">{figures}</div>'
-        self.text = "\n".join(f"video, {text}" for text in texts)
+        pairs = [_figure(*clip, fps, width) for clip in zip(clips, captions, strict=True)]
+        self.html = f'<div style="display:flex;gap:12px">{"".join(figure for figure, _ in pairs)}</div>'
+        self.text = "\n".join(f"video, {text}" for _, text in pairs)
 
     def _repr_html_(self) -> str:
         return self.html
@@ -218,15 +182,17 @@ class InlineVideo:
         return self.text
 
 
-def _figure(frames: np.ndarray, caption: str | None, text: str, fps: float, width: int | None) -> str:
+def _figure(frames: np.ndarray, caption: str | None, fps: float, width: int | None) -> tuple[str, str]:
+    """A clip in HTML and in words."""
     height, natural = frames.shape[1:3]
+    text = f"{len(frames)} frames of {natural}x{height} at {float(fps):g} fps" + (f": {caption}" if caption else "")
     width = width or natural * max(1, 256 // natural)
     if width >= 2 * natural:  # yuv420p halves the resolution of colour: doubling every pixel first keeps it
         frames = frames.repeat(2, 1).repeat(2, 2)
     data = base64.b64encode(_encode_mp4(frames, fps)).decode()
     # src belongs in the video tag: Jupyter removes it from a <source> if the notebook is not trusted. JupyterLab builds
     # the page before showing it, which stops the autoplay of a stored output: hence onloadeddata.
-    return (
+    figure = (
         f'<figure style="margin:0;flex:0 1 {width}px;min-width:0">'
         f'<video src="data:video/mp4;base64,{data}" width="{width}" height="{round(width * height / natural)}" '
         f'title="{html.escape(text)}" controls loop muted autoplay playsinline onloadeddata="this.play()" '
@@ -234,21 +200,16 @@ def _figure(frames: np.ndarray, caption: str | None, text: str, fps: float, widt
         f"{html.escape(text)}</video>"
         f'<figcaption style="text-align:center">{html.escape(str(caption or ""))}</figcaption></figure>'
     )
+    return figure, text
 
 
 # ---- saving clips ----
-def save_video(
-    video: "np.ndarray | torch.Tensor | Sequence", path: str | os.PathLike, fps: float = 8, *, overwrite: bool = True
-) -> None:
+def save_video(video: Clip, path: str | os.PathLike, fps: float = 8, *, overwrite: bool = True) -> None:
     """Save a clip as mp4, GIF or WebP; the file extension picks the format.
 
-    - .mp4 is h264 in yuv420p, which every browser plays. It needs an even height and width, so an odd one repeats its
-      last row or column.
-    - .gif has at most 256 colours in a frame.
-    - .webp keeps every pixel exactly.
-
-    GIF counts time in 1/100 s and WebP in 1/1000 s. Delays are rounded so that the clip keeps its length. A frame equal
-    to the one before it only extends that one's delay.
+    - .mp4 is h264 in yuv420p, which every browser plays. An odd height or width repeats its last row or column.
+    - .gif has at most 256 colours in a frame and counts time in 1/100 s.
+    - .webp keeps every pixel and counts time in 1/1000 s. In both, a frame equal to the one before extends its delay.
 
     Args:
         video: A clip, see `as_frames`.
@@ -257,7 +218,6 @@ def save_video(
         overwrite: Whether to replace an existing file.
 
     Raises:
-        ValueError: For a bad clip, fps or file extension. Like the others, before anything is written.
         OSError: If the file cannot be written: FileNotFoundError, FileExistsError or PermissionError.
 
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -272,9 +232,7 @@ def save_video(
     write_whole(path, _encode_mp4(frames, fps) if extension == ".mp4" else _encode_animation(frames, fps, extension))
 
 
-def save_frames(
-    video: "np.ndarray | torch.Tensor | Sequence", folder: str | os.PathLike, *, overwrite: bool = True
-) -> None:
+def save_frames(video: Clip, folder: str | os.PathLike, *, overwrite: bool = True) -> None:
     """Save a clip as a folder of numbered PNG files, frame_000.png and so on.
 
     Args:
@@ -283,7 +241,6 @@ def save_frames(
         overwrite: Whether to replace earlier frames. The folder is replaced as a whole.
 
     Raises:
-        ValueError: For a bad clip. Like the others, before anything is written.
         OSError: If the folder cannot be written, or holds anything else, see `save_video`.
 
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -304,8 +261,8 @@ def save_frames(
 def _encode_mp4(frames: np.ndarray, fps: float) -> bytes:
     """Encode an mp4 whose bytes depend on nothing but the frames: one thread, no versions and no dates in it.
 
-    Its colours are BT.601, which players assume for small pictures if they overlook the tag. This calls ffmpeg itself
-    because imageio's writer rescales odd sizes and ignores ffmpeg's failures.
+    Its colours are BT.601, which players assume for small pictures if they overlook the tag. Not imageio's writer: that
+    rescales odd sizes and ignores ffmpeg's failures.
     """
     import imageio_ffmpeg
 

@@ -28,6 +28,7 @@ COLAB = {  # what a runtime of Colab had; what is not named it lacks
     "imageio": "2.37.0",
     "scikit-learn": "1.6.1",
     "ipywidgets": "7.7.1",
+    "psutil": "5.9.5",
     "tqdm": "4.67.1",
 }
 

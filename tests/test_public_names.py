@@ -10,7 +10,7 @@ import sys
 import pytest
 
 # The files worth reading, and the rooms that comply. Missing: shapes; the others hand out nothing.
-HANDED_OUT = "schedules diffusion gan toys measures plots video colab _support.outputs exercises figures models".split()
+HANDED_OUT = "schedules diffusion gan toys measures plots video colab exercises figures models".split()
 STARS = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
 
 
@@ -87,7 +87,7 @@ LIGHT = {
     "t2v_helpers.models.budget": "torch diffusers transformers",
     "t2v_helpers.video": "torch PIL imageio imageio_ffmpeg IPython matplotlib",
     "t2v_helpers.plots": "matplotlib.pyplot diffusers",
-    "t2v_helpers.measures": "t2v_helpers.shapes sklearn",
+    "t2v_helpers.measures": "sklearn",
 }
 
 

@@ -8,17 +8,13 @@ import torch
 
 def check_count(name: str, n: int) -> int:
     """Return n as an int, if it is a whole number and at least 1."""
-    try:
-        count = 0 if isinstance(n, bool) else operator.index(n)
-    except TypeError:
-        count = 0
-    if count < 1:
+    if isinstance(n, bool) or not hasattr(n, "__index__") or operator.index(n) < 1:
         raise ValueError(f"{name} = {n!r}, expected a whole number, at least 1")
-    return count
+    return operator.index(n)
 
 
 def check_tensors(**tensors: torch.Tensor) -> None:
-    """Check that each argument is a tensor of floats, that it is not empty, and that all its values are finite."""
+    """Check that each argument is a tensor of finite floats, and not empty."""
     for name, x in tensors.items():
         if not isinstance(x, torch.Tensor) or not x.is_floating_point():
             raise ValueError(f"{name} is {getattr(x, 'dtype', type(x).__name__)}, expected a tensor of floats")

@@ -21,12 +21,7 @@ class Failed(Exception):
 
 
 class Parser(argparse.ArgumentParser):
-    """A command's arguments, with one layout of the help text and errors that `run` prints as one line.
-
-    Args:
-        module: what `python -m` runs, such as "t2v_helpers.batch".
-        description: what the command does, in one sentence.
-        epilog: printed below the options as it is written.
+    """A command's arguments: what `python -m` runs, what it does, and an epilog that is printed as it is written.
 
     >>> Parser("t2v_helpers", "Generate a video.").parse_args(["--size"])
     Traceback (most recent call last):
@@ -44,23 +39,16 @@ class Parser(argparse.ArgumentParser):
         self.module = module
 
     def error(self, message: str):
-        """Raise ValueError; argparse itself would print the usage, several lines of it, and exit."""
+        """Raise ValueError, which `run` prints as one line; argparse itself would print several and exit."""
         raise ValueError(f"{message} (see --help)")
 
 
 def run(
     parser: Parser, work: Callable, arguments: Sequence[str] | None = None, interrupted: str = "interrupted"
 ) -> int:
-    """Parse the arguments, do the work, and report what goes wrong.
+    """Parse the arguments (of sys.argv, if None), call work with them, report what goes wrong, return the exit code.
 
-    Args:
-        parser: the command's arguments.
-        work: called with the parsed arguments.
-        arguments: what was typed; None takes it from sys.argv.
-        interrupted: what to print after Ctrl-C; "%(work)s" in it is the value of --work.
-
-    Returns:
-        The exit code.
+    After Ctrl-C, `interrupted` is printed; "%(work)s" in it is the value of --work.
     """
 
     def report(*problems):
@@ -75,12 +63,9 @@ def run(
             args = parser.parse_args(arguments)
             given = vars(args)
             work(args)
-        except Failed as error:
+        except (Failed, Refused) as error:
             report(*error.args)
-            return 1
-        except Refused as error:
-            report(*error.args)
-            return 2
+            return 1 if isinstance(error, Failed) else 2
         except (ValueError, OSError, FloatingPointError) as error:
             report(error)
             return 2
@@ -99,11 +84,7 @@ def whole(text: str) -> int:
 
 
 def count(text: str) -> int:
-    """A whole number from 1, as a type of `add_argument`.
-
-    >>> count("3")
-    3
-    """
+    """A whole number from 1, as a type of `add_argument`."""
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r}, expected a whole number from 1")
     return int(text)
@@ -129,11 +110,7 @@ def positive(text: str) -> float:
 
 
 def size(text: str) -> tuple[int, int]:
-    """Width and height in pixels, as a type of `add_argument`.
-
-    >>> size("320x256")
-    (320, 256)
-    """
+    """Width and height in pixels, such as 320x256, as a type of `add_argument`."""
     match = re.fullmatch(r"(\d+)[x×](\d+)", text)
     if not match:
         raise argparse.ArgumentTypeError(f"{text!r}, expected width and height in pixels, such as 64x64")

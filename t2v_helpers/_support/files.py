@@ -26,12 +26,7 @@ def check_file(path: pathlib.Path) -> None:
 def write_whole(path: str | os.PathLike, data: bytes) -> None:
     """Write a file beside its place under a temporary name, then move it there in one step; a link is followed.
 
-    Args:
-        path: the file; its folder has to exist.
-        data: its content.
-
-    Raises:
-        OSError: in one line that names the file. What was there before stays as it was.
+    Whatever fails, what was there before stays as it was. An OSError is one line that names the file.
     """
     path = pathlib.Path(path).resolve()
     temporary = path.with_name(f".{secrets.token_hex(4)}.tmp")

@@ -16,10 +16,8 @@ def quiet(bars: bool) -> Iterator[None]:
     """Let diffusers and transformers log errors only, and draw no progress bars while they load.
 
     What else they would log is checked here: missing tensors are an error (models/checkpoint.py), and words beyond a
-    model's limit are a warning (models/request.py). That the class is deprecated is known (models/pipelines.py).
-
-    Args:
-        bars: whether progress bars stay.
+    model's limit are a warning (models/request.py). That the class is deprecated is known (models/pipelines.py). With
+    `bars`, the progress bars stay.
     """
     from diffusers.utils import logging as diffusers_logging
     from transformers.utils import logging as transformers_logging

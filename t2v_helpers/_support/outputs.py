@@ -13,35 +13,15 @@ EXTENSIONS = (".mp4", ".gif", ".webp")
 
 
 def check_fps(fps: float, extension: str = ".mp4") -> None:
-    """Check that a file of this format can have this frame rate.
-
-    Args:
-        fps: Frames per second: 0.01 to 240 for .mp4. The others go to 50, because browsers slow down faster ones.
-        extension: File extension, such as ".gif".
-
-    Raises:
-        ValueError: If it cannot.
-    """
-    most = 240 if extension == ".mp4" else 50
+    """Raise ValueError unless a file with this extension can have this frame rate."""
+    most = 240 if extension == ".mp4" else 50  # browsers slow down faster ones
     number = isinstance(fps, numbers.Real) and not isinstance(fps, bool | np.bool_)
     if not (number and 0.01 <= fps <= most):  # NaN fails this too
         raise ValueError(f"got fps {fps!r}, expected a number from 0.01 to {most} frames per second for {extension}")
 
 
 def check_output(path: str | os.PathLike, overwrite: bool = True) -> pathlib.Path:
-    """Check, before anything is generated, that a clip can be saved under this name.
-
-    Args:
-        path: The file, in an existing folder.
-        overwrite: Whether it may exist already.
-
-    Returns:
-        Its absolute path.
-
-    Raises:
-        ValueError: For an unknown file extension.
-        OSError: As in `save_video`.
-    """
+    """Return the absolute path of a clip if it can be saved there; ValueError or OSError as in `save_video`."""
     path = pathlib.Path(path).expanduser()
     if path.suffix.lower() not in EXTENSIONS:
         raise ValueError(f"got output file {str(path)!r}, expected the extension {', '.join(EXTENSIONS)}")
@@ -52,19 +32,7 @@ def check_output(path: str | os.PathLike, overwrite: bool = True) -> pathlib.Pat
 
 
 def check_frames_folder(folder: str | os.PathLike, overwrite: bool = True) -> pathlib.Path:
-    """Check, before anything is generated, that frames can be saved in this folder.
-
-    Args:
-        folder: A new or empty folder, or one that holds only numbered frames.
-        overwrite: Whether it may hold frames already.
-
-    Returns:
-        Its absolute path.
-
-    Raises:
-        ValueError: For the working directory.
-        OSError: As in `save_frames`.
-    """
+    """Return the absolute path of a folder if frames can be saved in it; ValueError or OSError as in `save_frames`."""
     path = pathlib.Path(folder).expanduser()
     if path.is_file():
         raise FileExistsError(f"{str(path)!r} is a file, expected a new folder")

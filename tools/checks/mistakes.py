@@ -37,7 +37,7 @@ torch.arange(check_count("T", T) + 1, => torch.arange(check_count("T", T),
 0.008) / 1.008 * math.pi => 0.008) * math.pi
 * math.pi / 2) ** 2 => * math.pi / 2)
 (1 - f[1:] / f[:-1]) => (1 - f[1:] / f[0])
-.clamp(max=max_beta) => .clamp(max=1.0)
+.clamp(max=0.999) => .clamp(max=1.0)
 torch.linspace(-6, 6, T => torch.linspace(6, -6, T
 torch.linspace(-6, 6, T => torch.linspace(-3, 3, T
 start + (end - start) * climb => start + end * climb
@@ -108,7 +108,6 @@ ab.sqrt(), ab * std**2 + 1 - ab => ab, ab * std**2 + 1 - ab
 (weights.log() - distance => (-distance
 weights.log() - distance / (2 * variance) => weights.log() - distance / variance
 weights.log() - distance / (2 * variance) => weights - distance / (2 * variance)
-- mu.shape[1] / 2 * variance.log() => - mu.shape[1] * variance.log()
 - 2 * signal * x @ mu.T => - signal * x @ mu.T
 gain = p * signal * std**2 / variance => gain = p * std**2 / variance
 gain = p * signal * std**2 / variance => gain = p * signal * std**2
