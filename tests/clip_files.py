@@ -1,25 +1,24 @@
-"""Clips to write, how other programs read them back, and failures to meet on the way."""
+"""Clips to write, and how other programs read them back."""
 
-import errno
 import html.parser
 import warnings
 
 import imageio.v3 as iio
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageSequence
 
 from t2v_helpers import shapes
 
 CLIP = shapes.render("a red circle moving left", seed=0)
 OTHER = shapes.render("a yellow triangle growing", seed=1)
-FAILURES = [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt(), MemoryError()]
 
 
 def read(path):
     """Frames (F, H, W, 3) in 0..255 as another program reads them from a file."""
     if path.suffix == ".mp4":
         return by_ffmpeg(iio.imread, path).astype(float)
-    return np.stack([np.asarray(image.convert("RGB")) for image in images(path)]).astype(float)
+    with Image.open(path) as image:
+        return np.stack([np.asarray(frame.convert("RGB")) for frame in ImageSequence.Iterator(image)]).astype(float)
 
 
 def by_ffmpeg(function, path):
@@ -27,13 +26,6 @@ def by_ffmpeg(function, path):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
         return function(path, plugin="FFMPEG")
-
-
-def images(path):
-    with Image.open(path) as image:
-        for i in range(getattr(image, "n_frames", 1)):
-            image.seek(i)
-            yield image.copy()
 
 
 def psnr(a, b):

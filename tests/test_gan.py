@@ -30,13 +30,6 @@ def test_generator_losses():
     assert gan.generator_loss(column(FAKE), "minimax").item() == pytest.approx(minimax, abs=1e-12)
 
 
-@pytest.mark.parametrize("kind, slope", [("minimax", lambda D: -D), ("non-saturating", lambda D: D - 1)])
-def test_slopes(kind, slope):
-    fake = column(FAKE).requires_grad_()
-    (got,) = torch.autograd.grad(gan.generator_loss(fake, kind), fake)
-    np.testing.assert_allclose(got[:, 0], slope(sigmoid(FAKE)) / len(FAKE), atol=1e-12)
-
-
 def test_losses_stay_finite_where_a_probability_would_round_to_0():
     sure = torch.full((2, 1), 200.0)
     assert gan.discriminator_loss(sure, -sure).item() == 0
@@ -59,10 +52,8 @@ def by_hand(a, c, w, b, x, z, z_next, rate_g, rate_d, kind):
     fake = a * z + c
     on_real, on_fake = sigmoid(w * x + b), sigmoid(w * fake + b)
     d_loss = -np.log(on_real).mean() - np.log(1 - on_fake).mean()
-    w, b = (
-        w - rate_d * (((on_real - 1) * x).mean() + (on_fake * fake).mean()),
-        b - rate_d * ((on_real - 1).mean() + on_fake.mean()),
-    )
+    w -= rate_d * (((on_real - 1) * x).mean() + (on_fake * fake).mean())
+    b -= rate_d * ((on_real - 1).mean() + on_fake.mean())
     judged = sigmoid(w * (a * z_next + c) + b)
     g_loss, slope = (np.log(1 - judged), -judged) if kind == "minimax" else (-np.log(judged), judged - 1)
     a, c = a - rate_g * (slope * w * z_next).mean(), c - rate_g * (slope * w).mean()
@@ -97,10 +88,8 @@ def test_networks_side_by_side_do_not_touch_one_another():
                     parameter.data = parameter.data[:1].clone()
         optimizers = [torch.optim.Adam(net.parameters(), lr=1e-2) for net in (G, D)]
         for i in range(5):
-            x, z, z_next = torch.randn(3, 2, 16, 2, generator=torch.Generator().manual_seed(i))[:, :copies].flatten(
-                1, 2
-            )
-            gan.alternating_step(G, D, optimizers, x, z, z_next)
+            drawn = torch.randn(3, 2, 16, 2, generator=torch.Generator().manual_seed(i))[:, :copies]
+            gan.alternating_step(G, D, optimizers, *drawn.flatten(1, 2))
         return [parameter.detach()[0] for net in (G, D) for parameter in net.parameters()]
 
     torch.testing.assert_close(train(2), train(1), atol=1e-5, rtol=1e-4)

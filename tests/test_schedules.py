@@ -35,37 +35,28 @@ def test_tables_follow_from_betas(betas):
 
 
 def test_tables_are_float64_and_a_copy():
-    betas = torch.tensor([0.1, 0.2])
-    schedule = NoiseSchedule(betas)
-    betas[0] = 0.5
-    assert schedule.betas.tolist() == pytest.approx([0.1, 0.2])
+    mine = torch.tensor([0.1, 0.2], dtype=torch.float64)
+    for betas in (mine, mine.numpy(), [0.1, 0.2]):  # the list is not rounded to float32 on the way
+        schedule = NoiseSchedule(betas)
+        betas[0] = 0.5
+        assert schedule.betas.tolist() == [0.1, 0.2]
+        betas[0] = 0.1
     for table in (schedule.betas, schedule.alphas, schedule.alpha_bars, schedule.snr):
         assert table.dtype == torch.float64 and table.shape == (2,)
-    mine = torch.tensor([0.1, 0.2], dtype=torch.float64)
-    schedule = NoiseSchedule(mine)
-    mine[0] = 0.5
-    assert schedule.betas[0] == 0.1
-    assert NoiseSchedule([0.1]).betas.item() == 0.1  # not 0.1 rounded to float32
-    assert NoiseSchedule(np.array([0.1])).betas.item() == 0.1
 
 
 @pytest.mark.parametrize(
     "betas, says",
     [
         ([], "T = 0"),
-        (torch.zeros(0), "T = 0"),
         ([0.1, 0.0], "beta = 0 at step t = 2"),
         ([-0.1, 0.5], "beta = -0.1 at step t = 1"),
         ([0.1, 0.2, 1.5], "beta = 1.5 at step t = 3"),
         ([0.1, 1.0, 0.5], "beta = 1 at step t = 2"),
         ([0.1, math.nan], "nan"),
-        ([0.1, math.inf], "inf"),
-        (torch.tensor([1]), "int64"),
         ([1, 1], "int64"),
-        ([True], "bool"),
         (torch.rand(3, 1), "(3, 1)"),
         (0.5, "()"),
-        ("linear", "str"),
         (None, "NoneType"),
         ([[0.1], [0.1, 0.2]], "list"),
     ],
@@ -74,11 +65,6 @@ def test_bad_betas(betas, says):
     with pytest.raises(ValueError) as error:
         NoiseSchedule(betas)
     assert says in str(error.value) and "\n" not in str(error.value)
-
-
-def test_beta_1_at_the_last_step():
-    schedule = NoiseSchedule([0.5, 1.0])
-    assert schedule.alpha_bars.tolist() == [0.5, 0.0] and schedule.snr.tolist() == [1.0, 0.0]
 
 
 # --- the families
@@ -107,27 +93,19 @@ def test_families_equal_those_of_diffusers(family, T):
 )
 def test_default_ends_leave_little_for_any_T(make, lowest, left):
     make = getattr(NoiseSchedule, make)
+    assert NoiseSchedule.linear(100, 1e-4, 0.02).alpha_bars[-1].sqrt() > 0.59  # what the paper's ends leave
     for T in (lowest, 50, 100, 1000, 4000):
         assert make(T).alpha_bars[-1] < left
     with pytest.raises(ValueError, match=f"T = {lowest - 1} would end at beta = .*expected T >= {lowest}"):
         make(lowest - 1)
     assert len(make(5, end=0.9)) == 5
-    assert NoiseSchedule.cosine(7, max_beta=0.5).betas.max() == 0.5
-
-
-def test_the_papers_ends_do_not_do_for_a_small_T():
-    assert NoiseSchedule.linear(100, 1e-4, 0.02).alpha_bars[-1].sqrt().item() == pytest.approx(0.6, abs=0.01)
-    assert NoiseSchedule.linear(1000, 1e-4, 0.02).alpha_bars[-1].sqrt() < 0.01
 
 
 def test_bad_ends_and_number_of_steps():
-    for ends in ((0.0, 0.5), (0.1, 1.5), (0.1, math.nan), (-0.1, 0.5)):
-        with pytest.raises(ValueError, match=r"beta"):
-            NoiseSchedule.linear(10, *ends)
     for family, bad in itertools.product(("linear", "scaled_linear", "sigmoid"), (-0.1, 1.5, math.nan, "1")):
-        for ends in ((bad, 0.5), (0.1, bad)):
-            with pytest.raises(ValueError, match=rf"{family}: (start|end) = .*, expected a beta from 0 to 1$"):
-                getattr(NoiseSchedule, family)(10, *ends)
+        for end in ("start", "end"):
+            with pytest.raises(ValueError, match=rf"{family}: {end} = .*, expected a beta from 0 to 1$"):
+                getattr(NoiseSchedule, family)(20, **{end: bad})
     for family in ("linear", "scaled_linear", "cosine", "sigmoid"):
         with pytest.raises(ValueError, match=r"T = 10\.0, expected a whole number, at least 1"):
             getattr(NoiseSchedule, family)(10.0)
@@ -148,9 +126,6 @@ def test_zero_terminal_snr(schedule):
     np.testing.assert_allclose(moved, np.interp(root, [root[-1], root[0]], [0, root[0]]), atol=1e-12)
     torch.testing.assert_close(zero.zero_terminal_snr().betas, zero.betas)
     assert zero.name == f"{schedule.name}, zero terminal SNR"
-
-
-def test_zero_terminal_snr_needs_two_steps():
     with pytest.raises(ValueError, match="T = 1"):
         NoiseSchedule([0.5]).zero_terminal_snr()
 
@@ -257,54 +232,35 @@ def test_solvers_for_flow_models(name):
     assert_snr(schedule, ((1 - sigmas) / sigmas) ** 2)
 
 
-def test_edm_with_small_sigmas_is_not_taken_for_flow_matching():
-    schedule = NoiseSchedule.from_scheduler(diffusers.EDMEulerScheduler(sigma_max=0.9, num_train_timesteps=10))
-    assert schedule.snr[-1].item() == pytest.approx(1 / 0.81, rel=1e-5)
-
-
-def test_heun_for_flow_models_and_score_sde():
+def test_schedulers_with_their_own_ways():
+    edm = NoiseSchedule.from_scheduler(diffusers.EDMEulerScheduler(sigma_max=0.9, num_train_timesteps=10))
+    assert edm.snr[-1].item() == pytest.approx(1 / 0.81, rel=1e-5)  # small sigmas, and yet not flow matching
     heun = diffusers.FlowMatchHeunDiscreteScheduler(num_train_timesteps=100)
     heun.set_timesteps(5)  # holds each sigma twice
     schedule = NoiseSchedule.from_scheduler(heun)
-    assert len(schedule) == 5
-    assert schedule.snr[-1] == 0 and (schedule.snr.diff() < 0).all()
-    sde = diffusers.ScoreSdeVeScheduler(num_train_timesteps=30)
-    assert_snr(NoiseSchedule.from_scheduler(sde), 1 / sde.sigmas.double().flip(0) ** 2)
-
-
-def test_ipndm_holds_amplitudes_under_the_name_of_betas():
-    scheduler = diffusers.IPNDMScheduler(num_train_timesteps=12)
-    schedule = NoiseSchedule.from_scheduler(scheduler)
-    signal, noise = scheduler.alphas[:-1].double().flip(0), scheduler.betas[:-1].double().flip(0)
-    assert_snr(schedule, (signal / noise) ** 2)
+    assert len(schedule) == 5 and schedule.snr[-1] == 0 and (schedule.snr.diff() < 0).all()
+    ipndm = diffusers.IPNDMScheduler(num_train_timesteps=12)  # holds amplitudes under the name of betas
+    signal, noise = ipndm.alphas[:-1].double().flip(0), ipndm.betas[:-1].double().flip(0)
+    assert_snr(NoiseSchedule.from_scheduler(ipndm), (signal / noise) ** 2)
 
 
 def test_from_scheduler_names_what_a_legend_should_say():
-    betas = [0.1, 0.2, 0.3]
-    own = NoiseSchedule.from_scheduler(diffusers.DDIMScheduler(trained_betas=betas, num_train_timesteps=3))
-    assert own.name == "DDIM (own betas)" and own.betas.tolist() == pytest.approx(betas)
+    own = NoiseSchedule.from_scheduler(diffusers.DDIMScheduler(trained_betas=[0.1, 0.2], num_train_timesteps=2))
+    assert own.name == "DDIM (own betas)" and own.betas.tolist() == pytest.approx([0.1, 0.2])
     flow = diffusers.UniPCMultistepScheduler(use_flow_sigmas=True, prediction_type="flow_prediction")
     assert NoiseSchedule.from_scheduler(flow).name == "UniPCMultistep"
-    assert NoiseSchedule.from_scheduler(diffusers.DDPMScheduler()).name == "DDPM (linear)"
-
-
-def test_from_scheduler_by_duck_typing():
-    table = torch.tensor([0.9, 0.5, 0.1])
-    schedule = NoiseSchedule.from_scheduler(SimpleNamespace(alphas_cumprod=table))
-    torch.testing.assert_close(schedule.alpha_bars, table.double())
-    assert schedule.name == "SimpleNamespace"
+    duck = NoiseSchedule.from_scheduler(SimpleNamespace(alphas_cumprod=torch.tensor([0.9, 0.5, 0.1])))
+    assert duck.name == "SimpleNamespace" and duck.alpha_bars.tolist() == pytest.approx([0.9, 0.5, 0.1])
 
 
 @pytest.mark.parametrize(
     "scheduler, says",
     [
         (diffusers.schedulers.SCMScheduler(), "SCMScheduler holds no alphas_cumprod and no sigmas"),
-        (diffusers.DDPMWuerstchenScheduler(), "DDPMWuerstchenScheduler holds"),
         ("linear", "str holds"),
         (SimpleNamespace(betas=torch.tensor([0.1]), alphas=torch.tensor([0.9])), "amplitudes"),
         (SimpleNamespace(alphas_cumprod=torch.tensor([0.5, 0.9])), "step t = 2"),
         (SimpleNamespace(sigmas=torch.tensor([0.5, math.nan])), "SimpleNamespace.sigmas must be finite"),
-        (SimpleNamespace(sigmas=torch.zeros(3)), "no sigma above 0"),
     ],
 )
 def test_from_scheduler_where_there_is_no_snr(scheduler, says):

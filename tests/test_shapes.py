@@ -10,10 +10,8 @@ from t2v_helpers import shapes
 
 
 def test_world_is_as_large_as_promised_and_its_held_out_part_is_balanced():
-    assert len(shapes.COLORS) >= 6 and len(shapes.SHAPES) >= 3 and len(shapes.MOTIONS) >= 6
     everything, held_out = shapes.captions(), shapes.captions(held_out=True)
     assert len(everything) == len(set(everything)) == 108
-    assert len(held_out) >= 0.15 * len(everything)
     assert set(held_out) == shapes.HELD_OUT
     assert sorted(held_out + shapes.captions(held_out=False)) == sorted(everything)
     for attribute in range(3):  # each word is seen in training in most of its combinations
@@ -58,9 +56,8 @@ def test_a_clip_is_frames_and_shows_its_object_whole_in_every_one(names, seed, s
 
 
 def test_same_seed_same_clip_and_other_seeds_differ_in_size_start_and_speed():
-    a, b = shapes.render("a red circle moving left", 5), shapes.render("a red circle moving left", 5)
-    assert np.array_equal(a, b)
     clips = [shapes.render("a red circle moving left", seed) for seed in range(20)]
+    assert np.array_equal(shapes.render("a red circle moving left", 5), clips[5])
     area = [(np.abs(c[0] - shapes.BACKGROUND).max(-1) > 0.3).sum() for c in clips]
     assert max(area) > 1.5 * min(area)
     assert not any(np.array_equal(x, y) for x, y in itertools.combinations(clips, 2))
@@ -87,31 +84,23 @@ def test_motion_words_mean_what_they_say_on_the_screen():
     assert change("growing")[2] > 2 and change("shrinking")[2] < 0.5
 
 
-def spoil(kind):
-    """Clips in which one attribute, or all, cannot be told; and which attributes then have to be None."""
-    clip = shapes.render("a red square moving left", 1)
-    if kind == "empty":
-        return np.broadcast_to(np.float32(shapes.BACKGROUND), clip.shape), "color shape motion"
-    if kind == "noise":
-        return np.random.default_rng(0).random(clip.shape, dtype=np.float32), "shape motion"
-    if kind == "gone in one frame":
-        return np.concatenate([clip[:-1], np.broadcast_to(np.float32(shapes.BACKGROUND), clip[:1].shape)]), "motion"
-    if kind == "still":
-        return np.repeat(clip[:1], len(clip), 0), "motion"
-    if kind == "two objects":
-        other = shapes.render("a red square moving right", 9)
-        return np.maximum(clip, other), "shape"
-    if kind == "diagonal":
-        y = shapes.render("a red circle moving down", 2)
-        return np.stack([np.roll(frame, 2 * i, axis=1) for i, frame in enumerate(y)]), "motion"
-    if kind == "grey":
-        return np.repeat(clip.mean(-1, keepdims=True), 3, -1) * 1.3, "color"
-    raise AssertionError(kind)
+LEFT, DOWN = shapes.render("a red square moving left", 1), shapes.render("a red circle moving down", 2)
+EMPTY = np.broadcast_to(np.float32(shapes.BACKGROUND), LEFT.shape)
 
 
-@pytest.mark.parametrize("kind", ["empty", "noise", "gone in one frame", "still", "two objects", "diagonal", "grey"])
-def test_judge_does_not_guess(kind):
-    clip, unseen = spoil(kind)
+@pytest.mark.parametrize(
+    "clip, unseen",
+    [
+        (EMPTY, "color shape motion"),
+        (np.random.default_rng(0).random(LEFT.shape, dtype=np.float32), "shape motion"),
+        (np.concatenate([LEFT[:-1], EMPTY[:1]]), "motion"),  # gone in one frame
+        (np.repeat(LEFT[:1], len(LEFT), 0), "motion"),
+        (np.maximum(LEFT, shapes.render("a red square moving right", 9)), "shape"),
+        (np.stack([np.roll(frame, 2 * i, axis=1) for i, frame in enumerate(DOWN)]), "motion"),  # diagonally
+        (np.repeat(LEFT.mean(-1, keepdims=True), 3, -1) * 1.3, "color"),  # grey
+    ],
+)
+def test_judge_does_not_guess(clip, unseen):
     seen = shapes.judge(clip)
     assert all(getattr(seen, name) is None for name in unseen.split()), seen
 
@@ -129,7 +118,7 @@ def test_track_follows_the_path_that_was_drawn():
     seen_center, seen_radius = shapes.track(shapes.render(names, 3))
     assert (seen_center - center).abs().max() < 0.3 and (seen_radius - radius).abs().max() < 0.3
     with pytest.raises(ValueError, match="no object is seen in every frame"):
-        shapes.track(np.broadcast_to(np.float32(shapes.BACKGROUND), (16, 64, 64, 3)))
+        shapes.track(EMPTY)
 
 
 def test_a_larger_palette_draws_and_sees_a_colour_that_the_world_has_not():

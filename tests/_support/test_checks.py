@@ -5,14 +5,7 @@ import math
 import pytest
 import torch
 
-from t2v_helpers._support.checks import (
-    check_alike,
-    check_choice,
-    check_count,
-    check_generator,
-    check_share,
-    check_tensors,
-)
+from t2v_helpers._support import checks
 
 X = torch.zeros(4, 2)
 
@@ -20,21 +13,23 @@ X = torch.zeros(4, 2)
 @pytest.mark.parametrize(
     "call, says",
     [
-        *[(lambda n=n: check_count("n", n), "n = .*, expected a whole number") for n in (0, -3, 10.0, "9", None, True)],
-        (lambda: check_tensors(x=X, y=X.long()), "y is torch.int64, expected a tensor of floats"),
-        (lambda: check_tensors(x=X.numpy()), "x is float32, expected a tensor of floats"),
-        (lambda: check_tensors(x=[1.0]), "x is list, expected a tensor of floats"),
-        (lambda: check_tensors(x=X[:0]), r"x is empty, its shape is \(0, 2\)"),
-        (lambda: check_tensors(x=X * math.nan), "x has NaN or infinite values"),
-        (lambda: check_tensors(x=X + math.inf), "x has NaN or infinite values"),
-        (lambda: check_alike(x=X, y=X[:1]), r"y has shape \(1, 2\), x has \(4, 2\)"),
-        (lambda: check_alike(x=X, y=X * math.nan), "y has NaN"),
-        (lambda: check_choice("kind", "hinge", ("a", "b")), "kind = 'hinge', expected one of a, b"),
         *[
-            (lambda n=n: check_share("eta", n), "eta = .*, expected a number from 0 to 1")
+            (lambda n=n: checks.check_count("n", n), "n = .*, expected a whole number")
+            for n in (0, -3, 10.0, "9", None, True)
+        ],
+        (lambda: checks.check_tensors(x=X, y=X.long()), "y is torch.int64, expected a tensor of floats"),
+        (lambda: checks.check_tensors(x=X.numpy()), "x is float32, expected a tensor of floats"),
+        (lambda: checks.check_tensors(x=[1.0]), "x is list, expected a tensor of floats"),
+        (lambda: checks.check_tensors(x=X[:0]), r"x is empty, its shape is \(0, 2\)"),
+        (lambda: checks.check_tensors(x=X + math.inf), "x has NaN or infinite values"),
+        (lambda: checks.check_alike(x=X, y=X[:1]), r"y has shape \(1, 2\), x has \(4, 2\)"),
+        (lambda: checks.check_alike(x=X, y=X * math.nan), "y has NaN"),
+        (lambda: checks.check_choice("kind", "hinge", ("a", "b")), "kind = 'hinge', expected one of a, b"),
+        *[
+            (lambda n=n: checks.check_share("eta", n), "eta = .*, expected a number from 0")
             for n in (-0.1, 1.5, math.nan)
         ],
-        (lambda: check_generator(0), "generator is a int, expected a torch.Generator"),
+        (lambda: checks.check_generator(0), "generator is a int, expected a torch.Generator"),
     ],
 )
 def test_what_is_refused_in_one_line(call, says):
@@ -44,8 +39,8 @@ def test_what_is_refused_in_one_line(call, says):
 
 
 def test_what_passes():
-    assert check_count("n", torch.tensor(3)) == 3
-    check_alike(x=X, y=X)
-    check_choice("kind", "a", ("a", "b"))
-    check_share("eta", 1)
-    check_generator(torch.Generator())
+    assert checks.check_count("n", torch.tensor(3)) == 3
+    checks.check_alike(x=X, y=X)
+    checks.check_choice("kind", "a", ("a", "b"))
+    checks.check_share("eta", 1)
+    checks.check_generator(torch.Generator())

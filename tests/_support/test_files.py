@@ -3,8 +3,6 @@ import subprocess
 import sys
 import time
 
-import pytest
-
 from t2v_helpers._support.files import write_whole
 
 FILL = """
@@ -52,13 +50,3 @@ def test_two_writers_that_are_killed_leave_one_whole_file(tmp_path):
         writer.wait()
     data = path.read_bytes()
     assert len(data) == 200_000 and len(set(data)) == 1
-
-
-def test_an_interrupt_leaves_no_other_file(tmp_path, monkeypatch):
-    def interrupted(fd):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(os, "fsync", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        write_whole(tmp_path / "file", b"new")
-    assert os.listdir(tmp_path) == []
