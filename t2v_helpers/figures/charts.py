@@ -92,9 +92,8 @@ def bars(values: Mapping[str, float], *, xlabel: str, line: tuple[str, float] | 
             ax.barh(rows, numbers, color=COLORS["diffusion"], height=0.6)
         for row, number in zip(rows, numbers, strict=True):
             ax.annotate(f"{number:.2g}", (number, row), (8, 0), textcoords="offset points", va="center")
-        ax.set(xlabel=xlabel, xscale="log" if log else "linear", yticks=rows, yticklabels=list(values))
+        ax.set(xlabel=xlabel, xscale="log" if log else "linear", yticks=rows, yticklabels=list(values), xmargin=0.12)
         ax.set_ylim(len(values) - 0.4, -0.6)  # the first on top
-        ax.margins(x=0.12)
         if line is not None:
             _mark(ax, line[1], line[0], color=COLORS["gan"], linestyle="--")
 

@@ -110,11 +110,12 @@ def chain(walk: Walk, times: Sequence[int], centres: ArrayLike | None = None) ->
             ax.set_ylabel(name, rotation=0, labelpad=14, fontsize=13)
 
 
-def paths(walks: Mapping[str, Walk], count: int = 4, ends: tuple[str, str] = ("$x_T$", "$x_0$")) -> None:
+def paths(walks: Mapping[str, Walk], centres: ArrayLike, count: int = 4, ends: tuple = ("$x_T$", "$x_0$")) -> None:
     """Draw the paths of the first points of each walk, from their start (pink dot) to their end (blue square).
 
     Args:
         walks: Title to a walk.
+        centres: As in `clouds`.
         count: How many points to follow.
         ends: The names of start and end.
     """
@@ -127,7 +128,7 @@ def paths(walks: Mapping[str, Walk], count: int = 4, ends: tuple[str, str] = ("$
             for x, role, marker, label in zip((ways[0], ways[-1]), ("noise", "diffusion"), "os", ends, strict=True):
                 size = 26 if count <= len(CYCLE) else 9
                 ax.scatter(*x, s=size, color=COLORS[role], marker=marker, zorder=3, label=label)
-            square(ax, title)
+            square(ax, title, centres=centres)
         legend_below(ax)
 
 

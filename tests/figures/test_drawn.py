@@ -68,7 +68,7 @@ def test_walks_are_drawn_at_their_times_and_from_start_to_end():
     shown = [ax.collections[0].get_offsets() for ax in plt.gcf().axes]
     for found, (state, which) in zip(shown, ((0, 1), (2, 1), (0, 2), (2, 2)), strict=True):
         np.testing.assert_allclose(found, walk[state][which])
-    ax = drawn(figures.paths, {"DDPM": walk}, count=2)["DDPM"]
+    ax = drawn(figures.paths, {"DDPM": walk}, points(), count=2)["DDPM"]
     np.testing.assert_allclose(ax.lines[1].get_xydata(), [x[1].tolist() for _, x, _ in walk])
     np.testing.assert_allclose(ax.collections[1].get_offsets(), walk[-1][1][:2])
     assert len(ax.lines) == 2 and legend(ax) == ["$x_T$", "$x_0$"]
