@@ -74,27 +74,6 @@ def test_two_steps_by_hand(kind):
         assert now == pytest.approx(state, abs=1e-12)
 
 
-def test_networks_side_by_side_do_not_touch_one_another():
-    """Two copies in one MLP learn what each would alone, Adam being blind to the scale of the loss."""
-    from t2v_helpers.toys import MLP
-
-    def train(copies):
-        g = torch.Generator().manual_seed(0)
-        G, D = MLP((2, 8, 2), g, copies=2), MLP((2, 8, 1), g, copies=2)
-        if copies == 1:
-            for net in (G, D):
-                net.copies = 1
-                for parameter in net.parameters():
-                    parameter.data = parameter.data[:1].clone()
-        optimizers = [torch.optim.Adam(net.parameters(), lr=1e-2) for net in (G, D)]
-        for i in range(5):
-            drawn = torch.randn(3, 2, 16, 2, generator=torch.Generator().manual_seed(i))[:, :copies]
-            gan.alternating_step(G, D, optimizers, *drawn.flatten(1, 2))
-        return [parameter.detach()[0] for net in (G, D) for parameter in net.parameters()]
-
-    torch.testing.assert_close(train(2), train(1), atol=1e-5, rtol=1e-4)
-
-
 def test_wrong_kind_and_wrong_data_change_nothing():
     with pytest.raises(ValueError, match="kind = 'wasserstein', expected one of non-saturating, minimax"):
         gan.generator_loss(torch.zeros(2), "wasserstein")

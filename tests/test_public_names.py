@@ -64,9 +64,6 @@ def test_a_wrong_docstring_is_seen():
             a: One number,
                 in two lines.
             *b: More.
-
-        Returns:
-            not: An argument.
         """
 
     check(good)
