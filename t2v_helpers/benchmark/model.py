@@ -24,36 +24,24 @@ class Config:
     steps: int = 25
 
 
-_SMALL_VAE = {"sample_size": 64, "block_out_channels": (4, 4, 4, 4), "layers_per_block": 1, "norm_num_groups": 2}
-_SMALL_TEXT = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
-_SMALL_UNET = {
-    "sample_size": 8,
-    "block_out_channels": (8, 16, 16, 16),
-    "layers_per_block": 1,
-    "norm_num_groups": 4,
-    "cross_attention_dim": 16,
-    "attention_head_dim": 8,
-}
+_UNET = {"sample_size": 8, "block_out_channels": (8, 16, 16, 16), "layers_per_block": 1, "norm_num_groups": 4}
+_UNET |= {"cross_attention_dim": 16, "attention_head_dim": 8}
+_VAE = {"sample_size": 64, "block_out_channels": (4, 4, 4, 4), "layers_per_block": 1, "norm_num_groups": 2}
+_TEXT = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
+_TEXT |= {"vocab_size": 514, "bos_token_id": 512, "eos_token_id": 513}
+_SMALL = modelscope.UNET | _UNET, modelscope.VAE | _VAE, modelscope.TEXT | _TEXT
 CONFIGS = {
     "full": Config("ModelScope's, 1.835 billion weights", modelscope.UNET, modelscope.VAE, modelscope.TEXT),
-    "tiny": Config(
-        "four levels as in ModelScope's, 8 and 16 channels",
-        modelscope.UNET | _SMALL_UNET,
-        modelscope.VAE | _SMALL_VAE,
-        modelscope.TEXT | _SMALL_TEXT | {"vocab_size": 514, "bos_token_id": 512, "eos_token_id": 513},
-        num_frames=4,
-        size=64,
-        steps=4,
-    ),
+    "tiny": Config("four levels as in ModelScope's, 8 and 16 channels", *_SMALL, num_frames=4, size=64, steps=4),
 }
 
 
-def write_pipeline(folder, config, device, seed=0):
-    """Write a pipeline folder with random weights in half precision, file names as ModelScope's fp16 ones.
+def write_pipeline(folder, config, device):
+    """Write a pipeline folder with random weights, drawn on the device, in half precision and ModelScope's file names.
 
     The weights are diffusers' own draw, but for what would make the comparison blind: layers that start at zero (the
     last of each temporal convolution) are drawn as well, and the UNet's last layer is scaled so that what it predicts
-    for noise has deviation 1, as a trained network's does. folder: where to. device: where to draw them.
+    for noise has deviation 1, as a trained network's does.
     """
     import torch
     from diffusers import AutoencoderKL, DDIMScheduler, TextToVideoSDPipeline, UNet3DConditionModel
@@ -61,22 +49,16 @@ def write_pipeline(folder, config, device, seed=0):
 
     device = torch.device(device)
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
-        torch.manual_seed(seed)
+        torch.manual_seed(SEED)
         with device:
             unet = UNet3DConditionModel(**config.unet).eval()
-        _wake(unet)
-        unet = unet.to("cpu", torch.float16)  # before the next one is drawn: in float32 ModelScope's takes 5.6 GB
-        with device:
+            _wake(unet)
+            unet.half()  # before the next one is drawn: in float32 ModelScope's takes 5.6 GB
             vae = AutoencoderKL(**config.vae).eval()
             text_encoder = CLIPTextModel(CLIPTextConfig(**config.text)).eval()
-    pipe = TextToVideoSDPipeline(
-        vae=vae.to("cpu", torch.float16),
-        text_encoder=text_encoder.to("cpu", torch.float16),
-        tokenizer=_tokenizer(config.text["max_position_embeddings"]),
-        unet=unet,
-        scheduler=DDIMScheduler(**modelscope.SCHEDULER),
-    )
-    pipe.save_pretrained(folder, variant="fp16")
+    tokenizer, scheduler = _tokenizer(config.text["max_position_embeddings"]), DDIMScheduler(**modelscope.SCHEDULER)
+    pipe = TextToVideoSDPipeline(vae, text_encoder, tokenizer, unet, scheduler)
+    pipe.to(dtype=torch.float16).save_pretrained(folder, variant="fp16")
 
 
 def _wake(unet):
@@ -109,22 +91,20 @@ def recipe_clip(pipe, config):
     """A clip as the card makes it, from the noise that `generate` draws for SEED."""
     import torch
 
-    side, generator = config.unet["sample_size"], torch.Generator().manual_seed(SEED)
-    noise = torch.randn((1, pipe.unet.config.in_channels, config.num_frames, side, side), generator=generator)
-    latents = noise.to(pipe.unet.dtype)
-    return pipe(PROMPT, num_inference_steps=config.steps, num_frames=config.num_frames, latents=latents).frames[0]
+    shape = (1, pipe.unet.config.in_channels, config.num_frames, *[config.unet["sample_size"]] * 2)
+    noise = torch.randn(shape, generator=torch.Generator().manual_seed(SEED)).to(pipe.unet.dtype)
+    return pipe(PROMPT, num_inference_steps=config.steps, num_frames=config.num_frames, latents=noise).frames[0]
 
 
 def as_model(folder, config):
     """The `Model` of such a folder, with ModelScope's defaults except for length, size and steps."""
-    size = {"num_frames": config.num_frames, "size": (config.size, config.size), "steps": config.steps}
     own = {"repo": str(folder), "revision": None, "also": (), "licence": "", "progress": False}
-    return dataclasses.replace(MODELS["modelscope"], **own, **size)
+    own |= {"num_frames": config.num_frames, "size": (config.size, config.size), "steps": config.steps}
+    return dataclasses.replace(MODELS["modelscope"], **own)
 
 
 def step_inputs(unet_config, num_frames, device):
-    """Noise in the place of what the UNet gets in a step with guidance: latents (2, c, f, h, w), the step, context
-    (2, 77, d)."""
+    """Noise in the place of a guided step's inputs: latents (2, c, f, h, w), the step, context (2, 77, d)."""
     import torch
 
     side = unet_config["sample_size"]
@@ -134,8 +114,7 @@ def step_inputs(unet_config, num_frames, device):
 
 
 def step_flops(config):
-    """Floating-point operations of a denoising step with guidance, counted on the meta device (a product and a sum are
-    two). ModelScope's: 9.77e12."""
+    """Floating-point operations of a denoising step with guidance, counted on the meta device."""
     import torch
     from diffusers import UNet3DConditionModel
 

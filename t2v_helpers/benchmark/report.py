@@ -7,6 +7,9 @@ import platform
 import shlex
 import statistics
 
+RECIPE, DEFAULT, KEPT = "the model card's recipe", "this project's default", "all that is kept"
+AGAIN = f"{DEFAULT}, again"
+LEFT_OUT = "left out, as the time budget was spent"
 GPU_COMMAND = "python -m t2v_helpers.benchmark --memory-cap 15 6 4 --json benchmark.json --markdown benchmark.md"
 
 
@@ -31,141 +34,119 @@ def circumstances(arguments, device):
     }
 
 
-def figures(row, recipe, step_flops, steps, rate):
-    """A `Measured` as a dict of plain numbers, with what follows from it and the recipe's."""
+def figures(row, recipe, least):
+    """A `Measured` as a dict of plain numbers; least: seconds of a clip's denoising at the attainable rate."""
     numbers = {field.name: getattr(row, field.name) for field in dataclasses.fields(row) if field.name != "latents"}
     if not row.not_here:
         numbers["seconds"] = row.seconds
-        numbers["share"] = step_flops * steps / statistics.median(row.denoising) / rate
-        if not recipe.not_here:
-            numbers["speed"] = recipe.seconds / row.seconds
+        numbers["share"] = least / statistics.median(row.denoising)
+        numbers["speed"] = recipe.seconds / row.seconds
     return numbers
 
 
 def bars(report):
     """What the full-size model has to reach on a GPU: [(what, what was measured or None, whether that is enough)]."""
-    rows = {row["name"]: row for row in report["rows"] if not row["not_here"]}
-    measured = report["on"] == "full, cuda"
-    default = rows.get("this project's default") if measured else None
-    plans = {row["plan"]: row for row in report["placed"] if measured and not row["not_here"] and not row["gigabytes"]}
-    smallest = min((row["reserved"] for row in plans.values()), default=None)
-    errors = [row["predicted"] / row["allocated"] - 1 for row in plans.values()]
-
-    def bar(what, value, enough, form):
-        return (what, None, None) if value is None else (what, form.format(value), enough(value))
-
-    def of(key):
-        return default and default.get(key)
-
+    rows, placed = ([row for row in report[key] if not row["not_here"]] for key in ("rows", "placed"))
+    if report["on"] != "full, cuda":
+        rows, placed = [], []
+    default = next((row for row in rows if row["name"] == DEFAULT), {"reserved": None})
+    plans = {row["plan"]: row for row in placed if not row["gigabytes"]}.values()
+    smallest = min((row["reserved"] for row in plans), default=None)
+    errors = [row["predicted"] / row["allocated"] - 1 for row in plans]
+    worst = max(errors, key=abs) if len(errors) >= 5 else None
+    table = [
+        ("2.5 times the speed of the card's recipe", default.get("speed"), "{:.2f}", lambda x: x >= 2.5),
+        ("final latents within 2 % of the recipe's", default.get("difference"), "{:.2%}", lambda x: x < 0.02),
+        ("40 % of the attainable rate while denoising", default.get("share"), "{:.0%}", lambda x: x >= 0.4),
+        ("a peak under 6 GB by default", default["reserved"], None, lambda x: x < 6e9),
+        ("a peak under 3.5 GB in the smallest plan", smallest, None, lambda x: x < 3.5e9),
+        ("five plans' predictions within 15 % of the peak", worst, "{:+.0%} at worst", lambda x: abs(x) < 0.15),
+    ]
     return [
-        bar("2.5 times the speed of the card's recipe", of("speed"), lambda x: x >= 2.5, "{:.2f}"),
-        bar("final latents within 2 % of the recipe's", of("difference"), lambda x: x < 0.02, "{:.2%}"),
-        bar("40 % of the attainable rate while denoising", of("share"), lambda x: x >= 0.4, "{:.0%}"),
-        bar("a peak under 6 GB by default", of("reserved") and of("reserved") / 1e9, lambda x: x < 6, "{:.2f} GB"),
-        bar("a peak under 3.5 GB in the smallest plan", smallest and smallest / 1e9, lambda x: x < 3.5, "{:.2f} GB"),
-        bar(
-            "five plans' predictions within 15 % of the peak",
-            max(errors, key=abs) if len(errors) >= 5 else None,
-            lambda x: abs(x) < 0.15,
-            "{:+.0%} at worst",
-        ),
+        (what, None, None) if value is None else (what, form.format(value) if form else f"{_gb(value)} GB", met(value))
+        for what, value, form, met in table
     ]
 
 
 def markdown(report):
     """The report as a page."""
-    asked, here = report["asked"], report["circumstances"]
+    asked, here, rows = report["asked"], report["circumstances"], report["rows"]
     versions = ", ".join(f"{name} {version}" for name, version in here["versions"].items())
-    lines = [
+    controls = "; ".join(f"{what} {value:.2g}" for what, value in report["controls"].items())
+    kept = "**Stopped before the end**: more was asked for."
+    if report["kept"] is not None:
+        kept = "Kept, because each is faster than the default beyond 2 % and its spread, within 2 % of the latents and "
+        kept += f"under 6 GB: {', '.join(report['kept']) or 'none'}."
+    parts = [
         "# Benchmark: the model card's recipe and this project's default",
-        "",
         f"    {here['command']}",
-        "",
         f"printed this on {here['date']}. Device: {here['device']}. Versions: {versions}.",
-        "",
         f"Architecture: {asked['about']}, random weights; a clip of {asked['num_frames']} frames of "
         f"{asked['size']}x{asked['size']}, {asked['steps']} steps, guidance 9. A step is {report['step_flops']:.3g} "
         f"floating-point operations (counted); a large matrix product reaches {report['attainable_rate']:.3g} a second "
         f"here (measured). n = {report['repeats']} warm clips in each row, seconds as median (least to most).",
-        "",
         "| | load, s | first clip, s | a warm clip, s | times the recipe | peak, GB: tensors, held | latents differ by "
-        "| share of the attainable rate |",
-        "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
-        *map(_line, report["rows"]),
-        "",
+        "| share of the attainable rate |\n| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n"
+        + "\n".join(map(_line, rows)),
         "Latents: relative difference of the final ones from the recipe's, "
-        "|a - b| / |b|. For comparison: "
-        + ("; ".join(f"{what} {value:.2g}" for what, value in report["controls"].items()) or "nothing")
-        + ".",
-        "",
+        f"|a - b| / |b|. For comparison: {controls or 'nothing'}.",
+        kept,
+        *drift(rows),
     ]
-    if report["kept"] is None:
-        lines.append("**Stopped before the end**: more was asked for.")
-    else:
-        kept = ", ".join(report["kept"]) or "none"
-        lines.append(
-            "Kept, because each is faster than the default beyond 2 % and its spread, within 2 % of the latents and "
-            f"under 6 GB: {kept}."
-        )
-    lines += drift(report["rows"])
     if report["on"] != "full, cuda":
-        lines += [
-            "",
-            "**The times of this configuration say nothing about ModelScope's**: the run shows that it works.",
-        ]
+        parts.append("**The times of this configuration say nothing about ModelScope's**: the run shows that it works.")
     if report["placed"]:
-        lines += ["", "## By plan, and on smaller cards (emulated: the process is held to their memory)", ""]
-        lines += ["One warm clip each.", ""]
-        lines += _placed(report["placed"])
-    lines += ["", "## The bars for the full-size model", "", "| | measured | |", "| --- | ---: | --- |"]
-    owed = False
-    for what, value, enough in bars(report):
-        owed |= value is None
-        lines.append(f"| {what} | {value or 'owed'} | {'' if value is None else 'met' if enough else 'not met'} |")
-    if owed:
-        lines += ["", "What is owed needs a CUDA GPU. This command measures all of it:", "", f"    {GPU_COMMAND}"]
-    return "\n".join(lines) + "\n"
+        parts += [
+            "## By plan, and on smaller cards (emulated: the process is held to their memory)",
+            "One warm clip each.",
+            "| GPU | plan | a warm clip, s | peak, GB: tensors, held | predicted, GB | off by |\n"
+            "| --- | --- | ---: | ---: | ---: | ---: |\n" + "\n".join(map(_placed, report["placed"])),
+        ]
+    met = {None: "", True: "met", False: "not met"}
+    judged = [_row([what, value or "owed", met[enough]]) for what, value, enough in bars(report)]
+    parts += ["## The bars for the full-size model", "| | measured | |\n| --- | ---: | --- |\n" + "\n".join(judged)]
+    if "| owed |" in parts[-1] or any(row["not_here"] == LEFT_OUT for row in rows):
+        parts += [
+            "To measure what is owed or was left out, run this on a machine with a CUDA GPU:",
+            f"    {GPU_COMMAND}",
+        ]
+    return "\n\n".join(parts) + "\n"
 
 
 def drift(rows):
-    """Lines that say how far the default's time had moved when it was measured again after all others."""
+    """What to say of the default's time, which was measured again after all others: a list of a text or none."""
     seconds = {row["name"]: row["seconds"] for row in rows if not row["not_here"]}
-    first, last = (seconds.get(name) for name in ("this project's default", "this project's default, again"))
+    first, last = seconds.get(DEFAULT), seconds.get(AGAIN)
     if not (first and last):
         return []
     said = f"The default, measured again at the end, took {last:.3f} s where it had taken {first:.3f} s before"
-    rank = ": no row can be ranked by its time here." if abs(last / first - 1) > 0.1 else "."
-    return ["", said + rank]
+    return [said + (": no row can be ranked by its time here." if abs(last / first - 1) > 0.1 else ".")]
+
+
+def _gb(size):
+    return f"{size / 1e9:.2f}"
+
+
+def _row(cells):
+    return f"| {' | '.join(cells)} |"
+
+
+def _reason(row):
+    return f"not here: {row['not_here'].replace('|', '/')}"
 
 
 def _line(row):
     if row["not_here"]:
-        return f"| {row['name']} | not here: {row['not_here'].replace('|', '/')} " + "| " * 6 + "|"
-    warm, difference = row["warm"], row["difference"]
-    cells = [
-        row["name"],
-        f"{row['load']:.2f}",
-        f"{row['cold']:.2f}",
-        f"{row['seconds']:.3f} ({min(warm):.3f} to {max(warm):.3f})",
-        f"{row['speed']:.2f}" if "speed" in row else "",
-        f"{row['allocated'] / 1e9:.2f}, {row['reserved'] / 1e9:.2f}" if row["allocated"] else "no GPU",
-        "" if difference is None else f"{difference:.1e}",
-        f"{row['share']:.1%}",
-    ]
-    return "| " + " | ".join(cells) + " |"
+        return _row([row["name"], _reason(row), *[""] * 6])
+    cells = [row["name"], f"{row['load']:.2f}", f"{row['cold']:.2f}"]
+    cells += [f"{row['seconds']:.3f} ({min(row['warm']):.3f} to {max(row['warm']):.3f})", f"{row['speed']:.2f}"]
+    cells.append(f"{_gb(row['allocated'])}, {_gb(row['reserved'])}" if row["allocated"] else "no GPU")
+    return _row([*cells, f"{row['difference']:.1e}", f"{row['share']:.1%}"])
 
 
-def _placed(rows):
-    lines = [
-        "| GPU | plan | a warm clip, s | peak, GB: tensors, held | predicted, GB | off by |",
-        "| --- | --- | ---: | ---: | ---: | ---: |",
-    ]
-    for row in rows:
-        cells = [f"of {row['gigabytes']:g} GB" if row["gigabytes"] else "all of this one", row["plan"] or "not known"]
-        if row["not_here"]:
-            cells += [f"not here: {row['not_here'].replace('|', '/')}", "", "", ""]
-        else:
-            cells += [f"{row['seconds']:.2f}", f"{row['allocated'] / 1e9:.2f}, {row['reserved'] / 1e9:.2f}"]
-            cells += [f"{row['predicted'] / 1e9:.2f}", f"{row['predicted'] / row['allocated'] - 1:+.0%}"]
-        lines.append("| " + " | ".join(cells) + " |")
-    return lines
+def _placed(row):
+    cells = [f"of {row['gigabytes']:g} GB" if row["gigabytes"] else "all of this one", row["plan"] or "not known"]
+    if row["not_here"]:
+        return _row([*cells, _reason(row), "", "", ""])
+    cells += [f"{row['seconds']:.2f}", f"{_gb(row['allocated'])}, {_gb(row['reserved'])}", _gb(row["predicted"])]
+    return _row([*cells, f"{row['predicted'] / row['allocated'] - 1:+.0%}"])

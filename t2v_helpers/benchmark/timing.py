@@ -1,6 +1,5 @@
 """Measures one pipeline after another in the same process: seconds, memory, the final latents, the attainable rate."""
 
-import contextlib
 import dataclasses
 import gc
 import math
@@ -8,15 +7,16 @@ import statistics
 import sys
 
 from ..models.machine import clock, matmul_rate
+from .variants import NotHere
 
 
 @dataclasses.dataclass
 class Measured:
     """What one way to make a clip has cost; seconds, bytes; None where there is nothing to measure.
 
-    load: from the folder to its place; cold: the first clip, whatever is compiled or tried out in it; warm: those
-    after; denoising: the part of them from the noise to the final latents. allocated, reserved: peaks of tensors and
-    of what torch holds for them on the GPU. difference: of the final latents, relative to the recipe's.
+    load: from the folder to its place; cold: the first clip; warm: those after; denoising: the part of them from the
+    noise to the final latents. allocated, reserved: peaks of tensors and of what torch holds for them on the GPU.
+    difference: of the final latents, relative to the recipe's.
     """
 
     name: str
@@ -32,7 +32,13 @@ class Measured:
 
     @property
     def seconds(self):
+        """The median of the warm clips."""
         return statistics.median(self.warm) if self.warm else math.nan
+
+    def compare(self, other):
+        """Note the relative difference |a - b| / |b| of the final latents, in the Euclidean norm."""
+        if not self.not_here:
+            self.difference = ((self.latents - other.latents).norm() / other.latents.norm()).item()
 
 
 class Watch:
@@ -55,41 +61,33 @@ class Watch:
 
 
 def measure(name, load, clip, device, repeats, change=None):
-    """Load a pipeline, make a cold clip and `repeats` warm ones; a `Measured`, which says so where it cannot be done.
-
-    load() gives the pipeline, clip(pipe) makes a clip with it; change(pipe): what is done to it before, which may give
-    a context to leave afterwards.
-    """
+    """Load a pipeline, change it, make a cold clip and `repeats` warm ones: a `Measured` that says if it fails."""
     import torch
 
+    print(f"measuring {name}", file=sys.stderr, flush=True)
     result, pipe = Measured(name), None
     _forget(device)
-    with contextlib.ExitStack() as undo:
-        try:
+    try:
+        begin = clock(device)
+        pipe = load()
+        result.load = clock(device) - begin
+        watch = Watch(pipe, device)
+        if change:
+            change(pipe)
+        turns = []
+        for _ in range(repeats + 1):
             begin = clock(device)
-            pipe = load()
-            result.load = clock(device) - begin
-            watch = Watch(pipe, device)
-            if change:
-                undo.enter_context(change(pipe))
-            warm, denoising = [], []
-            for turn in range(repeats + 1):
-                begin = clock(device)
-                clip(pipe)
-                seconds = clock(device) - begin
-                if turn == 0:
-                    result.cold = seconds
-                else:
-                    warm.append(seconds)
-                    denoising.append(watch.denoising)
-            result.warm, result.denoising = tuple(warm), tuple(denoising)
-            result.latents = watch.latents.float().cpu()
-            if device.type == "cuda":
-                result.allocated = torch.cuda.max_memory_allocated(device)
-                result.reserved = torch.cuda.max_memory_reserved(device)
-        except Exception as error:  # it must not take the other measurements along
-            kind = "" if type(error).__name__ == "NotHere" else f"{type(error).__name__}: "
-            result.not_here = kind + (" ".join(str(error).split()) or "no reason given")[:200]
+            clip(pipe)
+            turns.append((clock(device) - begin, watch.denoising))
+        result.cold = turns[0][0]
+        result.warm, result.denoising = zip(*turns[1:], strict=True) if repeats else ((), ())
+        result.latents = watch.latents.float().cpu()
+        if device.type == "cuda":
+            result.allocated = torch.cuda.max_memory_allocated(device)
+            result.reserved = torch.cuda.max_memory_reserved(device)
+    except Exception as error:  # it must not take the other measurements along
+        kind = "" if isinstance(error, NotHere) else f"{type(error).__name__}: "
+        result.not_here = kind + (" ".join(str(error).split()) or "no reason given")[:200]
     del pipe
     _forget(device)
     return result
@@ -98,6 +96,7 @@ def measure(name, load, clip, device, repeats, change=None):
 def _forget(device):
     import torch
 
+    torch.backends.cudnn.benchmark = False  # one of the variants turns it on
     if "torch._dynamo" in sys.modules:
         torch._dynamo.reset()
     gc.collect()
@@ -106,16 +105,8 @@ def _forget(device):
         torch.cuda.reset_peak_memory_stats(device)
 
 
-def difference(latents, reference):
-    """The relative difference |a - b| / |b| of two tensors, in the Euclidean norm."""
-    return ((latents - reference).norm() / reference.norm()).item()
-
-
 def attainable_rate(device):
-    """Floating-point operations a second in a large product of square matrices, the best of several.
-
-    On a GPU of 8192 rows in half precision, on a CPU of 1024 in single precision.
-    """
+    """Floating-point operations a second in a large product of matrices: half precision on a GPU, single on a CPU."""
     import torch
 
     side, dtype = (8192, torch.float16) if device.type == "cuda" else (1024, torch.float32)

@@ -1,5 +1,6 @@
 """The two sides of the benchmark and its variants: what they change in a pipeline, and what they leave alone."""
 
+import functools
 import types
 
 import pytest
@@ -7,16 +8,13 @@ import torch
 
 from t2v_helpers.benchmark import cli, model, variants
 from t2v_helpers.benchmark.model import CONFIGS
+from t2v_helpers.benchmark.timing import measure
 from t2v_helpers.models import pipelines
 
 TINY = CONFIGS["tiny"]
 CPU = torch.device("cpu")
 # diffusers' DPM-Solver calls np.array on a tensor
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-
-
-def broken(pipe):
-    raise ValueError("no good")
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +28,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture
 def bench(folder):
-    return cli.Bench(folder, model.as_model(folder, TINY), TINY, CPU, 1)
+    return cli.Bench(folder, TINY, CPU, 1)
 
 
 @pytest.fixture
@@ -48,8 +46,8 @@ def test_recipe_is_the_model_cards(folder, bench):
     assert type(pipe.scheduler).__name__ == "DPMSolverMultistepScheduler" and not pipe.vae.use_slicing
     batches = []
     pipe.unet.register_forward_pre_hook(lambda module, args: batches.append(len(args[0])))
-    asked = dict(CONFIGS["full"].__dict__)
-    assert (asked["steps"], asked["num_frames"], asked["size"]) == (25, 16, 256)
+    asked = CONFIGS["full"]
+    assert (asked.steps, asked.num_frames, asked.size) == (25, 16, 256)
     assert model.recipe_clip(pipe, TINY).shape == (4, 64, 64, 3)
     assert batches == [2] * TINY.steps
 
@@ -90,33 +88,26 @@ def count_calls(thing, name, size):
 @pytest.mark.parametrize(
     ("variant", "part", "name", "expected"),
     [
-        (None, "unet", "forward", [2] * TINY.steps),
-        ("guidance: two calls", "unet", "forward", [1] * 2 * TINY.steps),
-        ("decoding: 4 frames at once", "vae", "decode", [4]),
-        ("decoding: all at once", "vae", "_decode", [4]),
-        ("decoding: frame by frame", "vae", "_decode", [1] * 4),
+        (None, "unet", "forward", [2] * 2),
+        ("guidance: two calls", "unet", "forward", [1] * 4),
+        ("decoding: 4 frames at once", "vae", "_decode", [4, 2]),
+        ("decoding: all at once", "vae", "_decode", [6]),
+        ("decoding: frame by frame", "vae", "_decode", [1] * 6),
     ],
 )
 def test_how_much_goes_through_at_once(pipe, variant, part, name, expected):
     seen = count_calls(getattr(pipe, part), name, len)
-    with variants.apply([variant] if variant else [], pipe):
-        clip(pipe)
+    variants.apply([variant] if variant else [], pipe)
+    pipelines.generate(model.PROMPT, pipe, num_frames=6, steps=2)
     assert seen == expected
-
-
-def test_pieces_are_no_larger_than_said(pipe):
-    seen = count_calls(pipe.vae, "_decode", len)
-    with variants.apply(["decoding: 4 frames at once"], pipe):
-        pipelines.generate(model.PROMPT, pipe, num_frames=6, steps=1)
-    assert seen == [4, 2]
 
 
 @pytest.mark.parametrize(("variant", "calls"), [((), 4), (("prompt: encoded once",), 2)])
 def test_prompts_are_encoded_once(pipe, variant, calls):
     seen = count_calls(pipe.text_encoder, "forward", lambda ids: ids.shape)
-    with variants.apply(variant, pipe):
-        clip(pipe), clip(pipe)
-    assert len(seen) == calls  # of the prompt and of the empty one, for two clips
+    variants.apply(variant, pipe)
+    clip(pipe), clip(pipe)
+    assert len(seen) == calls
 
 
 def test_weights_are_laid_out_and_fused(pipe):
@@ -136,8 +127,8 @@ def test_attention_goes_to_the_kernel_that_is_named(pipe, variant, flash, math):
     net.register_forward_hook(
         lambda *_: allowed.add((torch.backends.cuda.flash_sdp_enabled(), torch.backends.cuda.math_sdp_enabled()))
     )
-    with variants.apply([f"attention: {variant}"], pipe):
-        clip(pipe)
+    variants.apply([f"attention: {variant}"], pipe)
+    clip(pipe)
     assert allowed == {(flash, math)}
 
 
@@ -151,16 +142,12 @@ def test_the_compiler_gets_the_whole_unet_after_all_else(monkeypatch):
     assert done == ["fused", {"mode": "reduce-overhead"}]
 
 
-def test_outside_effects_are_taken_back(monkeypatch):
-    pipe = types.SimpleNamespace(_execution_device=torch.device("cuda"))
-    monkeypatch.setitem(variants.VARIANTS, "wrong: broken", broken)
+def test_no_variant_is_left_to_the_next_row(monkeypatch):
     monkeypatch.setattr(torch.backends.cudnn, "benchmark", False)
-    with variants.apply(["convolutions: timed"], pipe):
-        assert torch.backends.cudnn.benchmark
-    assert not torch.backends.cudnn.benchmark
-    with pytest.raises(ValueError, match="good"):
-        variants.apply(["convolutions: timed", "wrong: broken"], pipe)
-    assert not torch.backends.cudnn.benchmark  # also where the next one fails
+    seen, pipe = [], types.SimpleNamespace(_execution_device=torch.device("cuda"), prepare_latents=0, decode_latents=0)
+    changed = functools.partial(variants.apply, ["convolutions: timed"])
+    measure("x", lambda: pipe, lambda pipe: seen.append(torch.backends.cudnn.benchmark), CPU, 0, changed)
+    assert seen == [True] and not torch.backends.cudnn.benchmark
 
 
 @pytest.fixture
