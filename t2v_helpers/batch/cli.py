@@ -1,8 +1,4 @@
-"""A clip for every prompt of a file: `python -m t2v_helpers.batch prompts.txt --output-dir clips`.
-
-A clip is written as soon as it is made; started again, the command makes those that are missing. Several processes,
-each with its own copy of the model, share the prompts (accelerate's PartialState).
-"""
+"""A clip for every prompt of a file; several processes, each with its own copy of the model, share the prompts."""
 
 import contextlib
 import datetime
@@ -33,17 +29,16 @@ is made), 130 interrupted (start it again to resume).
 
 
 def parser():
-    """The command line's arguments."""
     p = command.Parser("t2v_helpers.batch", "Generate a video for every prompt of a file.", EPILOG)
-    path = pathlib.Path
-    p.add_argument("prompts", metavar="PROMPTS", type=path, help="a text file with one prompt a line, or a .jsonl file")
+    path, about = pathlib.Path, "a text file with one prompt a line, or a .jsonl file"
+    p.add_argument("prompts", metavar="PROMPTS", type=path, help=about)
     about = "folder for the clips; created if it does not exist"
     p.add_argument("--output-dir", metavar="DIR", type=path, required=True, help=about)
     about = f"auto, {', '.join(MODELS)}, a folder or a hub id (default: %(default)s)"
     p.add_argument("--model", metavar="MODEL", default="auto", help=about)
     add_options(p)
-    formats, about = ("mp4", "gif", "webp"), "video format (default: %(default)s)"
-    p.add_argument("--format", choices=formats, default="mp4", help=about)
+    about = "video format (default: %(default)s)"
+    p.add_argument("--format", choices=("mp4", "gif", "webp"), default="mp4", help=about)
     return p
 
 
@@ -61,19 +56,15 @@ def check(args):
     files.check_folder(folder if folder.exists() else folder.parent)
     asked, bad = jobs.read_jobs(args.prompts, asked)
     if bad and args.model != "auto" and not os.path.isdir(os.path.expanduser(describe(args.model).repo)):
-        refuse(args, bad)  # a model of the hub is not loaded for them: only the scale model knows more bad lines
+        raise command.Refused(
+            *named(args, bad)
+        )  # a model of the hub is not loaded for them: only the scale model knows more bad lines
     return asked, bad
 
 
 def named(args, messages):
     """A text for each (line, message), in the order of the lines, that names the file."""
     return [f"{args.prompts} line {line}: {message}" for line, message in sorted(messages)]
-
-
-def refuse(args, bad):
-    """Raise the error that names every bad line, if there is one."""
-    if bad:
-        raise command.Refused(*named(args, bad))
 
 
 def processes():
@@ -96,7 +87,8 @@ def work(args):
         pipe = load_pipeline(args.model, device=str(state.device) if state.device.type == "cuda" else "cpu")
     pipe.set_progress_bar_config(disable=True)
     asked, unfit, notes = jobs.fit_jobs(asked, pipe)
-    refuse(args, bad + unfit)
+    if bad or unfit:
+        raise command.Refused(*named(args, bad + unfit))
     for note in named(args, notes):
         warnings.warn(note, stacklevel=1)
 
@@ -125,10 +117,7 @@ def work(args):
 
 
 def _identity(model):
-    """A name of the model that changes with its weights: with the revision, or the last change of a file in its folder.
-
-    For a hub id without a revision it does not: main is taken as it was when it was fetched.
-    """
+    """A name that changes with the weights: with the revision or a file's last change; the hub's main is just main."""
     name = next((name for name, known in MODELS.items() if known.repo == model.repo), model.repo)
     stamps = (file.stat().st_mtime_ns for file in pathlib.Path(os.path.expanduser(model.repo)).glob("*/*"))
     return f"{name}@{model.revision or max(stamps, default='main')}"
@@ -144,7 +133,6 @@ def _make(asked, entry, pipe, folder):
 
 
 def main(arguments=None):
-    """Run the command; returns the exit code."""
     with contextlib.ExitStack() as quiet:
         if os.environ.get("RANK", "0") != "0":  # the first process speaks for all
             null = quiet.enter_context(open(os.devnull, "w"))

@@ -1,7 +1,4 @@
-"""What `t2v_helpers.batch` has to make and has made: the file of prompts, the names of the clips, the manifest.
-
-Nothing here imports torch, so that a bad file is reported at once.
-"""
+"""What `t2v_helpers.batch` has to make and has made: the prompts, the clips' names, the manifest; without torch."""
 
 import collections
 import contextlib
@@ -30,19 +27,8 @@ class Job(typing.NamedTuple):
 def read_jobs(path: pathlib.Path, asked: Request) -> tuple[list[Job], list[tuple[int, str]]]:
     """Read a file of prompts: one a line or, if its name ends in .jsonl, one object a line.
 
-    Blank lines and lines that start with # are skipped. Each object has a "prompt" and, optionally, a "seed" and a
-    "negative_prompt".
-
-    Args:
-        path: The file.
-        asked: What each line asks for, apart from what it says itself.
-
-    Returns:
-        The jobs, and what is wrong with the other lines: (line, message).
-
-    Raises:
-        OSError: The file cannot be read.
-        ValueError: It is not text, or holds no prompts.
+    Each line asks for what `asked` does, apart from what it says itself. Returns the jobs, and what is wrong with the
+    other lines: (line, message). OSError: the file cannot be read. ValueError: it is not text, or holds no prompts.
     """
     try:
         lines = path.read_text(encoding="utf-8-sig").split("\n")
@@ -91,8 +77,6 @@ def fit_jobs(jobs: Iterable[Job], pipe: typing.Any) -> tuple[list[Job], list[tup
 
 def file_name(line: int, prompt: str, ending: str = ".mp4") -> str:
     """The name of a clip's file: line and words, in letters, digits and hyphens that every file system takes.
-
-    No two lines share a name, whatever their prompts.
 
     >>> file_name(7, "A red circle, moving left!"), file_name(12, "../../é日本/")
     ('0007-a-red-circle-moving-left.mp4', '0012-e.mp4')

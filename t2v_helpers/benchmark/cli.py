@@ -5,6 +5,7 @@ published weights, pictures are not. On a CPU, by default, a small configuration
 """
 
 import contextlib
+import functools
 import json
 import math
 import pathlib
@@ -36,9 +37,8 @@ class Bench:
         self.model, self.plan = as_model(folder, config), None
 
     def recipe(self):
-        """Measure the recipe."""
-        load, clip = (lambda: load_recipe(self.folder, self.device)), (lambda pipe: recipe_clip(pipe, self.config))
-        return timing.measure(RECIPE, load, clip, self.device, self.repeats)
+        clip = functools.partial(recipe_clip, config=self.config)
+        return timing.measure(RECIPE, lambda: load_recipe(self.folder, self.device), clip, self.device, self.repeats)
 
     def default(self, row=DEFAULT, changes=(), prompt=PROMPT, plan=None, repeats=None, **settings):
         """Measure the default, or with `changes` (names of variants), by a plan, with other settings of `generate`."""
@@ -139,7 +139,6 @@ def placed(bench, plan=None, gigabytes=None):
 
 
 def parser():
-    """The command line's arguments."""
     p = command.Parser("t2v_helpers.benchmark", __doc__.split("\n")[0], EPILOG)
     path, positive = pathlib.Path, command.positive
     p.add_argument("--device", metavar="NAME", help="such as cuda, cuda:1 or cpu (default: cuda if there is a GPU)")
@@ -205,6 +204,5 @@ def run(args, arguments):
 
 
 def main(arguments=None):
-    """Run the command; returns the exit code."""
     arguments = sys.argv[1:] if arguments is None else arguments
     return command.run(parser(), lambda args: work(args, arguments), arguments)

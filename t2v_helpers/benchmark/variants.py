@@ -30,8 +30,7 @@ def _attention(backend):
 
 
 def _channels_last(pipe):
-    """Weights of each Conv2d as NHWC, which tensor cores want; Conv3d does not take it."""
-    import torch
+    import torch  # weights of each Conv2d as NHWC, which tensor cores want; Conv3d does not take it
 
     for module in pipe.unet.modules():
         if isinstance(module, torch.nn.Conv2d):

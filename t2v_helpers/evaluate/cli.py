@@ -1,7 +1,6 @@
 """Measure a text-to-video model of the shapes' world: does a clip show what its prompt says?
 
-The result is the table of the model card: adherence by the judge on trained and on held-out captions, its controls
-(captions shuffled, guidance off, the judge on rendered clips), diversity and CLIPSIM.
+The result is the table of the model card.
 """
 
 import json
@@ -23,11 +22,7 @@ EPILOG = "Exit code: 0 measured, 2 bad input (one line says what), 130 interrupt
 def generate_clips(
     pipeline: Callable, prompts: Sequence[str], seeds: Sequence[int], steps: int, guidance: float, batch: int = 18
 ) -> np.ndarray:
-    """Generate a clip for every prompt and seed, each from noise of its own generator, as `generate` draws it.
-
-    Returns:
-        Frames, (len(prompts) * len(seeds), F, H, W, 3), prompt by prompt.
-    """
+    """A clip for every prompt and seed, from the noise that `generate` draws: (clips, F, H, W, 3), prompt by prompt."""
     import torch
     from tqdm.auto import tqdm
 
@@ -49,17 +44,9 @@ def generate_clips(
 def evaluate(
     pipeline: Callable, seeds: Sequence[int], steps: int, guidance: float, video_tower: typing.Any = None
 ) -> list[tuple[str, dict[str, float]]]:
-    """Measure every number of the model card.
+    """Measure every number of the model card: the rows of the table, with shares or values by column.
 
-    Args:
-        pipeline: A `TextToVideoSDPipeline`, or what is called like one.
-        seeds: Of the clips of each caption; with a single one, "seeds differ" is empty.
-        steps: Denoising steps.
-        guidance: Guidance scale.
-        video_tower: The model's, for CLIPSIM; None leaves it out.
-
-    Returns:
-        The rows of the table: what was measured, and its shares or values by column.
+    seeds: of the clips of each caption; a single one leaves "seeds differ" empty. video_tower: for CLIPSIM; optional.
     """
     from .. import shapes
     from ..measures import adherence, clipsim, object_overlap

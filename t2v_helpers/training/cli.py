@@ -17,17 +17,11 @@ Exit code: 0 trained, 2 bad input or a loss that diverges (one line says what), 
 
 
 def parser():
-    """The command line's arguments."""
     p = command.Parser("t2v_helpers.training", ABOUT, EPILOG)
     path, count, default = pathlib.Path, command.count, "(default: %(default)s)"
     p.add_argument("--output", metavar="DIR", type=path, required=True, help="folder for the trained pipeline")
-    p.add_argument(
-        "--work",
-        metavar="DIR",
-        type=path,
-        default=path("runs/tiny-t2v"),
-        help=f"folder for checkpoints, metrics and samples; an interrupted run resumes from it {default}",
-    )
+    about = f"folder for checkpoints, metrics and samples; an interrupted run resumes from it {default}"
+    p.add_argument("--work", metavar="DIR", type=path, default=path("runs/tiny-t2v"), help=about)
     p.add_argument("--data", metavar="DIR", type=path, help="folder of clips to train on (default: clips are rendered)")
     for name, stage in RECIPE.items():
         for what, kind, letter, about in (
@@ -41,26 +35,16 @@ def parser():
     return p
 
 
-def recipe_of(given):
-    """The RECIPE with what the command line says instead."""
-    return {
-        name: dataclasses.replace(
-            stage,
-            **{key: getattr(given, f"{name}_{key}") for key in ("steps", "batch", "lr")},
-            every=given.every or stage.every,
-        )
-        for name, stage in RECIPE.items()
-    }
-
-
 def work(given):
-    """Train as the parsed arguments say."""
-    world = Folder(given.data) if given.data else Rendered()
+    """Train by the RECIPE, with what the parsed arguments say instead."""
+    world, recipe = Folder(given.data) if given.data else Rendered(), {}
     from accelerate import Accelerator
 
-    train(Accelerator(), recipe_of(given), given.work, given.output, world)
+    for name, stage in RECIPE.items():
+        own = {key: getattr(given, f"{name}_{key}") for key in ("steps", "batch", "lr")}
+        recipe[name] = dataclasses.replace(stage, **own, every=given.every or stage.every)
+    train(Accelerator(), recipe, given.work, given.output, world)
 
 
 def main(arguments=None):
-    """Run the command; returns the exit code."""
     return command.run(parser(), work, arguments, "interrupted; the same command resumes from %(work)s")

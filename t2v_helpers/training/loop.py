@@ -34,7 +34,7 @@ def rng(*numbers):
 
 @contextlib.contextmanager
 def first_weights(stage, name):
-    """Let constructors draw from the stage's seed: a run that goes on draws what the first one drew."""
+    """Let constructors draw from the stage's seed: a run that resumes draws what the first one drew."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(rng(stage.seed, name, "first weights").initial_seed())
         yield
@@ -54,20 +54,18 @@ def fit(accelerator, model, loss_of, stage, folder, *, ema=None, measure=None, w
     """Minimise `loss_of(model, step)` with AdamW; each `stage.every` steps a checkpoint and a line of metrics.
 
     ema: a copy of the model that follows its weights (`follow`), or None. measure: called as measure(step) at each
-    checkpoint; the dict it returns joins the line in folder/metrics.jsonl. watch: called with all lines so far, where
-    else the line is printed.
-    Goes on from folder/checkpoint.pt where there is one, exactly as if it had not been stopped. Ctrl-C, or "interrupt"
-    in a notebook, ends the step that runs, keeps a checkpoint of it, and then raises KeyboardInterrupt.
-    Raises ValueError where a checkpoint is of another model or recipe, or the batch does not divide among the
-    processes, FloatingPointError within a few steps of a loss that runs away, OSError where a checkpoint cannot be
-    written; the last good checkpoint is kept.
+    checkpoint; the dict it returns joins the line in folder/metrics.jsonl. watch: called with all lines so far;
+    without it the line is printed.
+
+    Resumes from folder/checkpoint.pt as if it had not been stopped. Ctrl-C, or "interrupt" in a notebook, ends the
+    step that runs, keeps a checkpoint of it, and then raises KeyboardInterrupt. ValueError: the checkpoint is of
+    another model or recipe, or the processes cannot share the batch; FloatingPointError: the loss runs away.
     """
     from tqdm.auto import tqdm
 
     if stage.batch % accelerator.num_processes:
-        raise ValueError(
-            f"{folder.name}: batch {stage.batch}, expected one that {accelerator.num_processes} processes can share"
-        )
+        many = f"{accelerator.num_processes} processes"
+        raise ValueError(f"{folder.name}: batch {stage.batch}, expected one that {many} can share")
     folder.mkdir(parents=True, exist_ok=True)
     optimizer = torch.optim.AdamW(model.parameters(), lr=stage.lr, weight_decay=1e-4, betas=(0.9, 0.99))
     kept = {"model": model, "optimizer": optimizer} | ({"ema": ema} if ema is not None else {})
@@ -93,8 +91,8 @@ def fit(accelerator, model, loss_of, stage, folder, *, ema=None, measure=None, w
             run.step = step + 1
             bar.update()
             if main and (run.step % stage.every == 0 or run.step == stage.steps):
-                line = run.line(time.perf_counter() - clock) | (measure(run.step) if measure else {})
-                run.save(line)
+                line = run.log(time.perf_counter() - clock, measure(run.step) if measure else {})
+                run.save()
                 if watch:
                     watch(run.lines)
                 else:
@@ -142,21 +140,19 @@ class Run:
         self.recent = [*self.recent[-4:], loss]
         self.bound = self.bound or 6 * loss  # of the first step, before anything is learned
         if not math.isfinite(loss) or (self.step >= 10 and min(self.recent) > self.bound):
-            what = f"{self.path.parent.name}: loss {loss:.3g} at step {self.step}"
-            raise FloatingPointError(
-                f"{what}, expected a finite one that falls: try a learning rate below {self.stage.lr:g}; the last "
-                f"checkpoint is kept in {self.path.parent}"
-            )
+            what = f"{self.path.parent.name}: loss {loss:.3g} at step {self.step}, expected a finite one that falls"
+            advice = f"try a learning rate below {self.stage.lr:g}"
+            raise FloatingPointError(f"{what}: {advice}; the last checkpoint is kept in {self.path.parent}")
 
-    def line(self, seconds):
-        """What is logged of the steps since the last line: the step, the mean loss, the seconds."""
-        line = {"step": self.step, "loss": sum(self.losses) / len(self.losses), "seconds": seconds}
+    def log(self, seconds, more):
+        """Add a line about the steps since the last one: the step, mean loss, seconds, and what was measured."""
+        line = {"step": self.step, "loss": sum(self.losses) / len(self.losses), "seconds": seconds} | more
+        self.lines.append(line)
         self.losses = []
         return line
 
-    def save(self, line=None):
-        """Write a checkpoint, whole, and then the metrics file with `line` as its last one."""
-        self.lines += [line] if line else []
+    def save(self):
+        """Write a checkpoint, whole, and then the metrics file."""
         progress = {name: getattr(self, name) for name in _PROGRESS} | {"stage": dataclasses.asdict(self.stage)}
         data = io.BytesIO()
         torch.save({name: thing.state_dict() for name, thing in self.kept.items()} | progress, data)
@@ -168,16 +164,13 @@ class Run:
         try:
             state = torch.load(self.path, weights_only=True, map_location="cpu")
         except Exception as error:  # whatever torch raises for a file that is none of its own
-            raise ValueError(
-                f"{self.path} is no checkpoint ({type(error).__name__}): delete it to begin anew"
-            ) from None
+            what = f"{self.path} is no checkpoint ({type(error).__name__})"
+            raise ValueError(f"{what}: delete it to begin anew") from None
         of, here = state.get("stage", {}), dataclasses.asdict(self.stage)
         for name in set(here) - {"every"}:
             if of.get(name) != here[name]:
-                raise ValueError(
-                    f"{self.path} is of a run with {name} {of.get(name)}, this one has {here[name]}: "
-                    "take the same, or another folder"
-                )
+                what = f"{self.path} is of a run with {name} {of.get(name)}, this one has {here[name]}"
+                raise ValueError(f"{what}: take the same, or another folder")
         for name, thing in self.kept.items():
             if isinstance(thing, torch.nn.Module):
                 _check_shapes(self.path, state.get(name, {}), thing.state_dict())

@@ -1,10 +1,9 @@
-"""The scale model of ModelScope, part by part, untrained: the same classes, about a thousandth of the size.
+"""The scale model of ModelScope, part by part, untrained: the same classes, 1/426 of the weights.
 
-Each function returns one component of a `TextToVideoSDPipeline`. Where the scale model differs from ModelScope other
-than in width, the function says so and why; the model card (assets/tiny-t2v/README.md) has the measurements.
+Each function returns one component of a `TextToVideoSDPipeline`. Where it differs from ModelScope's other than in
+width, the function says so and why; the model card (assets/tiny-t2v/README.md) has the measurements.
 """
 
-import functools
 import json
 import pathlib
 
@@ -12,6 +11,7 @@ import torch
 from torch import nn
 
 from .. import shapes
+from .._support.logs import quiet
 
 MAX_TOKENS = 24  # ModelScope: 77
 WIDTH = 64  # of the text tower; ModelScope: 1024
@@ -30,10 +30,8 @@ def new_tokenizer():
     letters = sorted({letter for text in texts for letter in text} - {" "})
     # The trainer numbers letters in an order that changes from run to run, and breaks ties by number: so name them.
     special = ["<|startoftext|>", "<|endoftext|>", *letters, *(f"{letter}</w>" for letter in letters)]
-    trainer = trainers.BpeTrainer(
-        vocab_size=1000, end_of_word_suffix="</w>", special_tokens=special, show_progress=False
-    )
-    bpe.train_from_iterator(texts, trainer)
+    settings = {"vocab_size": 1000, "end_of_word_suffix": "</w>", "special_tokens": special, "show_progress": False}
+    bpe.train_from_iterator(texts, trainers.BpeTrainer(**settings))
     learned = json.loads(bpe.to_str())["model"]
     merges = [tuple(merge) for merge in learned["merges"]]
     return CLIPTokenizer(vocab=learned["vocab"], merges=merges, model_max_length=MAX_TOKENS, known_words=words)
@@ -52,20 +50,10 @@ def new_text_encoder(tokenizer, generator=None):
     """
     from transformers import CLIPTextConfig, CLIPTextModel
 
-    config = CLIPTextConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=WIDTH,
-        intermediate_size=4 * WIDTH,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        max_position_embeddings=MAX_TOKENS,
-        projection_dim=WIDTH,
-        hidden_act="gelu",
-        bos_token_id=tokenizer.bos_token_id,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-    )
-    model = CLIPTextModel(config)
+    size = {"hidden_size": WIDTH, "intermediate_size": 4 * WIDTH, "num_hidden_layers": 2, "num_attention_heads": 4}
+    size |= {"vocab_size": len(tokenizer), "max_position_embeddings": MAX_TOKENS, "projection_dim": WIDTH}
+    special = {name: getattr(tokenizer, name) for name in ("bos_token_id", "eos_token_id", "pad_token_id")}
+    model = CLIPTextModel(CLIPTextConfig(hidden_act="gelu", **size, **special))
     with torch.no_grad():
         model.get_input_embeddings().weight.normal_(0, 1.0, generator=generator)
         for name, parameter in model.named_parameters():
@@ -79,19 +67,10 @@ class VideoTower(nn.Module):
 
     def __init__(self):
         super().__init__()
-        convolution = functools.partial(nn.Conv3d, kernel_size=3, stride=2, padding=1)
-        self.layers = nn.Sequential(
-            nn.AvgPool3d((1, 2, 2)),
-            convolution(3, 16),
-            nn.GELU(),
-            convolution(16, 32),
-            nn.GELU(),
-            convolution(32, 64),
-            nn.GELU(),
-            nn.AdaptiveAvgPool3d((2, 1, 1)),
-            nn.Flatten(),
-            nn.Linear(128, WIDTH),
-        )
+        layers = [nn.AvgPool3d((1, 2, 2))]
+        for channels, more in ((3, 16), (16, 32), (32, 64)):
+            layers += [nn.Conv3d(channels, more, kernel_size=3, stride=2, padding=1), nn.GELU()]
+        self.layers = nn.Sequential(*layers, nn.AdaptiveAvgPool3d((2, 1, 1)), nn.Flatten(), nn.Linear(128, WIDTH))
 
     def forward(self, frames):
         return nn.functional.normalize(self.layers(frames), dim=1)
@@ -152,10 +131,9 @@ def new_image_unet(sample_size=LATENT[-1], latent_channels=LATENT[0]):
 def new_unet(image_unet=None, sample_size=LATENT[-1], latent_channels=LATENT[0], still=True):
     """UNet3DConditionModel: latents (b, 4, 16, 8, 8), step (b,) and context (b, 24, 64) to v (b, 4, 16, 8, 8).
 
-    image_unet: a model from `new_image_unet`, whose weights it takes over. still: whether every layer that looks along
-    time starts as the identity: the temporal convolutions by diffusers' own draw, the temporal attentions by zeros in
-    their last layer. So it starts as the image model on each frame alone, as ModelScope started from Stable Diffusion
-    (Wang et al. 2023). Else the last layers of both are drawn: it starts worse, and with few steps learns sooner.
+    image_unet: a model from `new_image_unet`, whose weights it takes over. still: whether layers that look along time
+    start as the identity, so that it starts as the image model on each frame alone, as ModelScope started from Stable
+    Diffusion (Wang et al. 2023). Otherwise their last layers are drawn: it starts worse, but learns sooner.
     """
     from diffusers import UNet3DConditionModel
     from diffusers.models.resnet import TemporalConvLayer
@@ -204,23 +182,18 @@ def new_pipeline(tokenizer, text_encoder, vae, unet):
     """The components as one `TextToVideoSDPipeline`, the class that ModelScope's weights are loaded into."""
     from diffusers import TextToVideoSDPipeline
 
-    from .._support.logs import quiet
-
     with quiet(bars=True):
-        pipeline = TextToVideoSDPipeline(
-            vae=vae, text_encoder=text_encoder, tokenizer=tokenizer, unet=unet, scheduler=new_scheduler()
-        )
+        pipeline = TextToVideoSDPipeline(vae, text_encoder, tokenizer, unet, new_scheduler())
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
 
 
 def load_video_tower(folder):
-    """The trained video tower beside a pipeline's folder, or None where there is none."""
+    """The trained video tower beside a pipeline's folder, or None if it has none."""
     from safetensors.torch import load_file
 
-    path = pathlib.Path(folder) / "video_tower" / "model.safetensors"
+    path, tower = pathlib.Path(folder) / "video_tower" / "model.safetensors", VideoTower()
     if not path.exists():
         return None
-    tower = VideoTower()
-    tower.load_state_dict({name: tensor.float() for name, tensor in load_file(path).items()})
+    tower.load_state_dict(load_file(path))
     return tower.eval()

@@ -1,14 +1,7 @@
-"""Train the scale model: three stages, each on its own, as ModelScope's were trained.
+"""Train the scale model: an autoencoder, two towers as in CLIP, and a UNet (unet.py), as ModelScope's were trained.
 
-    accelerate launch -m t2v_helpers.training --output runs/mine/model --work runs/mine
-
-1. `autoencoder`: AutoencoderKL on single frames, judged by what its reconstructions show.
-2. `clip`: a text tower and a video tower, contrastively on captions and clips (Radford et al. 2021).
-3. The UNet on latents, v-prediction on a schedule with zero terminal SNR (Lin et al. 2023), in two runs: `image`, its
-   spatial part on single frames, then `unet`, the whole of it on clips (training_unet.py).
-
-What a step draws (data, times, noise) depends on the seed and the step's number alone. So a run that was stopped goes
-on exactly where its last checkpoint was, and several processes share one global batch.
+What a step draws (data, times, noise) depends on the seed and the step's number alone. So a run that was stopped
+resumes exactly where its last checkpoint was, and several processes share one global batch.
 """
 
 import dataclasses
@@ -38,13 +31,11 @@ RECIPE = {
 }
 
 
-# ---- stage 1 -------------------------------------------------------------------------------------------------------
 class AutoencoderLoss(nn.Module):
     """The autoencoder's objective: absolute and squared error, a small KL to N(0, I) (Rombach et al. 2022), an anchor.
 
-    The anchor ties three of the four latent channels to the mean colour of their 8 x 8 pixels, as seen against the
-    background. Without it this small autoencoder laid the six colours on one line of its latent space, yellow nearer to
-    purple than to itself in another place, and the UNet mixed them within a clip.
+    The anchor ties three of the four latent channels to the mean colour of their 8 x 8 pixels. Without it this small
+    autoencoder laid the six colours on one line of its latent space, and the UNet mixed them within a clip.
     """
 
     def __init__(self, autoencoder):
@@ -76,15 +67,11 @@ def train_autoencoder(accelerator, stage, folder, world, watch=None, latent_chan
         with cpu_autocast(accelerator.device):
             return model(images, eps)
 
-    fit(
-        accelerator,
-        AutoencoderLoss(vae).to(accelerator.device),
-        loss_of,
-        stage,
-        folder,
-        measure=lambda step: {"adherence": reconstruction_adherence(vae, world, min(54, 3 * len(world.kinds)))},
-        watch=watch,
-    )
+    def measure(step):
+        return {"adherence": reconstruction_adherence(vae, world, min(54, 3 * len(world.kinds)))}
+
+    model = AutoencoderLoss(vae).to(accelerator.device)
+    fit(accelerator, model, loss_of, stage, folder, measure=measure, watch=watch)
     vae.register_to_config(scaling_factor=1 / _latent_deviation(vae, world))
     return vae.eval()
 
@@ -108,7 +95,6 @@ def _latent_deviation(vae, world):
     return vae.encode(torch.cat(clips).to(vae.device)).latent_dist.mean.std().item()
 
 
-# ---- stage 2 -------------------------------------------------------------------------------------------------------
 class ContrastiveLoss(nn.Module):
     """CLIP's symmetric cross-entropy over the similarities of a batch of captions and clips (Radford et al. 2021)."""
 
@@ -125,16 +111,13 @@ class ContrastiveLoss(nn.Module):
 
 
 def train_clip(accelerator, stage, folder, world, watch=None):
-    """Stage 2: the text tower, whose words the UNet will read, and a video tower to measure CLIPSIM with.
-
-    Every process computes the whole batch (each clip is a negative for each caption), which takes seconds.
-    """
+    """Stage 2: the text tower, whose words the UNet will read, and a video tower to measure CLIPSIM with."""
     tokenizer = scale_model.new_tokenizer()
     with first_weights(stage, "clip"):
         text_encoder = scale_model.new_text_encoder(tokenizer, rng(stage.seed, "embeddings"))
         model = ContrastiveLoss(text_encoder, scale_model.VideoTower()).to(accelerator.device)
 
-    def batch(seed, step, kinds):
+    def batch(seed, step, kinds):  # whole in every process, as each clip is a negative for each caption
         generator = rng(seed, step, "clip")
         order = torch.randperm(kinds, generator=generator)[: stage.batch].tolist()
         texts = [world.text(kind, generator) for kind in order]
@@ -155,7 +138,6 @@ def train_clip(accelerator, stage, folder, world, watch=None):
     return tokenizer, text_encoder.eval(), model.video_tower.eval()
 
 
-# ---- the command -------------------------------------------------------------------------------------------------
 def train(accelerator, recipe, work, output, world):
     """All three stages; checkpoints, metrics and samples go to `work`, the pipeline to `output`."""
     vae = train_autoencoder(accelerator, recipe["autoencoder"], work / "autoencoder", world)
@@ -166,11 +148,10 @@ def train(accelerator, recipe, work, output, world):
     unet = train_clips(accelerator, recipe["unet"], work / "unet", parts, latents, world, image_unet)
     if accelerator.is_main_process:
         save(output, tokenizer, text_encoder, vae, unet, video_tower)
-        history = {name: (work / name / "metrics.jsonl").read_text().splitlines() for name in recipe}
-        history = {
-            name: {"recipe": dataclasses.asdict(recipe[name]), "metrics": [json.loads(line) for line in lines]}
-            for name, lines in history.items()
-        }
+        history = {}
+        for name, stage in recipe.items():
+            lines = (work / name / "metrics.jsonl").read_text().splitlines()
+            history[name] = {"recipe": dataclasses.asdict(stage), "metrics": [json.loads(line) for line in lines]}
         write_whole(output / "training.json", (json.dumps(history, indent=1) + "\n").encode())
 
 
@@ -186,12 +167,11 @@ def save(output, tokenizer, text_encoder, vae, unet, video_tower):
     with tempfile.TemporaryDirectory(prefix=".", dir=output.parent) as folder:
         new = pathlib.Path(folder)
         pipeline.save_pretrained(new, safe_serialization=True)
-        config = (
-            new / "text_encoder" / "config.json"
-        )  # transformers would load it as it was saved, beside a float32 UNet
+        # transformers would load it as it was saved, beside a float32 UNet
+        config = new / "text_encoder" / "config.json"
         config.write_text(config.read_text().replace('"dtype": "float16"', '"dtype": "float32"'))
         (new / "video_tower").mkdir()
         save_file(video_tower.half().state_dict(), new / "video_tower" / "model.safetensors")
-        for file in [path for path in new.rglob("*") if path.is_file()]:
+        for file in filter(pathlib.Path.is_file, list(new.rglob("*"))):
             (output / file.relative_to(new)).parent.mkdir(exist_ok=True)
             os.replace(file, output / file.relative_to(new))

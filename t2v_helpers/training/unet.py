@@ -1,7 +1,7 @@
 """The UNet's two stages of training: on single frames, then on clips.
 
-Stable Diffusion knew what things look like before ModelScope taught it how they move. Here too: colour and shape are
-learned from frames, sixteen times cheaper than clips, and time is learned last.
+Stable Diffusion knew what things look like before ModelScope taught it how they move. Here too, colour and shape are
+learned from frames, which are sixteen times cheaper than clips, and time is learned last.
 """
 
 import io
@@ -18,17 +18,16 @@ UNCONDITIONAL = 0.1  # share of captions replaced by "" (classifier-free guidanc
 
 
 @torch.no_grad()
-def encode_clips(accelerator, vae, world, path, clips_per_kind=None, seed=0):
+def encode_clips(accelerator, vae, world, path, clips_per_kind=None):
     """Latents of clips, scaled to deviation 1: (kinds * clips_per_kind, 4, F, size / 8, size / 8), float16.
 
-    Kind by kind, shared among the processes; kept in `path` and read from there the next time. clips_per_kind: of each
-    kind that is not held out (default: as many as the world has examples of).
+    Kind by kind, without those held out; kept in `path` and read from there the next time.
     """
     clips_per_kind = clips_per_kind or world.examples_per_kind
     if not path.exists():
         mine = []
         for index in share(accelerator, len(world.trained) * clips_per_kind):
-            clip = world.example(*divmod(index, clips_per_kind), rng(seed, index, "latents"))
+            clip = world.example(*divmod(index, clips_per_kind), rng(0, index, "latents"))
             mean = vae.encode(scale_model.to_model(clip).movedim(1, 0).to(vae.device)).latent_dist.mean
             mine.append((index, (mean * vae.config.scaling_factor).movedim(0, 1).half().cpu()))
         everyones = sorted(gather_object(mine), key=lambda pair: pair[0])
@@ -59,7 +58,6 @@ def train_clips(accelerator, stage, folder, parts, latents, world, image_unet, w
 
 
 def _sizes(parts, world):
-    """The side and the channels of the latents."""
     return world.size // 8, parts[2].config.latent_channels
 
 
@@ -78,9 +76,8 @@ def _train(accelerator, stage, folder, parts, latents, world, unet, ema, num_fra
         return v_loss(model, *(torch.stack(many).to(device) for many in (x0, t, eps)), context, scheduler)
 
     def measure(step):
-        pipeline = scale_model.new_pipeline(
-            *parts, scale_model.new_unet(ema, *_sizes(parts, world)) if num_frames == 1 else ema
-        )
+        whole = scale_model.new_unet(ema, *_sizes(parts, world)) if num_frames == 1 else ema
+        pipeline = scale_model.new_pipeline(*parts, whole)
         return adherence(pipeline, world, num_frames, step, folder / f"samples-{step:05d}.png")
 
     fit(accelerator, unet, loss_of, stage, folder, ema=ema, measure=measure, watch=watch)
@@ -129,16 +126,9 @@ def adherence(pipeline, world, num_frames, seed, path=None):
 @torch.inference_mode()
 def sample(pipeline, prompts, num_frames, seed, size=shapes.SIZE, guidance=4.0):
     """A clip for each prompt, all in one batch, with few steps: float32 array (b, num_frames, H, W, 3)."""
-    return pipeline(
-        prompts,
-        num_frames=num_frames,
-        height=size,
-        width=size,
-        num_inference_steps=12,
-        guidance_scale=guidance,
-        generator=rng(seed, "sample"),
-        output_type="np",
-    ).frames
+    settings = {"num_inference_steps": 12, "guidance_scale": guidance, "num_frames": num_frames}
+    settings |= {"height": size, "width": size, "generator": rng(seed, "sample"), "output_type": "np"}
+    return pipeline(prompts, **settings).frames
 
 
 def _log_samples(clips, path):

@@ -1,9 +1,8 @@
 """What a model is trained on: captioned clips, rendered as they are asked for, or read from a folder of files.
 
 A world has kinds of clips, numbered from 0, and `kinds` names what each shows, as `Attributes`: first those that are
-`trained` on, then those `held_out`, of which only the autoencoder sees single frames, and which are measured all the
-same. `clip(kind, generator)` gives frames of size x size pixels, `text(kind, generator)` a caption. Of each kind there
-are `examples_per_kind`, which the UNet learns from: `example(kind, number, generator)`, numbered from 0.
+`trained` on, then those `held_out`, of which only the autoencoder sees single frames. The UNet learns from
+`examples_per_kind` of each kind.
 """
 
 import itertools
@@ -13,8 +12,9 @@ import pathlib
 import numpy as np
 
 from .. import shapes
-from ..video import as_frames
-from .loop import choose
+from .._support.files import write_whole
+from ..video import as_frames, save_video
+from .loop import choose, rng
 
 METADATA = "metadata.jsonl"  # one line a clip: {"file_name": "0000.webp", "text": "a red circle moving left"}
 
@@ -22,8 +22,7 @@ METADATA = "metadata.jsonl"  # one line a clip: {"file_name": "0000.webp", "text
 class Rendered:
     """Clips that `shapes.render` draws, never the same twice.
 
-    trained, held_out: sequences of `Attributes`. size: pixels; num_frames: frames. plain: whether captions have the
-    plain wording alone, or all that there are.
+    trained, held_out: sequences of `Attributes`. size: pixels. plain: whether captions have the plain wording alone.
 
     >>> world = Rendered(shapes.combinations(False)[:3], size=32, num_frames=4)
     >>> world.clip(0, 7).shape
@@ -71,9 +70,8 @@ class Folder(Rendered):
     """Clips from a folder of mp4, GIF or WebP files, with `metadata.jsonl` to say what each shows.
 
     Clips that show the same are of one kind, and each caption of theirs may go with any of them. All are read and
-    checked when the folder is opened: ValueError, FileNotFoundError or NotADirectoryError in one line, that names the
-    file, for a folder without clips, a caption that the world of shapes does not know, clips of different sizes, and a
-    clip in which `shapes.judge` does not see what the caption says.
+    checked when the folder is opened; ValueError or OSError, in one line, names the file that cannot be used, such as
+    one in which `shapes.judge` does not see what the caption says.
     """
 
     def __init__(self, folder):
@@ -112,10 +110,8 @@ def _entries(folder):
         raise NotADirectoryError(f"{folder} is no folder, expected one with clips and {METADATA}")
     path = folder / METADATA
     if not path.is_file():
-        raise FileNotFoundError(
-            f"{path} is missing, expected one line for each clip: "
-            '{"file_name": "0000.webp", "text": "a red circle moving left"}'
-        )
+        line = '{"file_name": "0000.webp", "text": "a red circle moving left"}'
+        raise FileNotFoundError(f"{path} is missing, expected one line for each clip: {line}")
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
         if not line.strip():
             continue
@@ -123,9 +119,8 @@ def _entries(folder):
             entry = json.loads(line)
             yield str(entry["file_name"]), str(entry["text"])
         except (ValueError, KeyError, TypeError):
-            raise ValueError(
-                f"{path}, line {number}: got {line[:60]!r}, expected file_name and text, as JSON"
-            ) from None
+            what = f"{path}, line {number}: got {line[:60]!r}"
+            raise ValueError(f"{what}, expected file_name and text, as JSON") from None
 
 
 def _read(folder, file):
@@ -149,10 +144,6 @@ def _read(folder, file):
 
 def write_folder(folder, world, count, seed=0):
     """Write `count` clips of a world, lossless, with their metadata, in the form that `Folder` reads."""
-    from .._support.files import write_whole
-    from ..video import save_video
-    from .loop import rng
-
     folder, lines = pathlib.Path(folder), []
     folder.mkdir(parents=True, exist_ok=True)
     for number in range(count):
