@@ -1,12 +1,13 @@
 """A clip for every prompt of a file; several processes, each with its own copy of the model, share the prompts."""
 
-import contextlib
 import datetime
 import os
 import pathlib
+import sys
 import time
 import warnings
 
+from .. import video
 from .._support import command, files
 from ..models import MODELS, Request, add_options, describe, load_pipeline, make
 from . import jobs
@@ -29,6 +30,7 @@ is made), 130 interrupted (start it again to resume).
 
 
 def parser():
+    """The command line's arguments."""
     p = command.Parser("t2v_helpers.batch", "Generate a video for every prompt of a file.", EPILOG)
     path, about = pathlib.Path, "a text file with one prompt a line, or a .jsonl file"
     p.add_argument("prompts", metavar="PROMPTS", type=path, help=about)
@@ -44,8 +46,6 @@ def parser():
 
 def check(args):
     """All that can be checked without torch: (jobs, bad lines), see `read_jobs`; ValueError or OSError in one line."""
-    from .. import video
-
     asked = Request.from_args(args, "a red circle")  # each line puts its own prompt there
     asked.check_shape(args.model)
     if args.fps is not None:
@@ -124,8 +124,6 @@ def _identity(model):
 
 
 def _make(asked, entry, pipe, folder):
-    from .. import video
-
     begin, path = time.perf_counter(), folder / entry["file"]
     video.save_video(make(asked, pipe), path, entry["settings"]["fps"])
     seconds = round(time.perf_counter() - begin, 3)
@@ -133,13 +131,11 @@ def _make(asked, entry, pipe, folder):
 
 
 def main(arguments=None):
-    with contextlib.ExitStack() as quiet:
-        if os.environ.get("RANK", "0") != "0":  # the first process speaks for all
-            null = quiet.enter_context(open(os.devnull, "w"))
-            quiet.enter_context(contextlib.redirect_stdout(null))
-            quiet.enter_context(contextlib.redirect_stderr(null))
-        code = command.run(parser(), work, arguments, "interrupted; start it again to resume")
-        if os.environ.get("WORLD_SIZE", "1") != "1" and code != 130:
-            processes().wait_for_everyone()  # the launcher ends all once one has ended with an error
-            processes().destroy_process_group()
+    """Run the command; returns the exit code."""
+    if os.environ.get("RANK", "0") != "0":  # the first process speaks for all
+        sys.stdout = sys.stderr = open(os.devnull, "w")
+    code = command.run(parser(), work, arguments, "interrupted; start it again to resume")
+    if os.environ.get("WORLD_SIZE", "1") != "1" and code != 130:
+        processes().wait_for_everyone()  # the launcher ends all once one has ended with an error
+        processes().destroy_process_group()
     return code

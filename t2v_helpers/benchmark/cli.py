@@ -37,6 +37,7 @@ class Bench:
         self.model, self.plan = as_model(folder, config), None
 
     def recipe(self):
+        """Measure the recipe."""
         clip = functools.partial(recipe_clip, config=self.config)
         return timing.measure(RECIPE, lambda: load_recipe(self.folder, self.device), clip, self.device, self.repeats)
 
@@ -139,6 +140,7 @@ def placed(bench, plan=None, gigabytes=None):
 
 
 def parser():
+    """The command line's arguments."""
     p = command.Parser("t2v_helpers.benchmark", __doc__.split("\n")[0], EPILOG)
     path, positive = pathlib.Path, command.positive
     p.add_argument("--device", metavar="NAME", help="such as cuda, cuda:1 or cpu (default: cuda if there is a GPU)")
@@ -204,5 +206,6 @@ def run(args, arguments):
 
 
 def main(arguments=None):
+    """Run the command; returns the exit code."""
     arguments = sys.argv[1:] if arguments is None else arguments
     return command.run(parser(), lambda args: work(args, arguments), arguments)

@@ -46,9 +46,8 @@ def figures(row, recipe, least):
 
 def bars(report):
     """What the full-size model has to reach on a GPU: [(what, what was measured or None, whether that is enough)]."""
-    rows, placed = ([row for row in report[key] if not row["not_here"]] for key in ("rows", "placed"))
-    if report["on"] != "full, cuda":
-        rows, placed = [], []
+    full = report["on"] == "full, cuda"
+    rows, placed = ([row for row in report[key] if full and not row["not_here"]] for key in ("rows", "placed"))
     default = next((row for row in rows if row["name"] == DEFAULT), {"reserved": None})
     plans = {row["plan"]: row for row in placed if not row["gigabytes"]}.values()
     smallest = min((row["reserved"] for row in plans), default=None)
@@ -128,16 +127,12 @@ def _gb(size):
 
 
 def _row(cells):
-    return f"| {' | '.join(cells)} |"
-
-
-def _reason(row):
-    return f"not here: {row['not_here'].replace('|', '/')}"
+    return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"
 
 
 def _line(row):
     if row["not_here"]:
-        return _row([row["name"], _reason(row), *[""] * 6])
+        return _row([row["name"], f"not here: {row['not_here']}", *[""] * 6])
     cells = [row["name"], f"{row['load']:.2f}", f"{row['cold']:.2f}"]
     cells += [f"{row['seconds']:.3f} ({min(row['warm']):.3f} to {max(row['warm']):.3f})", f"{row['speed']:.2f}"]
     cells.append(f"{_gb(row['allocated'])}, {_gb(row['reserved'])}" if row["allocated"] else "no GPU")
@@ -147,6 +142,6 @@ def _line(row):
 def _placed(row):
     cells = [f"of {row['gigabytes']:g} GB" if row["gigabytes"] else "all of this one", row["plan"] or "not known"]
     if row["not_here"]:
-        return _row([*cells, _reason(row), "", "", ""])
+        return _row([*cells, f"not here: {row['not_here']}", "", "", ""])
     cells += [f"{row['seconds']:.2f}", f"{_gb(row['allocated'])}, {_gb(row['reserved'])}", _gb(row["predicted"])]
     return _row([*cells, f"{row['predicted'] / row['allocated'] - 1:+.0%}"])

@@ -17,6 +17,7 @@ Exit code: 0 trained, 2 bad input or a loss that diverges (one line says what), 
 
 
 def parser():
+    """The command line's arguments."""
     p = command.Parser("t2v_helpers.training", ABOUT, EPILOG)
     path, count, default = pathlib.Path, command.count, "(default: %(default)s)"
     p.add_argument("--output", metavar="DIR", type=path, required=True, help="folder for the trained pipeline")
@@ -47,4 +48,5 @@ def work(given):
 
 
 def main(arguments=None):
+    """Run the command; returns the exit code."""
     return command.run(parser(), work, arguments, "interrupted; the same command resumes from %(work)s")

@@ -9,7 +9,9 @@ import typing
 import numpy as np
 import torch
 
+from ..models import modelscope
 from ..models.machine import clock
+from . import scale_model
 
 TOKENS = 77  # of a prompt, as CLIP pads it
 
@@ -34,9 +36,6 @@ def make_unet(width, *, like="modelscope", sample_size=32):
     (320, 640, 1280, 1280)
     """
     from diffusers import UNet3DConditionModel
-
-    from ..models import modelscope
-    from . import scale_model
 
     if like == "modelscope":
         config, groups = modelscope.UNET | {"sample_size": sample_size, "attention_head_dim": min(64, width)}, 32

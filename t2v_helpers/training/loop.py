@@ -11,6 +11,7 @@ import threading
 import time
 
 import torch
+from tqdm.auto import tqdm
 
 from .._support.files import write_whole
 
@@ -61,8 +62,6 @@ def fit(accelerator, model, loss_of, stage, folder, *, ema=None, measure=None, w
     step that runs, keeps a checkpoint of it, and then raises KeyboardInterrupt. ValueError: the checkpoint is of
     another model or recipe, or the processes cannot share the batch; FloatingPointError: the loss runs away.
     """
-    from tqdm.auto import tqdm
-
     if stage.batch % accelerator.num_processes:
         many = f"{accelerator.num_processes} processes"
         raise ValueError(f"{folder.name}: batch {stage.batch}, expected one that {many} can share")
@@ -128,6 +127,8 @@ def _patient_interrupt():
 class Run:
     """Where a stage's training stands: its step, its losses since the last line of metrics, its lines, its weights."""
 
+    PROGRESS = ("step", "losses", "recent", "bound", "lines")
+
     def __init__(self, stage, path, kept):
         self.stage, self.path, self.kept = stage, path, kept
         self.step, self.losses, self.recent, self.bound, self.lines = 0, [], [], 0.0, []
@@ -153,7 +154,7 @@ class Run:
 
     def save(self):
         """Write a checkpoint, whole, and then the metrics file."""
-        progress = {name: getattr(self, name) for name in _PROGRESS} | {"stage": dataclasses.asdict(self.stage)}
+        progress = {name: getattr(self, name) for name in self.PROGRESS} | {"stage": dataclasses.asdict(self.stage)}
         data = io.BytesIO()
         torch.save({name: thing.state_dict() for name, thing in self.kept.items()} | progress, data)
         write_whole(self.path, data.getvalue())
@@ -175,11 +176,8 @@ class Run:
             if isinstance(thing, torch.nn.Module):
                 _check_shapes(self.path, state.get(name, {}), thing.state_dict())
             thing.load_state_dict(state[name])
-        for name in _PROGRESS:
+        for name in self.PROGRESS:
             setattr(self, name, state[name])
-
-
-_PROGRESS = ("step", "losses", "recent", "bound", "lines")
 
 
 def _check_shapes(path, kept, wanted):

@@ -88,7 +88,6 @@ def new_autoencoder(size=shapes.SIZE, latent_channels=LATENT[0]):
         block_out_channels=(16, 32, 32, 64),
         down_block_types=("DownEncoderBlock2D",) * 4,
         up_block_types=("UpDecoderBlock2D",) * 4,
-        layers_per_block=1,
         norm_num_groups=8,
         latent_channels=latent_channels,
         sample_size=size,
@@ -165,7 +164,6 @@ def new_scheduler():
     from diffusers import DDIMScheduler
 
     return DDIMScheduler(
-        num_train_timesteps=1000,
         beta_start=0.00085,
         beta_end=0.03,
         beta_schedule="scaled_linear",
@@ -173,7 +171,6 @@ def new_scheduler():
         rescale_betas_zero_snr=True,
         timestep_spacing="trailing",
         clip_sample=False,
-        set_alpha_to_one=True,
         steps_offset=1,
     )
 

@@ -45,21 +45,17 @@ def test_counts_are_those_of_a_real_run():
     assert counted.parameters == sum(p.numel() for p in weights)
 
 
-@pytest.mark.parametrize("given, says", [((8, "modelscope"), "multiple of 32"), ((12, "tiny"), "multiple of 8")])
-def test_widths_that_cannot_be(given, says):
-    with pytest.raises(ValueError, match=f"width = {given[0]}, expected a {says}"):
-        meta(given[0], like=given[1])
-    with pytest.raises(ValueError, match="like = 'wan', expected 'modelscope' or 'tiny'"):
-        meta(32, like="wan")
+@pytest.mark.parametrize(
+    "width, like, says",
+    [(8, "modelscope", "width = 8, .* 32"), (12, "tiny", "width = 12, .* 8"), (32, "wan", "like = 'wan'")],
+)
+def test_widths_that_cannot_be(width, like, says):
+    with pytest.raises(ValueError, match=says):
+        meta(width, like=like)
 
 
-def test_seconds_are_measured_and_leave_no_gradient_to_the_next_run():
+def test_seconds_are_measured():
     assert 0 < costs.seconds_a_step(costs.make_unet(16, like="tiny", sample_size=4), 2, 4, repeat=1) < 60
-
-
-def test_exponent():
-    assert costs.exponent([1, 3, 9], [2, 6, 18]) == pytest.approx(1)
-    assert costs.exponent([1, 2, 4, 8], [5, 20, 80, 320]) == pytest.approx(2)
 
 
 LINES = [{"step": s, "loss": 1 / s, "seconds": 60.0, "adherence": s / 40, "held_out": s / 50} for s in (10, 20, 30)]

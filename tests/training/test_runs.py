@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+import types
 
 import pytest
 import torch
@@ -57,9 +58,8 @@ def test_two_processes_give_the_losses_of_one(alone, clips, tmp_path):
     assert done.returncode == 0, done.stderr[-2000:]
     for stage in STAGES:
         assert len(losses(tmp_path, stage)) == 2
-        assert losses(tmp_path, stage) == pytest.approx(
-            losses(alone, stage), rel=2e-2 if stage == "autoencoder" else 2e-3
-        )
+        near = 2e-2 if stage == "autoencoder" else 2e-3
+        assert losses(tmp_path, stage) == pytest.approx(losses(alone, stage), rel=near)
     assert losses(alone, "unet")[0] != pytest.approx(losses(alone, "unet")[1], rel=1e-3)  # steps do differ
 
 
@@ -118,17 +118,10 @@ def regression(folder, lr=0.05, width=3, **more):
 
 
 def test_a_learning_rate_that_diverges_is_told_within_a_few_steps(tmp_path):
-    with pytest.raises(
-        FloatingPointError, match=r"loss .* at step \d+, expected a finite one that falls: .*below 40;"
-    ) as e:
+    says = r"loss .* at step (1?\d|2[0-5]), expected a finite one that falls: .*below 40;"
+    with pytest.raises(FloatingPointError, match=says):
         regression(tmp_path / "run", lr=40)
-    assert int(str(e.value).split("step ")[1].split(",")[0]) <= 25
     assert all(p.isfinite().all() for p in checkpoint(tmp_path, "run")["model"].values())
-
-
-def test_a_sound_learning_rate_never_is(tmp_path):
-    regression(tmp_path / "run")
-    assert checkpoint(tmp_path, "run")["step"] == 60
 
 
 @pytest.mark.parametrize(
@@ -139,16 +132,12 @@ def test_a_sound_learning_rate_never_is(tmp_path):
         ({"steps": 90}, "is of a run with steps 60, this one has 90"),
     ],
 )
-def test_a_checkpoint_of_another_run_is_refused_and_kept(tmp_path, change, says):
+def test_a_checkpoint_of_another_run_or_none_is_refused_and_kept(tmp_path, change, says):
     regression(tmp_path / "run")
     before = (tmp_path / "run" / "checkpoint.pt").read_bytes()
     with pytest.raises(ValueError, match=says) as error:
         regression(tmp_path / "run", **change)
     assert "\n" not in str(error.value) and (tmp_path / "run" / "checkpoint.pt").read_bytes() == before
-
-
-def test_a_checkpoint_that_is_none(tmp_path):
-    (tmp_path / "run").mkdir()
     (tmp_path / "run" / "checkpoint.pt").write_bytes(b"not one")
     with pytest.raises(ValueError, match=r"checkpoint.pt is no checkpoint .*: delete it to begin anew"):
         regression(tmp_path / "run")
@@ -171,8 +160,6 @@ def test_a_disk_that_fills_up_keeps_the_last_checkpoint(tmp_path, monkeypatch):
 
 
 def test_a_batch_that_the_processes_cannot_share(tmp_path):
-    class Three:
-        num_processes = 3
-
+    three = types.SimpleNamespace(num_processes=3)
     with pytest.raises(ValueError, match="run: batch 8, expected one that 3 processes can share"):
-        loop.fit(Three(), None, None, Stage(steps=1, batch=8, lr=1), tmp_path / "run")
+        loop.fit(three, None, None, Stage(steps=1, batch=8, lr=1), tmp_path / "run")

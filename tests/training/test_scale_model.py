@@ -23,14 +23,11 @@ def pipeline():
     return load_pipeline("tiny")
 
 
-def test_folder_is_small_and_holds_nothing_pickled():
-    assert sum(path.stat().st_size for path in FILES) <= 12e6
-    assert {path.suffix for path in FILES} <= {".json", ".safetensors", ".md", ".jsonl"}
-
-
-def test_weights_are_half_precision_on_disk():
+def test_folder_is_small_and_holds_half_precision_and_nothing_pickled():
     from safetensors import safe_open
 
+    assert sum(path.stat().st_size for path in FILES) <= 12e6
+    assert {path.suffix for path in FILES} <= {".json", ".safetensors", ".md", ".jsonl"}
     for path in FOLDER.rglob("*.safetensors"):
         with safe_open(path, framework="pt") as file:
             kinds = {file.get_slice(name).get_dtype() for name in file.keys()}
@@ -41,11 +38,9 @@ def test_plain_diffusers_loads_it():
     from diffusers import DiffusionPipeline
 
     stock = DiffusionPipeline.from_pretrained(FOLDER)
-    classes = {name: type(part).__name__ for name, part in stock.components.items()}
-    assert type(stock).__name__ == "TextToVideoSDPipeline"
-    assert classes["text_encoder"] == "CLIPTextModel" and classes["unet"] == "UNet3DConditionModel"
-    assert classes["vae"] == "AutoencoderKL" and classes["scheduler"] == "DDIMScheduler"
-    assert classes["tokenizer"].startswith("CLIPTokenizer")
+    classes = [type(thing).__name__ for thing in (stock, stock.text_encoder, stock.unet, stock.vae, stock.scheduler)]
+    parts = ["CLIPTextModel", "UNet3DConditionModel", "AutoencoderKL", "DDIMScheduler"]
+    assert classes == ["TextToVideoSDPipeline", *parts] and type(stock.tokenizer).__name__.startswith("CLIPTokenizer")
 
 
 def test_the_cards_own_snippet_runs(monkeypatch):
@@ -104,9 +99,8 @@ def test_same_verdict_on_another_cpu(pipeline):
 def test_the_video_tower_tells_clips_apart(pipeline):
     captions = shapes.captions()[::7]
     clips = [shapes.render(caption, 10**7 + i) for i, caption in enumerate(captions)]
-    cosine = measures.clipsim(
-        captions, clips, pipeline.tokenizer, pipeline.text_encoder, scale_model.load_video_tower(FOLDER)
-    )
+    towers = pipeline.tokenizer, pipeline.text_encoder, scale_model.load_video_tower(FOLDER)
+    cosine = measures.clipsim(captions, clips, *towers)
     right = cosine.argmax(1) == np.arange(len(captions))
     assert right.float().mean() >= 0.75
     assert cosine.diagonal().mean() > cosine.mean() + 0.3
@@ -123,10 +117,7 @@ def test_the_pages_figures_are_those_that_the_evaluation_stored(page, what):
 
 
 def test_the_stored_evaluation_is_over_the_bars():
-    assert EVALUATION["trained captions"]["all"] >= 0.98
-    assert EVALUATION["held-out captions"]["all"] >= 0.95
-    assert EVALUATION["other wordings"]["all"] >= 0.95
-    assert EVALUATION["seeds differ"]["all"] >= 0.9
+    least = {"trained captions": 0.98, "held-out captions": 0.95, "other wordings": 0.95, "seeds differ": 0.9}
+    assert all(EVALUATION[what]["all"] >= bar for what, bar in least.items())
     assert EVALUATION["control: rendered clips"]["all"] >= 0.995
-    assert EVALUATION["control: captions shuffled"]["all"] < 0.05
-    assert EVALUATION["control: no text (w = 0)"]["all"] < 0.05
+    assert max(EVALUATION[f"control: {what}"]["all"] for what in ("captions shuffled", "no text (w = 0)")) < 0.05

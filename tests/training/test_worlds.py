@@ -46,9 +46,8 @@ def test_a_folder_gives_the_clips_that_were_written(folder):
     rendered = worlds.Rendered(NAMES, size=48, num_frames=8)
     written = [rendered.clip(n % 3, loop.rng(0, n, "folder")) for n in range(6)]
     for kind in range(3):
-        seen = {
-            min((np.abs(world.clip(kind, loop.rng(i)) - w).max(), n) for n, w in enumerate(written)) for i in range(9)
-        }
+        clips = [world.clip(kind, loop.rng(i)) for i in range(9)]
+        seen = {min((np.abs(clip - other).max(), n) for n, other in enumerate(written)) for clip in clips}
         assert max(error for error, _ in seen) < 1 / 255 and {n for _, n in seen} == {kind, kind + 3}
         assert shapes.parse(world.text(kind, loop.rng(0))) == NAMES[kind]
 
@@ -67,18 +66,13 @@ def test_every_clip_of_a_folder_is_an_example_and_none_is_lost_or_drawn_twice(fo
 @pytest.mark.parametrize(
     "lines, says",
     [
-        ([], r"metadata.jsonl names no clips, expected one line for each"),
-        (["", "  "], "names no clips"),
+        (["", "  "], r"metadata.jsonl names no clips, expected one line for each"),
         ([LINE, "{"], r"metadata.jsonl, line 2: got '\{', expected file_name and text"),
         (['{"file_name": "00000.webp"}'], "line 1: .* expected file_name and text"),
-        (["[1]"], "line 1"),
         ([LINE.replace("00000", "9")], r"9.webp is missing, and metadata.jsonl names it"),
         ([LINE.replace("00000.webp", "../x.webp")], r"'../x.webp' leads out of"),
         ([LINE.replace("red", "mauve")], "names 0 of a color, expected one of: red"),
-        (
-            [LINE.replace("red", "blue")],
-            r"00000.webp \(clip 1\) is captioned 'a blue circle .*', and shows a red circle",
-        ),
+        ([LINE.replace("red", "blue")], r"00000.webp \(clip 1\) is captioned 'a blue circle .*', and shows a red"),
     ],
 )
 def test_bad_metadata_is_told_in_one_line(folder, lines, says):
