@@ -8,6 +8,7 @@ import functools
 import itertools
 import math
 import typing
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -57,7 +58,7 @@ class Attributes(typing.NamedTuple):
     shape: str | None
     motion: str | None
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"a {self.color or '?'} {self.shape or '?'} {MOTIONS[self.motion][0] if self.motion else '?'}"
 
 
@@ -70,18 +71,18 @@ HELD_OUT = frozenset(
 )
 
 
-def combinations(held_out=None):
-    """The 108 combinations as `Attributes`; held_out: True for those never trained on, False for the others."""
+def combinations(held_out: bool | None = None) -> list[Attributes]:
+    """List the 108 combinations; `held_out`: True for those never trained on, False for the others, None for all."""
     return [names for names in COMBINATIONS if held_out is None or (str(names) in HELD_OUT) == held_out]
 
 
-def captions(held_out=None):
-    """The plain caption of each of `combinations`, such as "a red circle moving left"."""
+def captions(held_out: bool | None = None) -> list[str]:
+    """List the plain caption of each of `combinations(held_out)`, such as "a red circle moving left"."""
     return [str(names) for names in combinations(held_out)]
 
 
-def wordings(names):
-    """Every way in which a caption of the world says the three attributes `names`, the plain one first."""
+def wordings(names: Attributes) -> list[str]:
+    """List every caption of the world that says these three attributes, the plain one first."""
     said = itertools.product(TEMPLATES, SHAPES[names.shape], MOTIONS[names.motion])
     made = (t.format(color=names.color, shape=shape, motion=motion) for t, shape, motion in said)
     # "the red circle is moves left" is no English: "is" wants a form in -ing
@@ -89,7 +90,7 @@ def wordings(names):
 
 
 @functools.cache
-def _meaning():
+def _meaning() -> dict[str, tuple[str, str]]:
     """Word -> (attribute, name), for the words that carry one."""
     meaning = {color: ("color", color) for color in COLORS}
     meaning |= {word: ("shape", shape) for shape, words in SHAPES.items() for word in words}
@@ -99,8 +100,12 @@ def _meaning():
     return meaning
 
 
-def parse(caption):
-    """Read a caption into its `Attributes`; ValueError if it does not name exactly one colour, shape and motion."""
+def parse(caption: str) -> Attributes:
+    """Read a caption in any wording; ValueError unless it names exactly one colour, one shape and one motion.
+
+    >>> parse("the red disc is rising")
+    Attributes(color='red', shape='circle', motion='up')
+    """
     said = {_meaning().get(word) for word in caption.lower().replace(",", " ").replace(".", " ").split()} - {None}
     for kind, known in (("color", COLORS), ("shape", SHAPES), ("motion", MOTIONS)):
         if (count := sum(k == kind for k, _ in said)) != 1:
@@ -108,7 +113,7 @@ def parse(caption):
     return Attributes(**dict(said))
 
 
-def _outline(shape, x, y, radius):
+def _outline(shape: str, x: torch.Tensor, y: torch.Tensor, radius: torch.Tensor) -> torch.Tensor:
     """Signed distance in pixels to the outline, negative inside; x, y are offsets from the centroid (y down)."""
     if shape == "circle":
         return (x**2 + y**2).sqrt() - radius
@@ -118,15 +123,27 @@ def _outline(shape, x, y, radius):
     return torch.maximum(slope, y) - _APOTHEM * radius
 
 
-def coverage(shape, center, radius, size=SIZE):
-    """How much of each pixel (F, size, size) a shape covers; center (F, 2), x first, and radius (F,) are in pixels."""
+def coverage(shape: str, center: torch.Tensor, radius: torch.Tensor, size: int = SIZE) -> torch.Tensor:
+    """Compute how much of each pixel a shape covers, with soft edges.
+
+    Args:
+        shape: A name of SHAPES.
+        center: (F, 2), x first, in pixels.
+        radius: (F,), of the circle of equal area, in pixels.
+        size: Width and height of a frame in pixels.
+
+    Returns:
+        (F, size, size), from 0 to 1.
+    """
     axis = torch.arange(size) + 0.5
     x = axis[None, None, :] - center[:, 0, None, None]
     y = axis[None, :, None] - center[:, 1, None, None]
     return (0.5 - _outline(shape, x, y, radius[:, None, None])).clamp(0, 1)
 
 
-def _path(names, generator, num_frames, size):
+def _path(
+    names: Attributes, generator: torch.Generator, num_frames: int, size: int
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Draw a start, a size and a speed: centres (F, 2) and radii (F,), in pixels, for which the shape stays in view."""
     unit = size / SIZE
     margin = max(1.0, unit)  # pixels; an antialiased edge reaches half a pixel out
@@ -149,12 +166,27 @@ def _path(names, generator, num_frames, size):
     return center, first + (last - first) * time
 
 
-def render(caption, seed, num_frames=NUM_FRAMES, size=SIZE, colors=COLORS):
+def render(
+    caption: str | Attributes,
+    seed: int | torch.Generator,
+    num_frames: int = NUM_FRAMES,
+    size: int = SIZE,
+    colors: Mapping[str, Sequence[float]] = COLORS,
+) -> np.ndarray:
     """Draw a clip of what the caption says.
 
-    caption: a text that names one colour, shape and motion of the world, in any wording, or an `Attributes`.
-    seed: an int or a torch.Generator, which chooses size, speed and start. colors: the palette.
-    Returns frames: float32 array (num_frames, size, size, 3) in [0, 1]. Raises ValueError on an unknown caption.
+    Args:
+        caption: A text that names one colour, shape and motion of the world, in any wording; or the attributes.
+        seed: An int or a torch.Generator, which chooses size, speed and start.
+        num_frames: Frames of the clip.
+        size: Width and height in pixels.
+        colors: The palette, name to red, green and blue.
+
+    Returns:
+        Frames, float32 (num_frames, size, size, 3) in [0, 1].
+
+    Raises:
+        ValueError: The caption is not one of the world.
     """
     names = caption if isinstance(caption, Attributes) else parse(caption)
     generator = seed if isinstance(seed, torch.Generator) else torch.Generator().manual_seed(seed)
@@ -164,12 +196,18 @@ def render(caption, seed, num_frames=NUM_FRAMES, size=SIZE, colors=COLORS):
     return (background + cover * (color - background)).numpy()
 
 
-def judge(frames, colors=COLORS):
-    """Say what a clip shows, from its pixels alone: `Attributes`, with None for what cannot be told.
+def judge(frames: np.ndarray, colors: Mapping[str, Sequence[float]] = COLORS) -> Attributes:
+    """Say what a clip shows, from its pixels alone.
 
     Colour: the mean over the object's core, next to the palette. Motion: the straight line through the centroid's
     path, and the trend of the object's size. Shape: the outline of equal area and centroid that overlaps best.
-    frames: float array (F, H, W, 3) in [0, 1], with the object in every frame. colors: the palette.
+
+    Args:
+        frames: Float array (F, H, W, 3) in [0, 1], with H = W and the object in every frame.
+        colors: The palette, name to red, green and blue.
+
+    Returns:
+        The attributes, with None for what cannot be told.
     """
     color, cover = _look(frames, colors)
     if cover is None:
@@ -178,10 +216,18 @@ def judge(frames, colors=COLORS):
     return Attributes(color, _judge_shape(cover, center, area), _judge_motion(center, area, cover.shape[1]))
 
 
-def track(frames, colors=COLORS):
-    """Where a clip shows its object: centres (F, 2), x first, and radii (F,) of circles of equal area, in pixels.
+def track(frames: np.ndarray, colors: Mapping[str, Sequence[float]] = COLORS) -> tuple[torch.Tensor, torch.Tensor]:
+    """Follow the object of a clip.
 
-    frames, colors: as `judge` takes them. Raises ValueError where not every frame shows an object.
+    Args:
+        frames: As `judge` takes them.
+        colors: The palette.
+
+    Returns:
+        Centres (F, 2), x first, and radii (F,) of the circles of equal area, in pixels.
+
+    Raises:
+        ValueError: Not every frame shows an object.
     """
     _, cover = _look(frames, colors)
     if cover is None:
@@ -190,7 +236,7 @@ def track(frames, colors=COLORS):
     return center, (area / math.pi).sqrt()
 
 
-def _look(frames, colors):
+def _look(frames: np.ndarray, colors: Mapping) -> tuple[str | None, torch.Tensor | None]:
     """The colour of the object, and how much of each pixel it covers (F, size, size); None for what cannot be told."""
     frames = torch.tensor(np.asarray(frames), dtype=torch.float32)
     if frames.ndim != 4 or frames.shape[1] != frames.shape[2] or frames.shape[3] != 3:
@@ -210,20 +256,20 @@ def _look(frames, colors):
     return color, cover
 
 
-def _moments(cover):
+def _moments(cover: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     axis, area = torch.arange(cover.shape[1]) + 0.5, cover.sum((1, 2))
     center = torch.stack([(cover.sum(1) * axis).sum(1), (cover.sum(2) * axis).sum(1)], 1) / area[:, None]
     return center, area
 
 
-def _judge_shape(cover, center, area):
+def _judge_shape(cover: torch.Tensor, center: torch.Tensor, area: torch.Tensor) -> str | None:
     radius = (area / math.pi).sqrt()
     covers = ((shape, coverage(shape, center, radius, cover.shape[1])) for shape in SHAPES)
     error, best = min((((cover - other).abs().sum((1, 2)) / area).mean().item(), shape) for shape, other in covers)
     return best if error < 0.3 else None
 
 
-def _judge_motion(center, area, size):
+def _judge_motion(center: torch.Tensor, area: torch.Tensor, size: int) -> str | None:
     time = torch.linspace(-0.5, 0.5, len(area))
     trend = time / time.square().sum()  # least squares: the change over the whole clip
     dx, dy = (trend @ center).tolist()

@@ -45,7 +45,7 @@ def verdict(number: str, attempt: Callable) -> str:
 def exercise(number: str) -> Callable:
     """Register the decorated function as the checker of exercise `number`."""
 
-    def register(checker):
+    def register(checker: Callable) -> Callable:
         CHECKERS[number] = checker
         return checker
 
@@ -67,7 +67,7 @@ def first_mistake(got: ArrayLike | None, right: ArrayLike, mistakes: Mapping, at
             raise AssertionError(said)
 
 
-def _same(got, expected, atol):
+def _same(got: object, expected: object, atol: float) -> bool:
     try:
         got, expected = (np.asarray(value, dtype=np.float64) for value in (got, expected))
     except (TypeError, ValueError):  # not numbers

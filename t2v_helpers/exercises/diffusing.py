@@ -1,5 +1,7 @@
 """Checkers of notebooks 02, 03 and 04: noise, how it is taken away, and in how many steps."""
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 
@@ -9,7 +11,7 @@ from . import ANYTHING, exercise, first_mistake
 
 
 @exercise("2.1")
-def _noisy(attempt):
+def _noisy(attempt: Callable) -> None:
     x0, eps = torch.randn(2, 3, 4, generator=torch.Generator().manual_seed(0))
     a = torch.tensor(0.3)
     signal, noise = a.sqrt(), (1 - a).sqrt()
@@ -25,7 +27,7 @@ def _noisy(attempt):
 
 
 @exercise("2.2")
-def _noise_variance(attempt):
+def _noise_variance(attempt: Callable) -> None:
     betas = [0.1, 0.2, 0.4]
     got = attempt(list(betas))
     mistakes = {
@@ -41,7 +43,7 @@ def _noise_variance(attempt):
 
 
 @exercise("2.3")
-def _half_noise(attempt):
+def _half_noise(attempt: Callable) -> None:
     betas = torch.tensor([0.1, 0.25, 0.2, 0.3, 0.6])  # alpha_bar: 0.9, 0.675, 0.54, 0.378, 0.15
     got = attempt(betas)
     mistakes = {
@@ -56,7 +58,7 @@ def _half_noise(attempt):
 
 
 @exercise("3.1")
-def _undo(attempt):
+def _undo(attempt: Callable) -> None:
     x, eta = torch.randn(2, 3, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     beta = torch.tensor(0.36, dtype=torch.float64)
     keep, add = (1 - beta).sqrt(), beta.sqrt()
@@ -73,7 +75,7 @@ def _undo(attempt):
 
 
 @exercise("3.2")
-def _best_guess(attempt):
+def _best_guess(attempt: Callable) -> None:
     generator = torch.Generator().manual_seed(0)
     points, x_t = (torch.randn(n, 2, generator=generator, dtype=torch.float64) for n in (5, 3))
     ab = torch.tensor(0.6, dtype=torch.float64)
@@ -95,11 +97,11 @@ def _best_guess(attempt):
 
 
 @exercise("3.3")
-def _jump(attempt):
+def _jump(attempt: Callable) -> None:
     x0, eps = torch.randn(2, 3, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     ab_t, ab_s = torch.tensor([0.2, 0.7], dtype=torch.float64)
 
-    def mix(ab, a=x0, b=eps):
+    def mix(ab: torch.Tensor, a: torch.Tensor = x0, b: torch.Tensor = eps) -> torch.Tensor:
         return ab.sqrt() * a + (1 - ab).sqrt() * b
 
     x_t = mix(ab_t)
@@ -116,7 +118,7 @@ def _jump(attempt):
 
 
 @exercise("4.1")
-def _trailing(attempt):
+def _trailing(attempt: Callable) -> None:
     got = attempt(4, 1000)
     got = got if got is None else [int(t) for t in got]
     mistakes = {
@@ -132,7 +134,7 @@ def _trailing(attempt):
 
 
 @exercise("4.2")
-def _betas_of(attempt):
+def _betas_of(attempt: Callable) -> None:
     betas = torch.tensor([0.1, 0.2, 0.5, 0.9])
     alpha_bars = torch.cumprod(1 - betas, 0)
     before = torch.cat([torch.ones(1), alpha_bars[:-1]])
@@ -150,7 +152,7 @@ def _betas_of(attempt):
 
 
 @exercise("4.3")
-def _order(attempt):
+def _order(attempt: Callable) -> None:
     steps, errors = [10, 20, 40], [0.8, 0.21, 0.05]  # first to last: 16 times less in 4 times the steps
     got = attempt(steps, errors)
     mistakes = {

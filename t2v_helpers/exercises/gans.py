@@ -1,6 +1,7 @@
 """Checkers of notebooks 00, 01 and 05: clips, GANs, and what a GAN's samples are worth."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -10,7 +11,7 @@ from . import ANYTHING, exercise, first_mistake
 
 
 @exercise("0.1")
-def _mean_color(attempt):
+def _mean_color(attempt: Callable) -> None:
     frames = np.random.default_rng(0).random((3, 4, 5, 3))
     got = attempt(frames)
     by_shape = {
@@ -25,7 +26,7 @@ def _mean_color(attempt):
 
 
 @exercise("0.2")
-def _obedience(attempt):
+def _obedience(attempt: Callable) -> None:
     prompt = "a red circle moving left"
     right = shapes.render(prompt, 1)
     color, motion = (shapes.render(f"a {c} circle moving {m}", 2) for c, m in (("blue", "left"), ("red", "right")))
@@ -42,7 +43,7 @@ def _obedience(attempt):
 
 
 @exercise("1.1")
-def _generator_loss(attempt):
+def _generator_loss(attempt: Callable) -> None:
     logits = torch.tensor([[0.5], [-2.0], [1.0]])
     D = logits.sigmoid()
     mistakes = {
@@ -59,7 +60,7 @@ def _generator_loss(attempt):
 
 
 @exercise("1.2")
-def _best_discriminator(attempt):
+def _best_discriminator(attempt: Callable) -> None:
     p, q = torch.tensor([0.2, 3.0, 0.0]), torch.tensor([0.6, 1.0, 2.0])
     mistakes = {
         "the other way round: D is the probability that x is data": q / (p + q),
@@ -71,7 +72,7 @@ def _best_discriminator(attempt):
 
 
 @exercise("1.3")
-def _modes_reached(attempt):
+def _modes_reached(attempt: Callable) -> None:
     centers = torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
     x = torch.tensor([[0.05, 0.0], [0.0, -0.05], [0.02, 0.02], [0.4, 0.4], [1.0, 1.05], [0.3, 0.8]])
     got = attempt(x, centers, 0.1)
@@ -85,7 +86,7 @@ def _modes_reached(attempt):
 
 
 @exercise("5.1")
-def _energy_distance(attempt):
+def _energy_distance(attempt: Callable) -> None:
     generator = torch.Generator().manual_seed(0)
     x, y = torch.randn(6, 2, generator=generator), torch.randn(4, 2, generator=generator) + 1
     distances = [torch.cdist(a, b) for a, b in ((x, y), (x, x), (y, y))]
@@ -104,7 +105,7 @@ def _energy_distance(attempt):
 
 
 @exercise("5.2")
-def _recall(attempt):
+def _recall(attempt: Callable) -> None:
     real = torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
     fake = torch.tensor([[0.05, 0.0], [0.0, 0.05], [5.0, 5.0], [6.0, 5.0], [0.02, 0.02]])
     got = attempt(real, fake, 0.1)

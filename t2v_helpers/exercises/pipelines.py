@@ -1,12 +1,14 @@
 """Checkers of notebooks 06 to 09: the parts of a text-to-video model, training them, using larger ones."""
 
+from collections.abc import Callable
+
 import torch
 
 from . import ANYTHING, exercise, first_mistake
 
 
 @exercise("6.1")
-def _attention(attempt):
+def _attention(attempt: Callable) -> None:
     generator = torch.Generator().manual_seed(0)
     Q, K, V = (torch.randn(n, 4, generator=generator) for n in (5, 3, 3))
     scores = Q @ K.T
@@ -22,7 +24,7 @@ def _attention(attempt):
 
 
 @exercise("6.2")
-def _share_inside(attempt):
+def _share_inside(attempt: Callable) -> None:
     got = attempt(torch.tensor([[1.0, 3.0], [0.0, 4.0]]), torch.tensor([[0.0, 1.0], [0.0, 0.0]]))
     mistakes = {
         "that is the mass inside; divide it by the mass of the whole map": 3.0,
@@ -34,7 +36,7 @@ def _share_inside(attempt):
 
 
 @exercise("6.3")
-def _sharpened(attempt):
+def _sharpened(attempt: Callable) -> None:
     p, q = torch.tensor([0.5, 0.3, 0.2]), torch.tensor([0.2, 0.4, 0.4])
     for w in (2.0, 0.0, 1.0):
         right, more = q * (p / q) ** w, p * (p / q) ** w
@@ -48,7 +50,7 @@ def _sharpened(attempt):
 
 
 @exercise("7.1")
-def _guide(attempt):
+def _guide(attempt: Callable) -> None:
     empty, text = torch.randn(2, 3, 4, generator=torch.Generator().manual_seed(0))
     mistakes = {
         "it leans away from the prompt: v_empty and v_text are swapped": text + 4 * (empty - text),
@@ -60,7 +62,7 @@ def _guide(attempt):
 
 
 @exercise("7.2")
-def _x0_from_v(attempt):
+def _x0_from_v(attempt: Callable) -> None:
     x0, eps = torch.randn(2, 3, 4, generator=torch.Generator().manual_seed(0))
     for a in (torch.tensor(0.3), torch.tensor(0.0)):
         x, v = a.sqrt() * x0 + (1 - a).sqrt() * eps, a.sqrt() * eps - (1 - a).sqrt() * x0
@@ -74,7 +76,7 @@ def _x0_from_v(attempt):
 
 
 @exercise("7.3")
-def _latent_shape(attempt):
+def _latent_shape(attempt: Callable) -> None:
     got = attempt(16, 64, 48)
     mistakes = {
         "latents have 4 channels, frames have 3": (3, 16, 8, 6),
@@ -88,7 +90,7 @@ def _latent_shape(attempt):
 
 
 @exercise("8.1")
-def _velocity(attempt):
+def _velocity(attempt: Callable) -> None:
     x0, eps = torch.randn(2, 3, 4, generator=torch.Generator().manual_seed(0))
     for a in (torch.tensor(0.3), torch.tensor(0.0)):
         signal, noise = a.sqrt(), (1 - a).sqrt()
@@ -102,7 +104,7 @@ def _velocity(attempt):
 
 
 @exercise("8.2")
-def _moving_average(attempt):
+def _moving_average(attempt: Callable) -> None:
     for n, decay in ((0, 0.1), (90, 0.91), (10**6, 0.999)):
         mistakes = {
             "the shares are swapped: most is kept of the average": (1 - decay) * 2 + decay * 5,
@@ -113,7 +115,7 @@ def _moving_average(attempt):
 
 
 @exercise("8.3")
-def _forget(attempt):
+def _forget(attempt: Callable) -> None:
     texts, u = ["red", "green", "blue", "cyan"], [0.05, 0.5, 0.1, 0.99]
     given = list(texts)
     got = attempt(given, u, 0.1)
@@ -126,7 +128,7 @@ def _forget(attempt):
 
 
 @exercise("8.4")
-def _largest_batch(attempt):
+def _largest_batch(attempt: Callable) -> None:
     weights = "four bytes a weight are the weight alone: its gradient and AdamW's two averages take as much each"
     for memory, parameters, kept in ((80e9, 2e9, 10e9), (80e9, 1.4e9, 22e9), (24e9, 1e6, 50e6), (16e9, 1.4e9, 22e9)):
         got, clips = attempt(memory, parameters, kept), (memory - 16 * parameters) / kept
@@ -141,13 +143,13 @@ def _largest_batch(attempt):
         first_mistake(got, right, mistakes)
 
 
-def _whole(got):
+def _whole(got: int | None) -> int | None:
     assert got is None or type(got) is int, f"a whole number, please: got {got!r}"
     return got
 
 
 @exercise("9.1")
-def _first_step(attempt):
+def _first_step(attempt: Callable) -> None:
     for steps, strength, left in ((25, 0.3, 18), (20, 0.5, 10), (20, 0.0, 20), (20, 1.0, 0)):
         got = _whole(attempt(steps, strength))
         mistakes = {
@@ -159,7 +161,7 @@ def _first_step(attempt):
 
 
 @exercise("9.2")
-def _allowed_frames(attempt):
+def _allowed_frames(attempt: Callable) -> None:
     for wanted, step, most in ((83, 4, 81), (81, 4, 81), (80, 4, 77), (50, 8, 49), (16, 1, 16), (1, 8, 1)):
         got = _whole(attempt(wanted, step))
         mistakes = {
@@ -172,7 +174,7 @@ def _allowed_frames(attempt):
 
 
 @exercise("9.3")
-def _clip_seconds(attempt):
+def _clip_seconds(attempt: Callable) -> None:
     step, once, rate = 10e12, 10e12, 20e12
     for guided, flops in ((True, 25 * step), (False, 25 * step / 2)):
         got = attempt(25, step, once, rate, guided)
