@@ -101,11 +101,7 @@ def _meaning() -> dict[str, tuple[str, str]]:
 
 
 def parse(caption: str) -> Attributes:
-    """Read a caption in any wording; ValueError unless it names exactly one colour, one shape and one motion.
-
-    >>> parse("the red disc is rising")
-    Attributes(color='red', shape='circle', motion='up')
-    """
+    """Read a caption in any wording; ValueError unless it names exactly one colour, one shape and one motion."""
     said = {_meaning().get(word) for word in caption.lower().replace(",", " ").replace(".", " ").split()} - {None}
     for kind, known in (("color", COLORS), ("shape", SHAPES), ("motion", MOTIONS)):
         if (count := sum(k == kind for k, _ in said)) != 1:
@@ -199,8 +195,8 @@ def render(
 def judge(frames: np.ndarray, colors: Mapping[str, Sequence[float]] = COLORS) -> Attributes:
     """Say what a clip shows, from its pixels alone.
 
-    Colour: the mean over the object's core, next to the palette. Motion: the straight line through the centroid's
-    path, and the trend of the object's size. Shape: the outline of equal area and centroid that overlaps best.
+    Colour: that of the object's core. Motion: the line through its path, or the trend of its size. Shape: the outline
+    of equal area and centroid that overlaps best.
 
     Args:
         frames: Float array (F, H, W, 3) in [0, 1], with H = W and the object in every frame.
