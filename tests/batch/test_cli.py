@@ -5,12 +5,54 @@ import json
 import os
 import shutil
 import signal
+import subprocess
+import sys
 import time
 
 import pytest
-from batches import NAMES, TEXT, clips, manifest, options, process, run
+import torch
 
 from t2v_helpers import generate, save_video
+from t2v_helpers.batch import cli
+
+TEXT = """\
+# moving shapes
+
+a red circle moving left
+a blue square growing
+ \t
+a red circle moving left
+a green triangle falling
+"""
+WORDS = {3: "a-red-circle-moving-left", 4: "a-blue-square-growing", 6: "a-red-circle-moving-left"}
+NAMES = [f"{line:04}-{words}.mp4" for line, words in (WORDS | {7: "a-green-triangle-falling"}).items()]
+
+
+def options(scale, prompts, folder, *more):
+    return [str(x) for x in (prompts, "--output-dir", folder, "--model", scale, "--steps", 1, "--frames", 2, *more)]
+
+
+def run(scale, prompts, folder, *more):
+    return cli.main(options(scale, prompts, folder, *more))
+
+
+def clips(folder):
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.name != "manifest.jsonl"}
+
+
+def manifest(folder):
+    return [json.loads(line) for line in (folder / "manifest.jsonl").read_text().splitlines()]
+
+
+def process(*arguments):
+    return subprocess.Popen(
+        [sys.executable, "-m", *arguments],
+        env=os.environ | {"OMP_NUM_THREADS": str(torch.get_num_threads())},  # another number may round otherwise
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,  # so that it can be killed with what it has started
+    )
 
 
 @pytest.fixture(scope="module")
@@ -36,8 +78,8 @@ def test_every_prompt_becomes_the_clip_that_generate_gives(scale_folder, alone, 
     entries = manifest(alone / "clips")
     assert [entry["file"] for entry in entries] == NAMES and [entry["index"] for entry in entries] == [3, 4, 6, 7]
     assert entries[1]["prompt"] == "a blue square growing" and entries[1]["seed"] == 0
-    size = {"height": 64, "width": 64}
-    assert entries[1]["settings"] == {"steps": 1, "guidance": 2.0, "num_frames": 2, **size, "fps": 8}
+    settings = {"steps": 1, "guidance": 2.0, "num_frames": 2, "height": 64, "width": 64, "fps": 8}
+    assert entries[1]["settings"] == settings
     for entry in entries:
         assert entry["sha256"] == hashlib.sha256((alone / "clips" / entry["file"]).read_bytes()).hexdigest()
         assert entry["seconds"] > 0
@@ -84,18 +126,15 @@ def test_a_clip_that_is_not_whole_is_made_again(scale_folder, alone, here, capsy
 
 
 def test_jsonl_lines_have_seeds_and_negative_prompts(scale_folder, here):
-    lines = [
-        {"prompt": "a red circle moving left", "seed": 5, "negative_prompt": "blue"},
-        {"prompt": "a red circle moving left"},
-    ]
-    (here / "p.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    own = {"seed": 5, "negative_prompt": "blue"}
+    lines = [json.dumps({"prompt": "a red circle moving left"} | more) for more in (own, {})]
+    (here / "p.jsonl").write_text("\n".join(lines))
     assert run(scale_folder, here / "p.jsonl", here / "clips", "--seed", 7, "--negative-prompt", "green") == 0
     said = [(entry["seed"], entry["negative_prompt"]) for entry in manifest(here / "clips")]
     assert said == [(5, "blue"), (7, "green")]
-    wanted = dict(seed=5, negative_prompt="blue", steps=1, num_frames=2)
-    save_video(generate(lines[0]["prompt"], str(scale_folder), **wanted), here / "one.mp4")
-    made = clips(here / "clips")["0001-a-red-circle-moving-left.mp4"]
-    assert made == (here / "one.mp4").read_bytes()
+    frames = generate("a red circle moving left", str(scale_folder), steps=1, num_frames=2, **own)
+    save_video(frames, here / "one.mp4")
+    assert (here / "clips" / "0001-a-red-circle-moving-left.mp4").read_bytes() == (here / "one.mp4").read_bytes()
 
 
 def test_weights_that_have_changed_make_other_clips(scale_folder, alone, here, capsys):

@@ -5,11 +5,10 @@ import pathlib
 import re
 
 import pytest
-from batches import run
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from t2v_helpers.batch import jobs
+from t2v_helpers.batch import cli, jobs
 
 
 def test_every_bad_line_is_named_before_anything_is_made(scale_folder, tmp_path, capsys):
@@ -17,7 +16,8 @@ def test_every_bad_line_is_named_before_anything_is_made(scale_folder, tmp_path,
     lines += ['{"prompt": 3}', '{"prompt": "a red box", "seed": -1}', '{"prompt": "a red box", "sead": 1}', "[]"]
     lines += ['{"prompt": "a red box", "negative_prompt": "elf"}', '{"prompt": "a red box", "seed": "1"}']
     (tmp_path / "p.jsonl").write_text("\n".join(lines))
-    assert run(scale_folder, tmp_path / "p.jsonl", tmp_path / "clips") == 2
+    made = ["--output-dir", str(tmp_path / "clips"), "--model", str(scale_folder)]
+    assert cli.main([str(tmp_path / "p.jsonl"), *made]) == 2
     out, err = capsys.readouterr()
     told = [re.fullmatch(r"t2v_helpers\.batch: .*p\.jsonl line (\d+): (.+)", line) for line in err.splitlines()]
     assert [int(line[1]) for line in told] == [1, 3, 4, 5, 6, 7, 8, 9, 10, 11]
@@ -28,7 +28,8 @@ def test_every_bad_line_is_named_before_anything_is_made(scale_folder, tmp_path,
 @pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
 def test_warnings_name_their_line_once(cached, tmp_path, capsys):
     (tmp_path / "p.txt").write_text("a dog\n\nein Hund und eine Katze\n")
-    assert run("modelscope", tmp_path / "p.txt", tmp_path / "clips", "--size", "64x64") == 0
+    small = "--model modelscope --size 64x64 --steps 1 --frames 2".split()
+    assert cli.main([str(tmp_path / "p.txt"), "--output-dir", str(tmp_path / "clips"), *small]) == 0
     lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("t2v_helpers")]
     assert len(lines) == 1 and lines[0].startswith(f"t2v_helpers.batch: {tmp_path / 'p.txt'} line 3: the prompt does")
 

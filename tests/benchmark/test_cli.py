@@ -153,12 +153,10 @@ def full(**changes):
     """A report of the full model on a GPU that meets every bar, but for the changes."""
     good = {"speed": 3.0, "difference": 0.005, "share": 0.5, "reserved": 5.5e9, "not_here": ""}
     rows = [{"name": cli.DEFAULT} | good | changes]
-    names = zip(budget.PLANS, (5.5e9, 4.5e9, 3.6e9, 4.0e9, 1.1e9), strict=True)
-    placed = [
-        {"plan": plan, "gigabytes": None, "predicted": peak, "allocated": 1.1 * peak, "reserved": 1.2 * peak}
-        for plan, peak in names
-    ]
-    return {"on": "full, cuda", "rows": rows, "placed": [p | {"not_here": ""} for p in placed]}
+    placed = [{"plan": plan, "gigabytes": None, "not_here": ""} for plan in budget.PLANS]
+    for row, peak in zip(placed, (5.5e9, 4.5e9, 3.6e9, 4.0e9, 1.1e9), strict=True):
+        row |= {"predicted": peak, "allocated": 1.1 * peak, "reserved": 1.2 * peak}
+    return {"on": "full, cuda", "rows": rows, "placed": placed}
 
 
 @pytest.mark.parametrize(
