@@ -1,6 +1,7 @@
 """Training that is stopped, killed, resumed, shared among processes, or given what it cannot use."""
 
 import json
+import math
 import os
 import signal
 import subprocess
@@ -104,23 +105,57 @@ def test_ctrl_c_ends_the_step_and_keeps_it(tmp_path):
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def regression(folder, lr=0.05, width=3, **more):
+def regression(folder, width=3, break_at=None, nan_at=None, **more):
+    """A small problem that uses `fit` as the stages do: what a step draws depends on its number alone."""
     torch.manual_seed(0)
-    model = torch.nn.Linear(width, 1)
-    stage = Stage(**{"steps": 60, "batch": 8, "lr": lr, "every": 10, "warmup": 5} | more)
+    model, ema = torch.nn.Linear(width, 1), torch.nn.Linear(width, 1)
+    ema.load_state_dict(model.state_dict())
+    stage = Stage(**{"steps": 60, "batch": 8, "lr": 0.05, "every": 10, "warmup": 5} | more)
 
     def loss_of(model, step):
+        if step == break_at:
+            raise KeyboardInterrupt
         x = torch.randn(8, width, generator=loop.rng(0, step))
-        return (model(x) - x.sum(1, keepdim=True)).square().mean()
+        return (model(x) - x.sum(1, keepdim=True)).square().mean() * (math.nan if step == nan_at else 1)
 
-    loop.fit(Accelerator(cpu=True), model, loss_of, stage, folder)
-    return model
+    loop.fit(Accelerator(cpu=True), model, loss_of, stage, folder, ema=ema)
+    return [torch.cat([p.detach().flatten() for p in some.parameters()]) for some in (model, ema)]
 
 
-def test_a_learning_rate_that_diverges_is_told_within_a_few_steps(tmp_path):
-    says = r"loss .* at step (1?\d|2[0-5]), expected a finite one that falls: .*below 40;"
-    with pytest.raises(FloatingPointError, match=says):
-        regression(tmp_path / "run", lr=40)
+def test_fit_learns_and_logs_and_a_finished_run_is_not_run_again(tmp_path):
+    first = regression(tmp_path / "run", steps=300, every=100)
+    lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == [100, 200, 300]
+    assert lines[-1]["loss"] < 0.05 * lines[0]["loss"]
+    again = regression(tmp_path / "run", steps=300, every=100, break_at=0)
+    assert all(map(torch.equal, first, again))
+
+
+def test_a_run_that_was_stopped_ends_with_the_same_weights_bit_for_bit(tmp_path):
+    whole = regression(tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        regression(tmp_path / "stopped", break_at=37)
+    assert checkpoint(tmp_path, "stopped")["step"] == 30
+    assert all(map(torch.equal, whole, regression(tmp_path / "stopped")))
+
+
+def test_ema_lags_behind_the_model(tmp_path):
+    model, ema = regression(tmp_path / "run", steps=30)
+    start, _ = regression(tmp_path / "start", lr=0.0, steps=1)
+    assert 0 < (ema - start).norm() < (model - start).norm()
+
+
+@pytest.mark.parametrize(
+    "settings, says",
+    [
+        ({"lr": 40}, r"loss .* at step (1?\d|2[0-5]), expected a finite one that falls: .*below 40;"),
+        ({"nan_at": 25}, r"run: loss nan at step 25.*below 0.05.*kept"),
+    ],
+)
+def test_a_loss_that_diverges_is_told_and_the_last_checkpoint_kept(tmp_path, settings, says):
+    with pytest.raises(FloatingPointError, match=says) as error:
+        regression(tmp_path / "run", **settings)
+    assert "\n" not in str(error.value)
     assert all(p.isfinite().all() for p in checkpoint(tmp_path, "run")["model"].values())
 
 

@@ -1,5 +1,3 @@
-import json
-
 import numpy as np
 import pytest
 import torch
@@ -15,27 +13,6 @@ def accelerator():
     return Accelerator(cpu=True)
 
 
-def problem(stage, accelerator, folder, *, break_at=None, lr_bomb=None):
-    """A small regression that uses `fit` as the stages do: what a step draws depends on its number alone."""
-    torch.manual_seed(0)
-    model, slow = torch.nn.Linear(3, 1), torch.nn.Linear(3, 1)
-    slow.load_state_dict(model.state_dict())
-
-    def loss_of(model, step):
-        if step == break_at:
-            raise KeyboardInterrupt
-        x = torch.randn(8, 3, generator=loop.rng(stage.seed, step))
-        loss = (model(x) - x.sum(1, keepdim=True)).square().mean()
-        return loss * float("nan") if step == lr_bomb else loss
-
-    loop.fit(accelerator, model, loss_of, stage, folder, ema=slow)
-    return model, slow
-
-
-def weights(*models):
-    return torch.cat([p.detach().flatten() for model in models for p in model.parameters()])
-
-
 def test_rng_depends_on_its_numbers_and_their_order():
     draws = {torch.rand((), generator=loop.rng(*n)).item() for n in [(0, 1), (1, 0), (0, 1, 0), (0,), (0, 1, "eps")]}
     assert len(draws) == 5
@@ -48,42 +25,6 @@ def test_learning_rate_warms_up_and_falls_to_a_twentieth():
     assert rates[0] == pytest.approx(0.02) and rates[9] == pytest.approx(0.2) == max(rates)
     assert rates[10:] == sorted(rates[10:], reverse=True)
     assert loop.learning_rate(100, stage) == pytest.approx(0.01)
-
-
-def test_fit_learns_and_logs_and_a_finished_run_is_not_run_again(accelerator, tmp_path):
-    stage = Stage(steps=300, batch=8, lr=0.05, every=100, warmup=5)
-    first = problem(stage, accelerator, tmp_path / "run")
-    lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
-    assert [line["step"] for line in lines] == [100, 200, 300]
-    assert lines[-1]["loss"] < 0.05 * lines[0]["loss"]
-    again = problem(stage, accelerator, tmp_path / "run", break_at=0)
-    assert torch.equal(weights(*first), weights(*again))
-
-
-def test_a_run_that_was_stopped_ends_with_the_same_weights_bit_for_bit(accelerator, tmp_path):
-    stage = Stage(steps=50, batch=8, lr=0.05, every=10, warmup=5)
-    whole = problem(stage, accelerator, tmp_path / "whole")
-    with pytest.raises(KeyboardInterrupt):
-        problem(stage, accelerator, tmp_path / "stopped", break_at=37)
-    assert torch.load(tmp_path / "stopped" / "checkpoint.pt", weights_only=True)["step"] == 30
-    resumed = problem(stage, accelerator, tmp_path / "stopped")
-    assert torch.equal(weights(*whole), weights(*resumed))
-
-
-def test_a_loss_that_is_not_finite_is_told_and_the_last_checkpoint_kept(accelerator, tmp_path):
-    stage = Stage(steps=50, batch=8, lr=0.05, every=10)
-    with pytest.raises(FloatingPointError, match=r"run: loss nan at step 25.*below 0.05.*kept") as error:
-        problem(stage, accelerator, tmp_path / "run", lr_bomb=25)
-    assert "\n" not in str(error.value)
-    state = torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)
-    assert state["step"] == 20 and all(p.isfinite().all() for p in state["model"].values())
-
-
-def test_ema_lags_behind_the_model(accelerator, tmp_path):
-    model, slow = problem(Stage(steps=30, batch=8, lr=0.05), accelerator, tmp_path / "run")
-    torch.manual_seed(0)
-    start = weights(torch.nn.Linear(3, 1))
-    assert 0 < (weights(slow) - start).norm() < (weights(model) - start).norm()
 
 
 def test_held_out_combinations_are_never_drawn_for_training(accelerator, tmp_path, monkeypatch):
@@ -157,7 +98,6 @@ def test_scheduler_ends_in_pure_noise():
     scheduler = scale_model.new_scheduler()
     scheduler.set_timesteps(20)
     assert scheduler.alphas_cumprod[-1] == 0 and scheduler.timesteps[0] == 999
-    assert scheduler.config.prediction_type == "v_prediction"
 
 
 def test_stages_fit_together_and_the_folder_loads_in_plain_diffusers(accelerator, tmp_path, monkeypatch):
@@ -177,5 +117,3 @@ def test_stages_fit_together_and_the_folder_loads_in_plain_diffusers(accelerator
     frames = pipeline("a red circle", num_frames=2, num_inference_steps=1, height=64, width=64, output_type="np").frames
     assert frames.shape == (1, 2, 64, 64, 3) and np.isfinite(frames).all()
     assert scale_model.load_video_tower(tmp_path / "out") is not None
-    files = [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
-    assert {path.suffix for path in files} <= {".json", ".safetensors", ".txt"}
