@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from itertools import cycle
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, NullLocator
 from numpy.typing import ArrayLike
 
@@ -14,19 +15,19 @@ STYLES = ("-", "--", "-.", ":")
 Series = ArrayLike | tuple  # values (n,) as a list, array or tensor; or a tuple (x, values) or (x, values, errors)
 
 
-def _draw(ax, x, values, **look):
+def _draw(ax: Axes, x: ArrayLike, values: Series, **look: object) -> None:
     x, values, errors = (*values, None)[:3] if isinstance(values, tuple) else (x, values, None)
     (line,) = ax.plot(x, values, markevery=max(1, len(x) // 60) if look["linestyle"] == "none" else None, **look)
     if errors is not None:
         ax.errorbar(x, values, errors, fmt="none", ecolor=line.get_color(), elinewidth=1.4, capsize=3)
 
 
-def _mark(ax, x, label, **look):
+def _mark(ax: Axes, x: float, label: str, **look: object) -> None:
     ax.axvline(float(x), **look)
     ax.text(float(x), 1.0, label, color=look["color"], transform=ax.get_xaxis_transform(), ha="center", va="bottom")
 
 
-def _scales(ax, log, ticks=None):
+def _scales(ax: Axes, log: str, ticks: Sequence[float] | None = None) -> None:
     ax.set(xscale="log" if "x" in log else "linear", yscale="log" if "y" in log else "linear")
     if ticks is not None:
         ax.set_xticks(ticks, [f"{value:g}" for value in ticks])

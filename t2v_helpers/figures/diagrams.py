@@ -1,12 +1,16 @@
 """Diagrams: boxes and arrows, a GAN alone and beside diffusion; a colour stands for a role."""
 
+from collections.abc import Iterable, Mapping
 from itertools import pairwise
+
+from matplotlib.axes import Axes
+from matplotlib.text import Text
 
 from ..plots import COLORS
 from .sheet import sheet
 
 
-def _diagram(ax, boxes, arrows):
+def _diagram(ax: Axes, boxes: Mapping[str, tuple], arrows: Iterable[tuple[str, str]]) -> dict[str, Text]:
     """Draw boxes, text to (middle, role), and arrows (text, text) from one to another; return the boxes."""
     ax.axis("off")
     drawn = {}
@@ -18,7 +22,7 @@ def _diagram(ax, boxes, arrows):
     return drawn
 
 
-def _arrow(ax, start, end, color="#444444", linestyle="-", bend=0):
+def _arrow(ax: Axes, start: Text, end: Text, color: str = "#444444", linestyle: str = "-", bend: float = 0) -> None:
     """An arrow between two boxes, from edge to edge; dashed and bent: who learns from what, or the way back."""
     style = {"arrowstyle": "->", "linewidth": 1.5, "mutation_scale": 14, "color": color, "linestyle": linestyle}
     style |= {"patchA": start.get_bbox_patch(), "patchB": end.get_bbox_patch(), "shrinkA": 4, "shrinkB": 4}

@@ -10,6 +10,7 @@ import ipywidgets
 import numpy as np
 import torch
 from matplotlib import rc_context
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from .. import shapes, toys
@@ -33,7 +34,7 @@ class Explorer(ipywidgets.VBox):
 
     heading, as_text = "Explore", "[explorer: {}; it moves where a kernel runs]"
 
-    def __init__(self, title: str, controls: dict, draw: Callable[..., str], size: tuple[float, float]):
+    def __init__(self, title: str, controls: dict, draw: Callable[..., str], size: tuple[float, float]) -> None:
         self.title, self.controls, self._draw, self._size = title, controls, draw, size
         self.picture, self.words = ipywidgets.Image(format="png"), ipywidgets.HTML()
         for control in controls.values():
@@ -52,7 +53,7 @@ class Explorer(ipywidgets.VBox):
             figure.savefig(file, format="png", pil_kwargs={"compress_level": 1})
         self.picture.value = file.getvalue()
 
-    def __repr__(self):  # what a page without widgets shows, and what nbval compares
+    def __repr__(self) -> str:  # what a page without widgets shows, and what nbval compares
         return self.as_text.format(self.title)
 
 
@@ -61,7 +62,7 @@ class Watch(Explorer):
 
     heading, as_text = "Training", "[training of {}, drawn while it runs]"
 
-    def __init__(self, what: str):
+    def __init__(self, what: str) -> None:
         self._lines = []
         super().__init__(what, {}, self._progress, (9, 2.8))
 
@@ -70,7 +71,7 @@ class Watch(Explorer):
         self._lines = lines
         self.refresh()
 
-    def _progress(self, figure):
+    def _progress(self, figure: Figure) -> str:
         if not self._lines:
             return "not started"
         steps, last = [line["step"] for line in self._lines], self._lines[-1]
@@ -86,7 +87,7 @@ class Watch(Explorer):
         return f"step {last['step']}: loss {last['loss']:.4f}" + "".join(f", {n} {last[n]:.2f}" for n in shares)
 
 
-def _axes(figure, count, **place):
+def _axes(figure: Figure, count: int, **place: float) -> np.ndarray | Axes:
     place = {"left": 0.07, "right": 0.98, "bottom": 0.18, "top": 0.88, "wspace": 0.3} | place
     return figure.subplots(1, count, gridspec_kw=place)  # a constrained layout takes longer than a slider may
 
@@ -102,7 +103,7 @@ def schedule_explorer() -> Explorer:
     }
     reference = NoiseSchedule.scaled_linear()
 
-    def draw(figure, family, T, first, last, rescale):
+    def draw(figure: Figure, family: str, T: int, first: float, last: float, rescale: bool) -> str:
         ends = {} if family == "cosine" else {"start": first / T, "end": min(last / T, 0.999)}
         schedule = FAMILIES[family](T, **ends)
         schedule = schedule.zero_terminal_snr() if rescale else schedule
@@ -139,7 +140,7 @@ def forward_explorer() -> Explorer:
         "schedule": ipywidgets.Dropdown(options=list(schedules), description="schedule"),
     }
 
-    def draw(figure, t, schedule):
+    def draw(figure: Figure, t: int, schedule: str) -> str:
         s = schedules[schedule]
         points, digit, frame = (q_sample(x, t, s, e) if t else x for x, e in zip(data, noise, strict=True))
         left, middle, right = _axes(figure, 3, left=0.05, bottom=0.08, wspace=0.12)
@@ -169,7 +170,7 @@ def sampler_explorer() -> Explorer:
         "schedule": ipywidgets.Dropdown(options=list(schedules), description="schedule"),
     }
 
-    def draw(figure, steps, eta, schedule):
+    def draw(figure: Figure, steps: int, eta: float, schedule: str) -> str:
         s, dice = schedules[schedule], torch.Generator().manual_seed(0)
         walk = [x for _, x, _ in ddim_sample(exact_denoiser(centers, s, std), x_T, s, dice, steps, "x0", eta)]
         left, right = _axes(figure, 2, left=0.06, bottom=0.1, wspace=0.15)
@@ -200,7 +201,7 @@ def training_explorer(
         "seed": ipywidgets.Dropdown(options=list(range(len(snapshots[0]))), description="GAN"),
     }
 
-    def draw(figure, at, seed):
+    def draw(figure: Figure, at: int, seed: int) -> str:
         ax, x, D = _axes(figure, 1, left=0.02, bottom=0.02, top=0.92), snapshots[at][seed], beliefs[at][seed]
         belief(ax, D, alpha=0.6)
         ax.scatter(*behind.T.numpy(), s=3, color="#888888", linewidths=0)

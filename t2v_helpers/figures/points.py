@@ -1,12 +1,15 @@
 """Points in the plane: clouds, maps, arrows and paths, still and moving."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 
 import numpy as np
 import torch
 from matplotlib import rc_context
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from numpy.typing import ArrayLike
 
 from ..plots import COLORS, CYCLE, STYLE, role_color
@@ -27,11 +30,11 @@ def plane(points: int = 40) -> torch.Tensor:
     return torch.cartesian_prod(line, line)
 
 
-def _xy(points):
+def _xy(points: ArrayLike) -> np.ndarray:
     return torch.as_tensor(points).detach().T.numpy()
 
 
-def square(ax, title, reach=REACH, centres=None):
+def square(ax: Axes, title: str, reach: float = REACH, centres: ArrayLike | None = None) -> None:
     """Show the plane from -reach to reach in both directions, and mark the centres with crosses."""
     ticks = (-round(reach / 1.5), 0, round(reach / 1.5))
     ax.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal", title=title, xticks=ticks, yticks=ticks)
@@ -39,13 +42,13 @@ def square(ax, title, reach=REACH, centres=None):
         ax.scatter(*_xy(centres), marker="+", s=50, linewidth=1.2, color=COLORS["data"], zorder=3)
 
 
-def belief(ax, D, **look):
+def belief(ax: Axes, D: torch.Tensor, **look: object) -> AxesImage:
     """Draw a discriminator's D (p, p), computed on `plane(p)`, from 0 in blue to 1 in red."""
     look = {"cmap": "RdBu_r", "vmin": 0, "vmax": 1, "interpolation": "bilinear"} | look
     return ax.imshow(D.T.numpy(), origin="lower", extent=(-TOYS, TOYS, -TOYS, TOYS), **look)
 
 
-def _squares(rows, columns, below=0.2):
+def _squares(rows: int, columns: int, below: float = 0.2) -> AbstractContextManager[np.ndarray]:
     side = min(WIDTH / columns, 3.6)
     return sheet(rows, columns, (side + 0.15) * rows + below, side * columns, sharex=True, sharey=True)
 
