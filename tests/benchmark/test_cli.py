@@ -75,9 +75,7 @@ def test_a_default_that_drifts_ranks_nothing(last, ranked):
 
 
 def test_the_command_that_is_owed_can_be_run():
-    words = report.GPU_COMMAND.split()
-    assert words[:3] == ["python", "-m", "t2v_helpers.benchmark"]
-    args = cli.parser().parse_args(words[3:])
+    args = cli.parser().parse_args(report.GPU_COMMAND.removeprefix("python -m t2v_helpers.benchmark ").split())
     assert args.memory_cap and args.json and args.markdown and args.variants == [*variants.VARIANTS]
 
 
@@ -111,21 +109,17 @@ def test_a_run_that_is_stopped_leaves_what_it_had(monkeypatch, tmp_path):
     assert f"| {cli.RECIPE} |" in page and "**Stopped before the end**" in page
 
 
-def row(name, warm, difference=0.001, reserved=None, not_here=""):
-    return Measured(name, 1, 1, warm, warm, reserved, reserved, difference, not_here)
-
-
 def test_what_pays_is_kept():
-    defaults = row("default", (1.00, 1.02, 1.04)), row("again", (0.98, 1.00, 1.02))
+    defaults = Measured("default", warm=(1.00, 1.02, 1.04)), Measured("again", warm=(0.98, 1.00, 1.02))
     rows = [
-        row("a: fast", (0.80, 0.90)),
-        row("a: faster", (0.70, 0.80)),
-        row("b: inside the spread", (0.98, 0.99)),
-        row("c: other latents", (0.5, 0.5), difference=0.03),
-        row("d: too much memory", (0.5, 0.5), reserved=7_000_000_000),
-        row("e: good", (0.9, 0.9), reserved=5_000_000_000),
-        row("f: not here", (), not_here="reason"),
-        row("g: NaN", (0.5, 0.5), difference=math.nan),
+        Measured("a: fast", warm=(0.80, 0.90), difference=0.001),
+        Measured("a: faster", warm=(0.70, 0.80), difference=0.001),
+        Measured("b: inside the spread", warm=(0.98, 0.99), difference=0.001),
+        Measured("c: other latents", warm=(0.5, 0.5), difference=0.03),
+        Measured("d: too much memory", warm=(0.5, 0.5), difference=0.001, reserved=7_000_000_000),
+        Measured("e: good", warm=(0.9, 0.9), difference=0.001, reserved=5_000_000_000),
+        Measured("f: not here", not_here="reason"),
+        Measured("g: NaN", warm=(0.5, 0.5), difference=math.nan),
     ]
     assert cli.worth_keeping(defaults, rows) == ["a: faster", "e: good"]
 
@@ -133,11 +127,10 @@ def test_what_pays_is_kept():
 def test_the_first_clip_is_not_among_the_warm_ones(monkeypatch):
     now = iter(range(1000))
     monkeypatch.setattr("t2v_helpers.benchmark.timing.clock", lambda device: next(now))
-    calls = []
+    ticks = iter([100, 2, 3])
 
     def clip(pipe):
-        calls.append(pipe)
-        for _ in range(100 if len(calls) == 1 else len(calls)):
+        for _ in range(next(ticks)):
             next(now)
         pipe.prepare_latents()
         pipe.decode_latents(torch.tensor([0.0, 4.0]))
@@ -159,16 +152,10 @@ def full(**changes):
     return {"on": "full, cuda", "rows": rows, "placed": placed}
 
 
-@pytest.mark.parametrize(
-    ("changes", "missed"),
-    [({}, None), ({"speed": 2.4}, 0), ({"difference": 0.021}, 1), ({"share": 0.39}, 2), ({"reserved": 6.1e9}, 3)],
-)
-def test_bars_of_the_full_model(changes, missed):
-    enough = [bar[2] for bar in report.bars(full(**changes))]
-    assert enough == [i != missed for i in range(6)]
-
-
-def test_bars_of_the_plans():
+def test_bars_of_the_full_model():
+    cases = {}, {"speed": 2.4}, {"difference": 0.021}, {"share": 0.39}, {"reserved": 6.1e9}
+    for missed, changes in enumerate(cases, -1):
+        assert [bar[2] for bar in report.bars(full(**changes))] == [i != missed for i in range(6)], changes
     known = full()
     known["placed"][2]["allocated"] *= 1.2
     known["placed"][4]["reserved"] = 3.6e9
