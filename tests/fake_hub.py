@@ -1,7 +1,7 @@
 """Small random stand-ins for the models: a folder like the scale model's, and a hub cache laid out as ModelScope's.
 
-Nothing here is trained: the pipelines draw noise, but they load, run and fail as the real ones do. The names of the
-files, the layout and the quirks of the configs are those of ali-vilab/text-to-video-ms-1.7b; the sizes are not.
+The pipelines draw noise, but load, run and fail as the real ones do. The names of the files, the layout and the quirks
+of the configs are those of ali-vilab/text-to-video-ms-1.7b; the sizes are not.
 """
 
 import hashlib
@@ -10,6 +10,8 @@ import os
 import pathlib
 
 import torch
+
+from t2v_helpers.models import modelscope
 
 REPO, REVISION = "ali-vilab/text-to-video-ms-1.7b", "8227dddca75a8561bf858d604cc5dae52b954d01"
 START, END = "<|startoftext|>", "<|endoftext|>"
@@ -20,19 +22,11 @@ def small_models(tokenizer, *, sample_size, tokens):
     from diffusers import AutoencoderKL, UNet3DConditionModel
     from transformers import CLIPTextConfig, CLIPTextModel
 
-    text = CLIPTextConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=16,
-        intermediate_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        max_position_embeddings=tokens,
-        bos_token_id=tokenizer.bos_token_id,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-        initializer_range=1.0,  # so that two prompts differ in more than rounding
-        initializer_factor=20.0,
-    )
+    marks = {name: getattr(tokenizer, name) for name in ("bos_token_id", "eos_token_id", "pad_token_id")}
+    sizes = dict(hidden_size=16, intermediate_size=32, num_hidden_layers=2, num_attention_heads=2)
+    sizes |= dict(vocab_size=len(tokenizer), max_position_embeddings=tokens)
+    # the random weights are large, so that two prompts differ in more than rounding
+    text = CLIPTextConfig(**sizes, **marks, initializer_range=1.0, initializer_factor=20.0)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         return {
@@ -71,18 +65,18 @@ def write_scale_model(folder):
 
 
 def write_hub_cache(cache, repo=REPO):
-    """A hub cache that holds ModelScope's repository at the pinned commit; returns the snapshot's folder.
-
-    repo: another id for the same files.
-    """
+    """A hub cache that holds ModelScope's repository, or the same files under another id; returns the snapshot."""
     from safetensors.torch import save
     from transformers import CLIPTokenizer
 
-    files = {f"tokenizer/{name}": text for name, text in _tokenizer_files().items()}
-    with_files = _store(cache, files, repo)
-    models = small_models(CLIPTokenizer.from_pretrained(with_files / "tokenizer"), sample_size=32, tokens=77)
+    vocab, marks = letters()
+    config = {"model_max_length": 77, "tokenizer_class": "CLIPTokenizer", "do_lower_case": True, "errors": "replace"}
     files = {"README.md": "---\nlicense: cc-by-nc-4.0\n---\n", "model_index.json": json.dumps(INDEX)}
+    files |= {"tokenizer/vocab.json": json.dumps(vocab), "tokenizer/merges.txt": "#version: 0.2\n"}
+    files["tokenizer/tokenizer_config.json"] = json.dumps(config | marks)
     files["scheduler/scheduler_config.json"] = json.dumps(SCHEDULER)
+    tokenizer = CLIPTokenizer(vocab=vocab, merges=[], **marks)
+    models = small_models(tokenizer, sample_size=32, tokens=77)
     for name, model in models.items():
         stem = "model" if name == "text_encoder" else "diffusion_pytorch_model"
         pickle = "pytorch_model" if name == "text_encoder" else stem
@@ -117,20 +111,6 @@ def letters():
     bytes_ = sorted(ByteLevel.alphabet())
     vocab = {token: i for i, token in enumerate([*bytes_, *(f"{byte}</w>" for byte in bytes_), START, END])}
     return vocab, {"bos_token": START, "eos_token": END, "unk_token": END, "pad_token": END}
-
-
-def _tokenizer_files():
-    vocab, marks = letters()
-    kind = {"lstrip": False, "normalized": True, "rstrip": False, "single_word": False}
-    marks = {name: kind | {"content": text} for name, text in marks.items()} | {"pad_token": END}
-    typed = {name: mark if mark == END else {"__type": "AddedToken"} | mark for name, mark in marks.items()}
-    config = {"model_max_length": 77, "tokenizer_class": "CLIPTokenizer", "do_lower_case": True, "errors": "replace"}
-    return {
-        "vocab.json": json.dumps(vocab),
-        "merges.txt": "#version: 0.2\n",
-        "special_tokens_map.json": json.dumps(marks),
-        "tokenizer_config.json": json.dumps(config | typed),
-    }
 
 
 def store_folder(cache, repo, folder):
@@ -168,14 +148,7 @@ INDEX = {
 SCHEDULER = {
     "_class_name": "DDIMScheduler",
     "_diffusers_version": "0.15.0.dev0",
-    "beta_end": 0.012,
-    "beta_schedule": "scaled_linear",
-    "beta_start": 0.00085,
-    "clip_sample": False,
     "num_train_timesteps": 1000,
     "prediction_type": "epsilon",
-    "set_alpha_to_one": False,
     "skip_prk_steps": True,
-    "steps_offset": 1,
-    "trained_betas": None,
-}
+} | modelscope.SCHEDULER

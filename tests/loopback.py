@@ -1,8 +1,4 @@
-"""A hub of our own on 127.0.0.1: it serves a repository as huggingface.co does, and fails in the ways a test asks for.
-
-It speaks as much of the hub's HTTP interface as huggingface_hub 2 asks for here: the listing of a repository with
-sizes and hashes, HEAD and GET of files with byte ranges, and the error codes in `X-Error-Code`.
-"""
+"""A hub of our own on 127.0.0.1: it serves a repository as huggingface.co does, and fails as a test asks for."""
 
 import collections
 import contextlib
@@ -16,30 +12,21 @@ COMMIT = "8227dddca75a8561bf858d604cc5dae52b954d01"
 
 
 class Hub:
-    """files: {name: bytes}; repo: its id. What a test sets before it asks:
-
-    gated: files are refused; missing: names that are listed and answered 404; down: every answer is 503.
-    drop: {name: bytes after which the connection is closed, once, and the hub is down from then on}.
-    cut: {name: bytes}: the same, once, with a hub that stays. damage: names sent with a byte changed.
-    served: bytes of each file that went out.
-    """
+    """gated: files are refused; missing: names listed and answered 404; down: every answer is 503. drop: {name: bytes
+    after which the connection is closed, once, and the hub is down}; cut: the same with a hub that stays. damage: names
+    sent with a byte changed. served: bytes of each file that went out; ranges: (name, start) asked for."""
 
     def __init__(self, repo, files):
         self.repo, self.files, self.served = repo, files, collections.Counter()
         self.gated = self.down = False
         self.missing, self.drop, self.cut, self.damage, self.ranges = set(), {}, {}, set(), []
 
-    def listing(self):
-        entries = [{"rfilename": name} | self._about(content) for name, content in self.files.items()]
-        return {"id": self.repo, "modelId": self.repo, "sha": COMMIT, "siblings": entries, "tags": []}
 
-    @staticmethod
-    def _about(content):
-        about = {"size": len(content), "blobId": hashlib.sha1(content).hexdigest()}
-        if len(content) > 2000:  # large files, which the hub knows by their SHA-256
-            digest = hashlib.sha256(content).hexdigest()
-            about["lfs"] = {"sha256": digest, "size": len(content), "pointerSize": 130}
-        return about
+def _about(content):
+    about = {"size": len(content), "blobId": hashlib.sha1(content).hexdigest()}
+    if len(content) > 2000:  # large files, which the hub knows by their SHA-256
+        about["lfs"] = {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content), "pointerSize": 130}
+    return about
 
 
 def _handler(hub):
@@ -49,18 +36,20 @@ def _handler(hub):
         def log_message(self, *_):
             pass
 
-        def refuse(self, status, code, text=""):
-            body = json.dumps({"error": text or code}).encode()
+        def start(self, status, **headers):
             self.send_response(status)
-            self.send_header("X-Error-Code", code)
-            self.send_header("X-Error-Message", text or code)
-            self.send_header("Content-Length", str(len(body)))
+            for name, value in headers.items():
+                self.send_header(name.replace("_", "-"), str(value))
             self.end_headers()
+
+        def say(self, status, content, **headers):
+            body = json.dumps(content).encode()
+            self.start(status, Content_Type="application/json", Content_Length=len(body), **headers)
             if self.command != "HEAD":
                 self.wfile.write(body)
 
-        def do_HEAD(self):
-            self.do_GET()
+        def refuse(self, status, code):
+            self.say(status, {"error": code}, X_Error_Code=code, X_Error_Message=code)
 
         def do_GET(self):
             path = self.path.split("?")[0]
@@ -74,34 +63,29 @@ def _handler(hub):
             if file[2] not in ("main", COMMIT):
                 return self.refuse(404, "RevisionNotFound")
             if hub.gated:
-                return self.refuse(403, "GatedRepo", f"Access to model {hub.repo} is restricted")
+                return self.refuse(403, "GatedRepo")
             if file[3] not in hub.files or file[3] in hub.missing:
                 return self.refuse(404, "EntryNotFound")
             self.file(file[3], hub.files[file[3]])
+
+        do_HEAD = do_GET
 
         def listing(self, repo, revision):
             if repo != hub.repo:
                 return self.refuse(401, "RepoNotFound")
             if revision not in (None, "main", COMMIT):
                 return self.refuse(404, "RevisionNotFound")
-            body = json.dumps(hub.listing()).encode()
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+            entries = [{"rfilename": name} | _about(content) for name, content in hub.files.items()]
+            self.say(200, {"id": repo, "modelId": repo, "sha": COMMIT, "siblings": entries, "tags": []})
 
         def file(self, name, content):
-            about = hub._about(content)
+            about = _about(content)
             start = int((re.match(r"bytes=(\d+)-", self.headers.get("Range", "")) or [0, 0])[1])
-            self.send_response(206 if start else 200)
-            self.send_header("X-Repo-Commit", COMMIT)
-            self.send_header("ETag", f'"{about["lfs"]["sha256"] if "lfs" in about else about["blobId"]}"')
-            self.send_header("Content-Length", str(len(content) - start))
+            headers = {"ETag": f'"{about["lfs"]["sha256"] if "lfs" in about else about["blobId"]}"'}
             if start:
                 hub.ranges.append((name, start))
-                self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
-            self.end_headers()
+                headers["Content-Range"] = f"bytes {start}-{len(content) - 1}/{len(content)}"
+            self.start(206 if start else 200, X_Repo_Commit=COMMIT, Content_Length=len(content) - start, **headers)
             if self.command == "HEAD":
                 return
             if name in hub.damage:
@@ -123,13 +107,11 @@ def _handler(hub):
 
 @contextlib.contextmanager
 def serving(hub):
-    """Serve a `Hub`; gives its address, to be put into HF_ENDPOINT."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _handler(hub))
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
+    """Serve a `Hub`; its `address` is to be put into HF_ENDPOINT."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _handler(hub)) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        hub.address = f"http://127.0.0.1:{server.server_port}"
+        yield hub
         server.shutdown()
-        server.server_close()
         thread.join()

@@ -2,31 +2,16 @@
 
 import importlib
 
-_HOME = {
-    "CARDS": "budget",
-    "COUNTS": "budget",
-    "PLANS": "budget",
-    "plan": "budget",
-    "profile": "counting",
-    "skeleton": "counting",
-    "cpu_autocast": "machine",
-    "fit": "pipelines",
-    "generate": "pipelines",
-    "load_pipeline": "pipelines",
-    "make": "pipelines",
-    "highlight": "probes",
-    "record_attention": "probes",
-    "without_time": "probes",
-    "MODELS": "registry",
-    "Model": "registry",
-    "check_shape": "registry",
-    "describe": "registry",
-    "Request": "request",
-    "add_options": "request",
-    "check_prompt": "request",
-    "known_words": "request",
-    "looks_english": "request",
+_NAMES = {
+    "budget": "CARDS COUNTS PLANS plan",
+    "counting": "profile skeleton",
+    "machine": "cpu_autocast",
+    "pipelines": "fit generate load_pipeline make",
+    "probes": "highlight record_attention without_time",
+    "registry": "MODELS Model check_shape describe",
+    "request": "Request add_options check_prompt known_words looks_english",
 }
+_HOME = {name: module for module, names in _NAMES.items() for name in names.split()}
 __all__ = list(_HOME)
 
 

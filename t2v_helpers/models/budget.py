@@ -1,8 +1,7 @@
 """What a model will cost (download, memory, time) and how to fit it onto a GPU, estimated before anything is loaded.
 
-Memory and arithmetic were counted on torch's meta device (counting.py; tests count them again) and are kept here as a
-table, so that `plan(name)` is immediate. What cannot be counted there is a guess, as the comments beside the numbers
-say; against guesses of half a gigabyte, memory is rounded to 0.01 GB.
+Memory and arithmetic were counted on torch's meta device (counting.py) and are kept here as a table, so that
+`plan(name)` is immediate. What cannot be counted there is a guess, as the comments beside the numbers say.
 """
 
 import dataclasses
@@ -20,12 +19,11 @@ PLANS = {
     "fp8": "all weights on the GPU, the denoiser's in eight bits",
     "layer-offload": "one layer at a time on the GPU, the others in RAM",
 }
-# Each plan here needs less memory and more time than the one before, and draws the same clip up to rounding (where a
-# video autoencoder decodes overlapping tiles, as the newer models' do, up to blended seams). Eight bits change the
-# numbers more than that, so fp8 is used only when you ask for it.
+# Each of these needs less memory and more time than the one before, and draws the same clip up to rounding and blended
+# seams of tiles. Eight bits change the numbers more than that, so fp8 is used only when you ask for it.
 EXACT = ("full", "vae-slicing", "model-offload", "layer-offload")
 
-WORKSPACE = 0.1e9  # bytes; guess: what convolutions take for themselves while they run
+WORKSPACE = 0.1e9  # bytes; guess: what convolutions take while they run (0.04 to 0.6 GB on an H100, by plan)
 CONTEXT = 0.5e9  # bytes; guess: CUDA's own, and what a desktop takes
 MARGIN = 0.3e9  # bytes; guess: holes between tensors
 PROGRAM = 1.5e9  # bytes of RAM; guess: Python, torch with CUDA, diffusers
@@ -37,11 +35,10 @@ SHARE = 0.2  # of a GPU's rate on paper, or of a matrix product's; guess: what a
 class Counts:
     """Counts for one clip of a model's own length and size; memory in bytes, rounded to 0.01 GB.
 
-    parameters: weights of text encoder, denoiser (UNet or transformer) and autoencoder. denoiser, decoder: peak of the
-    tensors alive in one call, beside the weights; decoder_saved: the same with sliced or tiled decoding. (A text
-    encoder's are 0.1 GB at most.) layer: weights of the largest layer; eight_bits: of the denoiser, stored in eight
-    bits where they may be. step, once: floating-point operations of a guided step, and of text encoder and decoder;
-    attention: those of a step that grow with the square of the clip.
+    parameters: weights of text encoder, denoiser and autoencoder. denoiser, decoder: peak of the tensors alive in one
+    call, beside the weights; decoder_saved: with sliced or tiled decoding. layer: weights of the largest layer. step,
+    once: floating-point operations of a guided step, and of text encoder and decoder; attention: those of a step that
+    grow with the square of the clip.
     """
 
     parameters: tuple[int, int, int]
@@ -49,7 +46,6 @@ class Counts:
     decoder: float
     decoder_saved: float
     layer: float
-    eight_bits: float
     step: float
     attention: float
     once: float
@@ -58,35 +54,31 @@ class Counts:
 _MODELSCOPE = (340_387_840, 1_411_233_860, 83_653_863)
 COUNTS = {
     "modelscope": Counts(
-        _MODELSCOPE, denoiser=0.70e9, decoder=1.61e9, decoder_saved=0.11e9, layer=0.10e9, eight_bits=1.41e9,
+        _MODELSCOPE, denoiser=0.70e9, decoder=1.61e9, decoder_saved=0.11e9, layer=0.10e9,
         step=9.774e12, attention=0.287e12, once=10.04e12,
     ),
     "zeroscope": Counts(
-        _MODELSCOPE, denoiser=2.93e9, decoder=6.80e9, decoder_saved=0.31e9, layer=0.10e9, eight_bits=1.41e9,
+        _MODELSCOPE, denoiser=2.93e9, decoder=6.80e9, decoder_saved=0.31e9, layer=0.10e9,
         step=42.79e12, attention=3.115e12, once=42.35e12,
     ),
     "wan": Counts(
         (5_680_910_336, 1_418_996_800, 126_892_531), denoiser=1.60e9, decoder=8.18e9, decoder_saved=1.82e9,
-        layer=2.10e9, eight_bits=1.45e9, step=566.0e12, attention=401.8e12, once=280.2e12,
+        layer=2.10e9, step=566.0e12, attention=401.8e12, once=280.2e12,
     ),
     "cogvideox": Counts(
-        (4_762_310_656, 1_693_783_872, 215_583_907), denoiser=1.65e9, decoder=15.82e9,
-        decoder_saved=4.04e9, layer=0.26e9, eight_bits=2.06e9, step=240.0e12, attention=145.6e12, once=319.3e12,
+        (4_762_310_656, 1_693_783_872, 215_583_907), denoiser=1.65e9, decoder=15.82e9, decoder_saved=4.04e9,
+        layer=0.26e9, step=240.0e12, attention=145.6e12, once=319.3e12,
     ),
     "ltx": Counts(
         (4_762_310_656, 1_923_385_472, 419_193_649), denoiser=0.98e9, decoder=5.81e9, decoder_saved=4.23e9,
-        layer=0.26e9, eight_bits=1.92e9, step=74.26e12, attention=25.50e12, once=52.91e12,
+        layer=0.26e9, step=74.26e12, attention=25.50e12, once=52.91e12,
     ),
 }  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True)
 class Card:
-    """A machine to plan for.
-
-    memory, ram: of its GPU, and beside it, bytes. rate: operations a second on its data sheet, in half precision with
-    dense matrices, None if not stated.
-    """
+    """A machine: memory of its GPU and RAM, bytes; operations a second on its data sheet (half precision)."""
 
     name: str
     memory: float
@@ -102,24 +94,17 @@ CARDS = (
 )
 
 
-def needs(weights: Sequence[float], counts: Counts, share: float = 1.0, eight_bits: float | None = None) -> dict:
-    """Estimate the peak of GPU memory by plan: {plan: bytes}.
-
-    weights: bytes of (text encoder, denoiser, autoencoder). share: of the clip that was counted, in frames times
-    pixels. eight_bits: bytes of the denoiser in eight bits; None: as counted.
-
-    >>> round(needs([2 * n for n in _MODELSCOPE], COUNTS["modelscope"])["model-offload"] / 1e9, 1)
-    3.6
-    """
+def needs(weights: Sequence[float], counts: Counts, share: float = 1.0) -> dict[str, float]:
+    """Estimate the peak of GPU memory by plan, for that share of the clip that was counted; weights: bytes of each."""
     text, net, vae = weights
     run, saved, whole = (share * n for n in (counts.denoiser, counts.decoder_saved, counts.decoder))
-    eight = text + vae + (counts.eight_bits if eight_bits is None else eight_bits)
     peaks = {
         "full": sum(weights) + max(run, whole),
         "vae-slicing": sum(weights) + max(run, saved),
-        "fp8": eight + max(run + counts.layer, saved),
+        "fp8": text + net / 2 + vae + max(run + counts.layer, saved),
         "model-offload": max(text, net + run, vae + saved),
-        "layer-offload": 2 * counts.layer + max(run, saved),  # a layer, and the next one on its way
+        # A layer and the next one, or tensors: they peak where layers are small (ModelScope: 0.74 GB on an H100).
+        "layer-offload": max(2 * counts.layer, run, saved),
     }
     return {plan: peak + WORKSPACE for plan, peak in peaks.items()}
 
@@ -131,17 +116,16 @@ def best_plan(free: float, need: Mapping[str, float]) -> str:
 
 def weight_bytes(model: Model, counts: Counts, on_gpu: bool = True) -> list[int]:
     """Bytes of (text encoder, denoiser, autoencoder) in the precision that a GPU, or the CPU, uses."""
-    half = {"float32": 4}.get(model.gpu_dtype, 2)
     sizes = zip(("text_encoder", "denoiser", "vae"), counts.parameters, strict=True)
-    return [count * (half if on_gpu and part not in model.float32 else 4) for part, count in sizes]
+    return [count * (2 if on_gpu and part not in model.float32 else 4) for part, count in sizes]
 
 
 @dataclasses.dataclass(frozen=True)
 class Estimate:
     """What `plan` foresees, in bytes, seconds and floating-point operations; `print` shows it as a table.
 
-    download: at two bytes a weight; cached: how much of it the hub's cache holds. need: GPU memory by plan; ram: for
-    any plan. step, flops: of one step, of the clip. choices: (machine, plan, seconds or None).
+    cached: how much of the download the hub's cache holds. need: GPU memory by plan; ram: for any plan. step, flops: of
+    one step, of the clip. choices: (machine, plan, seconds or None).
     """
 
     name: str
@@ -185,8 +169,7 @@ def plan(
 ) -> Estimate:
     """Estimate what a clip will cost by memory plan, and which plan this machine and `cards` would take.
 
-    Tensors and arithmetic were counted for the model's own clip; they grow with frames times pixels, the arithmetic of
-    attention with the square of it. Nothing is loaded or downloaded.
+    The counts of the model's own clip grow with frames times pixels, attention with the square. Nothing is loaded.
 
     Args:
         name: A model of `COUNTS`.
@@ -199,9 +182,6 @@ def plan(
 
     Raises:
         ValueError: The model was not counted, or cannot make the clip; one line.
-
-    >>> plan("modelscope").choices[1][1]  # a T4
-    'full'
     """
     model = describe(name)
     key = next((key for key in COUNTS if MODELS[key].repo == model.repo), None)
@@ -226,10 +206,8 @@ def plan(
         took = best_plan(card.memory - CONTEXT, need)
         if need[took] + MARGIN > card.memory - CONTEXT:
             return card, "does not fit", None
-        if ram > card.ram:
-            return card, f"{took}; RAM is short", None
-        if card.rate is None:
-            return card, took, None
+        if ram > card.ram or card.rate is None:
+            return card, f"{took}; RAM is short" if ram > card.ram else took, None
         compute, copying = flops / (card.rate * SHARE), moved.get(took, 0) / BUS
         return card, took, max(compute, copying) if took == "layer-offload" else compute + copying
 

@@ -1,8 +1,7 @@
 """A pipeline folder: what its index lists, whether its files are whole, and its networks loaded.
 
-Weights come from safetensors alone, because opening a pickle can run any code, and only named classes of diffusers and
-transformers are built. A missing, truncated or incomplete file is an error that names it; the libraries underneath
-would fill a missing tensor with random numbers and a missing tokenizer with an empty vocabulary.
+Weights come from safetensors alone, because opening a pickle can run any code. A missing, truncated or incomplete file
+is an error that names it; the libraries would fill in random numbers, or an empty vocabulary.
 """
 
 import importlib
@@ -18,29 +17,23 @@ if typing.TYPE_CHECKING:
 
 
 class Checkpoint(typing.NamedTuple):
-    """A checked pipeline folder.
-
-    components: {name: (library, class name, variant)}; variant is "fp16" or "" for networks, None for the others.
-    """
+    """A checked pipeline folder; a component's variant is "fp16" or "" for networks, None for the others."""
 
     folder: pathlib.Path
     pipeline_class: str
-    components: dict[str, tuple[str, str, str | None]]
+    components: dict[str, tuple[str, str, str | None]]  # {name: (library, class name, variant)}
 
 
 def check(folder: pathlib.Path) -> Checkpoint:
-    """Check that every component of a pipeline folder is there and that its weight files are whole.
-
-    Only headers are read, which takes milliseconds; a flipped bit inside a tensor goes unnoticed. Raises
-    FileNotFoundError for a missing file, ValueError for one that is broken or may not be loaded: one line each.
-    """
+    """Check that a pipeline folder's components are there and its weight files whole; only headers are read."""
     components = {}
     pipeline_class, parts = read_index(folder / "model_index.json")
     for name, (library, kind) in parts.items():
         part, variant = folder / name, None
         if "Tokenizer" in kind:
             _need(part, "tokenizer.json", "vocab.json", "spiece.model")
-            _check_tokenizer(part)
+            if not any((part / name).is_file() for name in ("tokenizer.json", "vocab.json")):
+                _need_sentencepiece(part)
         elif "Scheduler" in kind:
             _need(part, "scheduler_config.json")
         else:
@@ -74,14 +67,7 @@ def read_index(file: pathlib.Path) -> tuple[str, dict[str, tuple[str, str]]]:
 
 
 def weight_files(names: list[str], where: str | pathlib.Path) -> tuple[list[str], str]:
-    """Choose the weights to read among a component's file names: (names, "fp16" or "").
-
-    Half-precision files come first, on a CPU too: half the download, and the same numbers as on a GPU. Large models
-    come in shards, all of which are returned.
-
-    >>> weight_files(["model.safetensors", "model.fp16.safetensors"], "text_encoder")
-    (['model.fp16.safetensors'], 'fp16')
-    """
+    """Choose the weights to read among a component's file names: ([one, or all shards], "fp16" if there, else "")."""
     for variant in ("fp16", ""):
         stem = "(diffusion_pytorch_)?model" + (variant and rf"\.{variant}")
         if whole := sorted(name for name in names if re.fullmatch(rf"{stem}\.safetensors", name)):
@@ -102,15 +88,11 @@ def _need(part, *any_of):
         raise FileNotFoundError(f"{part / any_of[0]} is missing")
 
 
-def _check_tokenizer(part):
-    """Reading a SentencePiece model alone takes two packages that nothing else here needs."""
-    if any((part / name).is_file() for name in ("tokenizer.json", "vocab.json")):
-        return
+def _need_sentencepiece(part):
     from transformers.utils import is_protobuf_available, is_sentencepiece_available
 
     if not (is_sentencepiece_available() and is_protobuf_available()):
-        needs = "packages that are not installed: pip install sentencepiece protobuf"
-        raise ValueError(f"{part}/spiece.model needs {needs}")
+        raise ValueError(f"{part}/spiece.model needs packages not installed here: pip install sentencepiece protobuf")
 
 
 def _check_header(file):
@@ -126,11 +108,7 @@ def _check_header(file):
 
 
 def load_models(found: Checkpoint, dtype: "torch.dtype", float32: typing.Collection[str] = ()) -> dict:
-    """Load the networks of a checked folder on the CPU, in evaluation mode: {component: model}.
-
-    float32: components to load in single precision whatever `dtype` says. Raises ValueError with one line that names
-    the file if it does not fit its class or lacks a tensor.
-    """
+    """Load the networks of a checked folder on the CPU: {component: model}; float32: those in single precision."""
     import torch
 
     models = {}

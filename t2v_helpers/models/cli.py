@@ -24,9 +24,8 @@ examples:
 
 def parser():
     """The command line's arguments."""
-    sizes = {name: f"{m.num_frames} frames of {m.size[0]}x{m.size[1]}" for name, m in MODELS.items()}
-    models = "\n".join(f"  {name:11} {sizes[name]}: {model.about}" for name, model in MODELS.items())
-    p = command.Parser("t2v_helpers", "Generate a video of what a prompt says.", EPILOG.format(models=models))
+    each = (f"  {n:11} {m.num_frames} frames of {m.size[0]}x{m.size[1]}: {m.about}" for n, m in MODELS.items())
+    p = command.Parser("t2v_helpers", "Generate a video of what a prompt says.", EPILOG.format(models="\n".join(each)))
     p.add_argument("prompt", metavar="PROMPT", help="what the video shows, in quotes")
     about = "video file to write, ending in .mp4, .gif or .webp (default: %(default)s)"
     p.add_argument("--output", metavar="FILE", default="clip.mp4", help=about)
@@ -38,7 +37,7 @@ def parser():
 
 
 def work(args):
-    """Generate and save the clip that the parsed arguments ask for; all is checked before torch is imported."""
+    """Generate and save the clip that the parsed arguments ask for."""
     from .. import video
 
     asked = Request.from_args(args, args.prompt)

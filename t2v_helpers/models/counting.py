@@ -1,11 +1,9 @@
 """Counts a model's memory and arithmetic on torch's meta device, where tensors have shapes but no numbers.
 
-What runs there is diffusers' own code on the real architecture; only the kernels are missing. So the count is exact for
-tensors that are alive, and leaves out a kernel's own workspace and holes between tensors. budget.py keeps the results
-as a table; tests count them again.
+What runs there is diffusers' own code on the real architecture. The count is exact for tensors that are alive, and
+leaves out a kernel's own workspace and holes between tensors. budget.py keeps the results; tests count them again.
 """
 
-import contextlib
 import typing
 import weakref
 from collections.abc import Callable
@@ -17,9 +15,8 @@ from .registry import MODELS
 if typing.TYPE_CHECKING:
     import torch
 
-# Settings as the published configs give them; the rest are the defaults of the classes, as all are for CogVideoX-2b and
-# LTX-Video 0.9. Wan: the 1.3B model (Wan et al. 2025, arXiv 2503.20314). T5 1.1 XXL (Raffel et al. 2020) and umT5 XXL
-# share their widths.
+# From the published configs; the rest are class defaults, as all are for CogVideoX-2b and LTX-Video 0.9. Wan: the 1.3B
+# model (Wan et al. 2025, arXiv 2503.20314). T5 1.1 XXL (Raffel et al. 2020) and umT5 XXL share their widths.
 NEWER = {
     "wan": ("UMT5", "WanTransformer3DModel", "AutoencoderKLWan"),
     "cogvideox": ("T5", "CogVideoXTransformer3DModel", "AutoencoderKLCogVideoX"),
@@ -31,11 +28,7 @@ VOCABULARY = {"T5": 32128, "UMT5": 256384}
 
 
 class Profile(typing.NamedTuple):
-    """What one call takes.
-
-    peak: bytes of tensors alive at once, beside the weights. flops: two a multiply-add; attention: those of them that
-    attention spends on pairs of tokens.
-    """
+    """Bytes of tensors alive at once beside the weights; operations, two a multiply-add; those on pairs of tokens."""
 
     peak: int
     flops: int
@@ -49,10 +42,7 @@ def skeleton(name: str = "modelscope") -> "dict[str, torch.nn.Module]":
         name: "modelscope", "zeroscope" (the same architecture), "wan", "cogvideox" or "ltx".
 
     Returns:
-        The networks by the pipeline's names: "text_encoder", "unet" or "transformer", "vae".
-
-    >>> skeleton()["unet"].num_parameters()
-    1411233860
+        The networks by the pipeline's names.
     """
     import diffusers
     import torch
@@ -82,11 +72,7 @@ def skeleton(name: str = "modelscope") -> "dict[str, torch.nn.Module]":
 
 
 def calls(name: str, parts: dict, num_frames: int, width: int, height: int) -> dict[str, Callable]:
-    """One call of each network as its pipeline makes it: {"text_encoder", "denoiser", "vae"} of functions.
-
-    parts: from `skeleton`. num_frames; width, height: of the clip, pixels. The denoiser is called with guidance, prompt
-    and empty prompt together, but for Wan's, which takes them one after the other.
-    """
+    """One call of each network as its pipeline makes it; Wan's takes the two prompts of guidance one by one."""
     import torch
 
     def empty(module, *shape):
@@ -123,11 +109,6 @@ def profile(call: Callable, *modules: "torch.nn.Module") -> Profile:
     Args:
         call: Without arguments.
         *modules: Networks whose weights are there before, and so do not count.
-
-    >>> import torch
-    >>> layer = torch.nn.Linear(3, 5, bias=False, device="meta")
-    >>> profile(lambda: layer(torch.empty(2, 3, device="meta")), layer)
-    Profile(peak=64, flops=60, attention=0)
     """
     import torch
     from torch.nn import functional
@@ -135,26 +116,25 @@ def profile(call: Callable, *modules: "torch.nn.Module") -> Profile:
     from torch.utils._python_dispatch import TorchDispatchMode
     from torch.utils.flop_counter import FlopCounterMode
 
+    tensors = (t for module in modules for t in (*module.parameters(), *module.buffers()))
+    known = {t.untyped_storage()._cdata for t in tensors}
+
     class Alive(TorchDispatchMode):
-        def __init__(self):
-            super().__init__()
-            self.now = self.peak = 0
-            tensors = [t for module in modules for t in (*module.parameters(), *module.buffers())]
-            self.seen = {t.untyped_storage()._cdata: 0 for t in tensors}
+        now = peak = 0
 
         def __torch_dispatch__(self, func, types, args=(), kwargs=None):
             out = func(*args, **(kwargs or {}))
             for tensor in torch.utils._pytree.tree_leaves(out):
-                if isinstance(tensor, torch.Tensor) and tensor.untyped_storage()._cdata not in self.seen:
-                    storage = tensor.untyped_storage()
-                    self.seen[storage._cdata] = storage.nbytes()
+                if isinstance(tensor, torch.Tensor) and (storage := tensor.untyped_storage())._cdata not in known:
+                    known.add(storage._cdata)
                     self.now += storage.nbytes()
                     self.peak = max(self.peak, self.now)
-                    weakref.finalize(storage, self.gone, storage._cdata)
+                    weakref.finalize(storage, self.gone, storage._cdata, storage.nbytes())
             return out
 
-        def gone(self, key):
-            self.now -= self.seen.pop(key, 0)
+        def gone(self, key, size):
+            known.discard(key)
+            self.now -= size
 
     class Fused(TorchFunctionMode):
         pairs = 0
@@ -168,8 +148,6 @@ def profile(call: Callable, *modules: "torch.nn.Module") -> Profile:
             return query.new_empty(*query.shape[:-1], value.shape[-1])
 
     alive, fused, products = Alive(), Fused(), FlopCounterMode(display=False)
-    with torch.no_grad(), contextlib.ExitStack() as stack:
-        for mode in (products, fused, alive):
-            stack.enter_context(mode)
+    with torch.no_grad(), products, fused, alive:
         call()
     return Profile(alive.peak, products.get_total_flops() + fused.pairs, fused.pairs)

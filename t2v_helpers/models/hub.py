@@ -1,8 +1,7 @@
 """Finds a model's files in a folder, in the hub's cache or on the hub; an interrupted download can be resumed.
 
-The only file that talks to huggingface_hub. Resuming is hand-made because huggingface_hub 2 deletes an unfinished file,
-and 2.8 of ModelScope's 3.7 GB are one file. The bytes of a large file are kept beside the cache's blobs until the file
-is whole and its SHA-256 is the one that the hub lists.
+Resuming is hand-made because huggingface_hub 2 deletes an unfinished file, and 2.8 of ModelScope's 3.7 GB are one. A
+large file's bytes are kept beside the cache's blobs until it is whole and its SHA-256 is the one that the hub lists.
 """
 
 import contextlib
@@ -17,12 +16,7 @@ from .registry import Model
 
 
 def locate(model: Model, *, download: bool = True) -> checkpoint.Checkpoint:
-    """Find a model's pipeline folder, download it if the hub's cache does not hold all of it, and check it.
-
-    model: its `repo` is a folder or a hub id, its `revision` a commit (None: main, as it was when fetched). What the
-    cache holds is read without asking the hub. download: whether it may be downloaded. Raises ValueError (gated,
-    unknown, broken, damaged on the way), FileNotFoundError, ConnectionError or OSError (disk full), with one line.
-    """
+    """Find and check a model's folder; what the hub's cache lacks is downloaded, what it holds read without the hub."""
     folder = pathlib.Path(os.path.expanduser(model.repo))
     if folder.is_dir():
         return checkpoint.check(folder)

@@ -18,11 +18,7 @@ def clock(device: "torch.device") -> float:
 
 
 def matmul_rate(device: "torch.device | str", dtype: "torch.dtype", side: int, seconds: float = 0.2) -> float:
-    """Measure the floating-point operations a second of a matrix product: the best of several blocks of products.
-
-    side: of the square matrices; seconds: how long to measure. The matrices are random, since a GPU that multiplies
-    zeros or ones draws less power and runs faster.
-    """
+    """Measure operations a second in products of random matrices (zeros would be faster); the best of many."""
     import torch
     from torch.utils.benchmark import Timer
 
@@ -35,11 +31,7 @@ def matmul_rate(device: "torch.device | str", dtype: "torch.dtype", side: int, s
 def cpu_autocast(device: "torch.device") -> contextlib.AbstractContextManager:
     """A context in which a CPU with AVX-512 computes in bfloat16; other CPUs and GPUs keep their precision.
 
-    Without AVX-512 oneDNN has no bfloat16 kernels, and a training step takes many times as long as in float32. On a
-    GPU `accelerate launch --mixed_precision` decides.
-
-    Args:
-        device: Where the computation runs.
+    Without AVX-512 oneDNN has no bfloat16 kernels, and a training step takes many times as long as in float32.
     """
     import torch
 

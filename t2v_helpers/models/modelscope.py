@@ -3,14 +3,7 @@
 Source: Wang et al. 2023, arXiv 2308.06571.
 """
 
-UNET = dict(
-    sample_size=32,
-    in_channels=4,
-    block_out_channels=(320, 640, 1280, 1280),
-    layers_per_block=2,
-    cross_attention_dim=1024,
-    attention_head_dim=64,
-)
+UNET = dict(sample_size=32, in_channels=4, block_out_channels=(320, 640, 1280, 1280), cross_attention_dim=1024)
 VAE = dict(
     sample_size=256,
     block_out_channels=(128, 256, 512, 512),

@@ -1,9 +1,7 @@
 """From a model's name to a pipeline, and from a prompt to a clip.
 
-ModelScope and the scale model are `TextToVideoSDPipeline`s, a class that diffusers has deprecated since 0.33.1 and
-still carries. It runs guidance below 1 as 1 and height 0 as the default, and cuts a long prompt with a log line
-(`Request` and `fit` check for all three). The newer classes round a length or a size that they cannot make
-(`check_shape` refuses it). torch and diffusers are imported when a model is first loaded, not with this module.
+`TextToVideoSDPipeline` (ModelScope, the scale model) runs guidance below 1 as 1 and cuts a long prompt; the newer
+classes round a length or a size that they cannot make. `Request`, `fit` and `check_shape` refuse it or warn.
 """
 
 import dataclasses
@@ -32,8 +30,7 @@ def load_pipeline(
     Args:
         name: A name of `MODELS`, a folder, a hub id, a `Model`, or "auto": ModelScope if there is a CUDA GPU and this
             machine has its weights, else the scale model. "auto" prints which and why, and never starts a download.
-        device: Such as "cuda" or "cpu"; None takes CUDA if there is a GPU. On a GPU the large models run in half
-            precision; on a CPU they run in single precision and need many minutes a clip.
+        device: Such as "cuda" or "cpu"; None takes CUDA if there is a GPU.
         plan: A name of `PLANS`, for a GPU; None takes the first that fits.
 
     Returns:
@@ -42,10 +39,6 @@ def load_pipeline(
     Raises:
         ValueError: The name, device or plan is not one, or the files are broken. Every error is one line.
         OSError: A file is missing, the hub cannot be reached (ConnectionError), or the disk is full.
-
-    >>> pipe = load_pipeline("tiny")
-    >>> pipe.unet.config.in_channels
-    4
     """
     model = None if name == "auto" else describe(name)  # a wrong name is reported before torch is imported
     if plan not in (None, *budget.PLANS):
@@ -61,10 +54,16 @@ def load_pipeline(
     if found.pipeline_class != model.pipeline_class:
         model = of_class(found.pipeline_class, model.repo)
     dtype = torch.float32 if device.type == "cpu" else getattr(torch, model.gpu_dtype)
-    pipe = _assemble(found, dtype, model.float32)
-    if model.scheduler:
+    with quiet(bars=False):
         import diffusers
 
+        models = checkpoint.load_models(found, dtype, model.float32)
+        kind = getattr(diffusers, found.pipeline_class)
+        try:
+            pipe = kind.from_pretrained(found.folder, **models, use_safetensors=True, dtype=dtype)
+        except Exception as error:  # a tokenizer or scheduler file that is not what it should be
+            raise ValueError(f"{found.folder} cannot be loaded as a pipeline ({checkpoint.one_line(error)})") from error
+    if model.scheduler:
         pipe.scheduler = getattr(diffusers, model.scheduler).from_config(pipe.scheduler.config)
     pipe.set_progress_bar_config(disable=not model.progress)
     pipe.t2v_model = model
@@ -72,19 +71,6 @@ def load_pipeline(
     if model.licence:
         print_once(model.licence)
     return pipe
-
-
-def _assemble(found, dtype, float32):
-    """Build the pipeline of a checked folder, always with a dtype: ModelScope's text encoder is float16 without one."""
-    with quiet(bars=False):
-        import diffusers
-
-        models = checkpoint.load_models(found, dtype, float32)
-        kind = getattr(diffusers, found.pipeline_class)
-        try:
-            return kind.from_pretrained(found.folder, **models, use_safetensors=True, dtype=dtype)
-        except Exception as error:  # a tokenizer or scheduler file that is not what it should be
-            raise ValueError(f"{found.folder} cannot be loaded as a pipeline ({checkpoint.one_line(error)})") from error
 
 
 def _auto(device):
@@ -121,12 +107,10 @@ def generate(
 
     Args:
         prompt: What the clip shows.
-        pipeline: A loaded pipeline, or what `load_pipeline` takes, which is loaded once and kept (a folder: until a
-            file in it changes).
+        pipeline: A loaded one, or what `load_pipeline` takes: loaded once and kept (a folder: until a file changes).
         seed: In [0, 2**63). The noise is drawn on the CPU, so a seed is the same clip on every device, up to rounding.
         steps: Denoising steps; None for this and the next ones is the model's own value.
-        guidance: w in eps_uncond + w (eps_text - eps_uncond) (Ho and Salimans 2022, eq. 6, there 1 + w): 0 ignores the
-            prompt, 1 follows it, more leans on it. Nothing between 0 and 1.
+        guidance: w in eps_uncond + w (eps_text - eps_uncond) (Ho and Salimans 2022, eq. 6, there 1 + w): 0, or from 1.
         num_frames: Length; `check_shape` says which a model can make.
         height: Pixels, like `width`.
         width: Pixels.
@@ -136,8 +120,7 @@ def generate(
         Frames, float32 (F, H, W, 3) in [0, 1].
 
     Raises:
-        ValueError: In one line: the request is not one that the model can meet (before anything runs), the frames are
-            not finite, or memory runs out twice (the first time, the weights are placed by the next plan).
+        ValueError: The model cannot meet the request, the frames are not finite, or memory runs out twice; one line.
 
     >>> generate("a red circle moving left", "tiny", seed=1, steps=2).shape
     (16, 64, 64, 3)
@@ -165,7 +148,10 @@ def fit(request: Request, pipe: "DiffusionPipeline") -> tuple[Request, list[str]
     Raises:
         ValueError: The model cannot meet the request, in one line.
     """
-    model, names = _model_of(pipe), ("vae_scale_factor", "vae_scale_factor_spatial", "vae_spatial_compression_ratio")
+    if not hasattr(pipe, "t2v_model"):  # one from elsewhere gets the defaults of its class
+        pipe.t2v_plan, scale = None, known_words(pipe.tokenizer)
+        pipe.t2v_model = MODELS["tiny"] if scale else of_class(type(pipe).__name__)
+    model, names = pipe.t2v_model, ("vae_scale_factor", "vae_scale_factor_spatial", "vae_spatial_compression_ratio")
     scale = next(getattr(pipe, name) for name in names if hasattr(pipe, name))  # pixels of a latent's side
     steps, num_frames = int(request.steps or model.steps), int(request.num_frames or model.num_frames)
     width, height = model.size or (pipe.unet.config.sample_size * scale,) * 2
@@ -173,10 +159,8 @@ def fit(request: Request, pipe: "DiffusionPipeline") -> tuple[Request, list[str]
     most = pipe.scheduler.config.num_train_timesteps
     if steps > most:
         raise ValueError(f"steps {steps}: expected at most {most}, as many as the model was trained with")
-    check_shape(model, num_frames)
     divisor = math.lcm(model.divisor, scale)  # a class asks for its own, whatever its autoencoder does
-    if height % divisor or width % divisor:
-        raise ValueError(f"size {width}x{height} pixels: expected multiples of {divisor}")
+    check_shape(dataclasses.replace(model, divisor=divisor), num_frames, height, width)
     prompt, notes = check_prompt(request.prompt, pipe.tokenizer, model)
     negative = request.negative_prompt
     if negative is not None:
@@ -219,14 +203,6 @@ def _run(pipe, seed, asked):
         hint = "half precision overflows soon, try less guidance" if "16" in dtype else "the weights may be damaged"
         raise ValueError(f"the model gave frames that are not finite, in {dtype} ({hint})")
     return frames
-
-
-def _model_of(pipe):
-    """A pipeline's `Model`; for one from elsewhere the defaults of its class."""
-    if not hasattr(pipe, "t2v_model"):
-        pipe.t2v_plan, scale = None, known_words(pipe.tokenizer)
-        pipe.t2v_model = MODELS["tiny"] if scale else of_class(type(pipe).__name__)
-    return pipe.t2v_model
 
 
 def _kept(pipeline):

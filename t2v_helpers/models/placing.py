@@ -37,11 +37,7 @@ def denoiser(pipe):
 
 
 def place(pipe, device, plan=None):
-    """Put a pipeline that was loaded on the CPU onto a device.
-
-    device: torch's. plan: of `budget.PLANS`; None takes the first that fits into the GPU's free memory, and prints a
-    line if that is a slower one. On a CPU there is nothing to choose.
-    """
+    """Put a pipeline onto torch's device by a plan, None: the first that fits; a line is printed if that is slower."""
     pipe.t2v_plan, pipe.t2v_device = None, device
     if device.type != "cuda":
         if not request.known_words(pipe.tokenizer):
@@ -86,29 +82,20 @@ def slice_decoder(vae):
 
 
 def pipe_needs(pipe):
-    """`budget.needs` of a loaded pipeline.
-
-    A guess for models that were not counted: beside the weights as much as ModelScope, the scale model a twentieth.
-    """
+    """`budget.needs` of a pipeline; guess if it was not counted: as ModelScope, the scale model a twentieth of it."""
     weights = [sum(p.nbytes for p in part.parameters()) for part in (pipe.text_encoder, denoiser(pipe), pipe.vae)]
-    known = next((key for key in budget.COUNTS if budget.MODELS[key].repo == pipe.t2v_model.repo), None)
+    known = (key for key in budget.COUNTS if budget.MODELS[key].repo == pipe.t2v_model.repo)
     share = 0.05 if request.known_words(pipe.tokenizer) else 1.0
-    counts = budget.COUNTS[known or "modelscope"]
-    return budget.needs(weights, counts, share, eight_bits=None if known else weights[1] / 2)
+    return budget.needs(weights, budget.COUNTS[next(known, "modelscope")], share)
 
 
 def with_less(pipe, call=None):
-    """Run call() and return its result; if memory runs out, retry once with the next plan and print a line.
-
-    call: None only puts the pipeline where its plan says. Raises ValueError with one line if memory runs out again, or
-    if there is no next plan.
-    """
+    """Run call(), or place the pipeline if it is None; if memory runs out, retry once with the next plan."""
     from accelerate.utils import memory
 
-    move = call is None
     for last in (False, True):
         try:
-            if move:
+            if last or call is None:
                 carry_out(pipe, pipe.t2v_plan.name, pipe.t2v_device)
             return call and call()
         except RuntimeError as error:
@@ -118,22 +105,19 @@ def with_less(pipe, call=None):
             wanted, decoding = found[0] if found else checkpoint.one_line(error), _in_decoder(error)
         # outside of `except`: the traceback would keep the tensors of the failed call alive
         memory.clear_device_cache(garbage_collection=True)
-        plan = next_plan(pipe.t2v_plan, decoding)
+        plan = pipe.t2v_plan and next_plan(pipe.t2v_plan.name, decoding)
         if last or plan is None:
             break
         print(f"out of GPU memory ({wanted}) with plan {pipe.t2v_plan.name}: retrying with {plan}")
-        pipe.t2v_plan, move = Placement(plan, pipe_needs(pipe)[plan]), True
+        pipe.t2v_plan = Placement(plan, pipe_needs(pipe)[plan])
     where = f"with plan {pipe.t2v_plan.name}" if pipe.t2v_plan else "on this machine"
     raise ValueError(f"out of memory {where} ({wanted}): try fewer frames or a smaller size")
 
 
-def next_plan(placement, decoding):
+def next_plan(plan, decoding):
     """The plan that needs less, or None. Slicing the decoder helps only if memory ran out there."""
-    if placement is None or placement.name == "layer-offload":
-        return None
-    if placement.name == "full" and not decoding:
-        return "model-offload"
-    return {"full": "vae-slicing", "vae-slicing": "model-offload"}.get(placement.name, "layer-offload")
+    after_full = "vae-slicing" if decoding else "model-offload"
+    return {"full": after_full, "vae-slicing": "model-offload", "layer-offload": None}.get(plan, "layer-offload")
 
 
 def _in_decoder(error):

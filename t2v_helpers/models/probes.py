@@ -11,8 +11,7 @@ import torch
 def record_attention(unet: torch.nn.Module) -> Iterator[dict[str, list[torch.Tensor]]]:
     """Record the cross-attention of a UNet's calls within the block: which place looks at which token.
 
-    The results of the calls are not changed. The scale model's four such layers take 0.2 MB a call, ModelScope's
-    sixteen some 65 MB. Source: Vaswani et al. 2017, Eq. 1; drawn as maps by Hertz et al. 2022, section 3.
+    Results are not changed. Source: Vaswani et al. 2017, Eq. 1; drawn as maps by Hertz et al. 2022, section 3.
 
     Args:
         unet: A UNet3DConditionModel.
@@ -20,13 +19,6 @@ def record_attention(unet: torch.nn.Module) -> Iterator[dict[str, list[torch.Ten
     Yields:
         {layer name: one tensor a call}, each (b, F, h, w, tokens): attention weights averaged over the heads, on the
         CPU in float32, which sum to 1 over the tokens. Under guidance b is 2: the empty prompt, then the prompt.
-
-    >>> from t2v_helpers import load_pipeline
-    >>> unet = load_pipeline("tiny", device="cpu").unet
-    >>> with record_attention(unet) as maps, torch.no_grad():
-    ...     _ = unet(torch.zeros(2, 4, 3, 8, 8), 500, torch.zeros(2, 24, 64))
-    >>> {name.split(".attentions")[0]: tuple(calls[0].shape) for name, calls in maps.items()}["mid_block"]
-    (2, 3, 2, 2, 24)
     """
     maps, clip = {}, {}
 
@@ -51,8 +43,7 @@ def record_attention(unet: torch.nn.Module) -> Iterator[dict[str, list[torch.Ten
         undo.callback(unet.register_forward_pre_hook(before_call, with_kwargs=True).remove)
         for name, module in unet.named_modules():
             if name.endswith("attn2"):
-                hook = module.register_forward_pre_hook(before_attention(name), with_kwargs=True)
-                undo.callback(hook.remove)
+                undo.callback(module.register_forward_pre_hook(before_attention(name), with_kwargs=True).remove)
         yield maps
 
 
@@ -60,11 +51,7 @@ def record_attention(unet: torch.nn.Module) -> Iterator[dict[str, list[torch.Ten
 def without_time(unet: torch.nn.Module) -> Iterator[None]:
     """Switch off all layers of a UNet3DConditionModel that look along time, within the block.
 
-    Temporal convolutions and attentions add something to their input; within the block they add nothing. So each frame
-    is denoised alone, with what the network knows about pictures.
-
-    Args:
-        unet: A UNet3DConditionModel.
+    Temporal convolutions and attentions then add nothing to their input, so each frame is denoised alone.
     """
     from diffusers.models.resnet import TemporalConvLayer
     from diffusers.models.transformers.transformer_temporal import TransformerTemporalModel
@@ -86,7 +73,7 @@ def highlight(
     Args:
         frames: Floats (F, H, W, 3) in [0, 1].
         weights: (F, h, w), at least 0; enlarged to H x W.
-        strength: How far the pixel with the clip's largest weight is blended with white; with weight 0 it stays.
+        strength: How far the pixel with the clip's largest weight is blended with white.
 
     Returns:
         Frames, float32 (F, H, W, 3).

@@ -16,12 +16,11 @@ from .. import ASSETS
 class Model:
     """A model's files, its defaults and its rules.
 
-    repo: its folder, or its id on the hub; revision: the commit to use; also: older ids; about: a few words.
-    pipeline_class: of diffusers; scheduler: the class that replaces its own. steps, guidance, num_frames, size (width
-    and height in pixels; None: what its network says) and fps: its defaults. frame_step: divides num_frames - 1;
-    divisor: divides width and height, pixels. gpu_dtype: its precision on a GPU (on a CPU: float32); float32: the parts
-    that keep single precision there. tokens: how many of a prompt its pipeline reads; None: its tokenizer's limit.
-    english: whether it was trained on English alone.
+    repo: its folder, or its id on the hub; revision: the commit to use; also: older ids. scheduler: the class that
+    replaces its own. size: width and height, pixels; None: what its network says. frame_step: divides num_frames - 1;
+    divisor: divides width and height. gpu_dtype: its precision on a GPU (on a CPU: float32); float32: the parts that
+    keep single precision there. tokens: how many of a prompt are read; None: its tokenizer's limit. english: whether it
+    was trained on English alone.
     """
 
     repo: str
@@ -133,9 +132,6 @@ def describe(name: str | os.PathLike | Model) -> Model:
 
     Raises:
         ValueError: It is none of these.
-
-    >>> describe("modelscope").steps
-    25
     """
     if isinstance(name, Model):
         return name
@@ -159,11 +155,7 @@ def describe(name: str | os.PathLike | Model) -> Model:
 
 
 def of_class(pipeline_class: str, repo: str = "") -> Model:
-    """A `Model` for a repository that is not in `MODELS`: the defaults and rules of its pipeline class.
-
-    >>> of_class("WanPipeline", "org/name").frame_step
-    4
-    """
+    """A `Model` for a repository that is not in `MODELS`: the defaults and rules of its pipeline class."""
     for model in MODELS.values():
         if model.pipeline_class == pipeline_class != Model.pipeline_class:
             return dataclasses.replace(model, repo=repo, revision=None, also=(), about="", licence="")
@@ -183,14 +175,11 @@ def check_shape(
 
     Raises:
         ValueError: A rule is broken; one line that names it.
-
-    >>> check_shape(MODELS["wan"], num_frames=81, height=480)
     """
     step, divisor = model.frame_step, model.divisor
     if num_frames is not None and (num_frames - 1) % step:
         low = (num_frames - 1) // step * step + 1
         raise ValueError(f"num_frames {num_frames}: expected {step}N + 1 for this model, such as {low} or {low + step}")
     if (height or 0) % divisor or (width or 0) % divisor:
-        sides = (model.size or ("its own", "its own")) if None in (height, width) else (width, height)
-        width, height = width or sides[0], height or sides[1]
-        raise ValueError(f"size {width}x{height} pixels: expected multiples of {divisor}")
+        sides = model.size or ("its own", "its own")
+        raise ValueError(f"size {width or sides[0]}x{height or sides[1]} pixels: expected multiples of {divisor}")

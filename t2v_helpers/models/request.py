@@ -29,10 +29,6 @@ class Request:
 
     Raises:
         ValueError: No model can work with a value; one line names it and what was expected.
-
-    >>> Request("a red circle moving left", steps=0)
-    Traceback (most recent call last):
-    ValueError: steps 0: expected a whole number from 1
     """
 
     prompt: str
@@ -70,11 +66,7 @@ class Request:
         return cls(prompt, args.negative_prompt, args.seed, args.steps, args.guidance, args.frames, height, width)
 
     def check_shape(self, model: typing.Any) -> None:
-        """Raise ValueError if a model cannot make this length or size.
-
-        Args:
-            model: As `describe` takes it.
-        """
+        """Raise ValueError if a model, as `describe` takes it, cannot make this length or size."""
         if model != "auto":  # whose models take any length, and whose sizes are checked when one is loaded
             check_shape(describe(model), self.num_frames, self.height, self.width)
 
@@ -84,13 +76,13 @@ def check_prompt(
 ) -> tuple[str, list[str]]:
     """Check a prompt against what a model's tokenizer can read.
 
-    For the scale model, whose tokenizer carries its words, an unknown word and a prompt over its limit of tokens are
-    errors. For other models, a prompt that does not look English, or whose end is beyond the limit, gets a warning.
+    An unknown word and a prompt over the limit of tokens are errors for the scale model, whose tokenizer carries its
+    words. Other models give a warning for the limit, and for a prompt that does not look English.
 
     Args:
         prompt: The text.
         tokenizer: The model's; without one, only type and blankness are checked.
-        model: Says how many tokens are read and whether English is needed; None: all that the tokenizer allows, yes.
+        model: Says how many tokens are read and whether English is needed; None: all that it allows, yes.
         negative: Whether it is the negative prompt, which may be blank.
 
     Returns:
@@ -98,9 +90,6 @@ def check_prompt(
 
     Raises:
         ValueError: The prompt cannot be used, in one line.
-
-    >>> check_prompt("a red circle moving left")
-    ('a red circle moving left', [])
     """
     name = "negative prompt" if negative else "prompt"
     if not isinstance(prompt, str):
@@ -119,12 +108,11 @@ def check_prompt(
     if known:
         unknown = [word for word in dict.fromkeys(prompt.replace(",", " ").split()) if word not in known]
         if unknown:
-            said = ", ".join(map(repr, unknown))
-            known = ", ".join(known)
+            said, known = ", ".join(map(repr, unknown)), ", ".join(known)
             raise ValueError(f"the {name} says {said}, which the scale model does not know; it knows {known}")
-        if beyond:
-            limit -= 2  # of which two are marks
-            raise ValueError(f"the {name} is over the scale model's limit of {limit} tokens: {beyond!r} would be cut")
+        if beyond:  # two of the tokens are marks
+            over = f"is over the scale model's limit of {limit - 2} tokens"
+            raise ValueError(f"the {name} {over}: {beyond!r} would be cut")
     elif model.english and not looks_english(prompt):
         notes.append(f"the {name} does not look English, and this model was trained on English only")
     if beyond:
@@ -133,30 +121,20 @@ def check_prompt(
 
 
 def known_words(tokenizer: typing.Any) -> tuple[str, ...]:
-    """List the words that the scale model knows; none for other models.
-
-    Args:
-        tokenizer: A model's.
-    """
+    """List the words that a model's tokenizer carries: the scale model's; others have none."""
     return tuple(getattr(tokenizer, "init_kwargs", {}).get("known_words") or ())
 
 
 def plain(prompt: str) -> str:
-    """A prompt as the scale model's captions are written: lower case, one space, no mark at a word's end but commas.
-
-    >>> plain("A red circle ,moving  left.")
-    'a red circle, moving left'
-    """
+    """A prompt as the scale model's captions are written: lower case, one space, no mark at a word's end but commas."""
     clauses = ([word.rstrip(".!?") for word in clause.split()] for clause in prompt.lower().split(","))
     clauses = (" ".join(filter(None, words)) for words in clauses)
     return ", ".join(filter(None, clauses))
 
 
 def cut(prompt: str, tokenizer: typing.Any, limit: int) -> str:
-    """The words of a prompt beyond the limit of tokens, from the first that loses a token; "" if there are none.
-
-    CLIP reads 77 tokens, of which the first and the last are marks: 75 are left for the text. T5 marks only the end.
-    """
+    """The words of a prompt beyond the limit of tokens, from the first that loses a token; "" if there are none."""
+    # CLIP reads 77 tokens, of which the first and the last are marks; T5 marks only the end.
     starts = [start for start, _ in tokenizer(prompt, return_offsets_mapping=True, verbose=False).offset_mapping]
     if len(starts) <= limit:
         return ""
@@ -170,9 +148,6 @@ def looks_english(prompt: str) -> bool:
     It recognises another script (over a fifth of the letters are not Latin), and German, French, Spanish, Italian,
     Portuguese or Dutch when their small words outnumber the English ones; it misses a text without any ("Hund rennt").
 
-    Args:
-        prompt: The text.
-
     >>> looks_english("a panda eating bamboo on a rock"), looks_english("un panda sur un rocher")
     (True, False)
     """
@@ -184,11 +159,7 @@ def looks_english(prompt: str) -> bool:
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that every command with a prompt takes; `Request.from_args` reads them.
-
-    Args:
-        parser: The command's.
-    """
+    """Add the options that every command with a prompt takes; `Request.from_args` reads them."""
     add = parser.add_argument
     add("--seed", metavar="N", type=command.whole, default=0, help="random seed (default: %(default)s)")
     add("--steps", metavar="N", type=command.whole, help="denoising steps (default: the model's)")

@@ -1,5 +1,4 @@
-"""Every way in which a model's files can be wrong gets one line that names the file. Only headers and names are read,
-but for the tests of `load_models`."""
+"""Every way in which a model's files can be wrong gets one line that names the file."""
 
 import json
 import pathlib
@@ -15,6 +14,7 @@ from t2v_helpers.models import checkpoint
 
 UNET, VAE = "unet/diffusion_pytorch_model.safetensors", "vae/diffusion_pytorch_model.safetensors"
 TEXT = "text_encoder/model.safetensors"
+SHARDS = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"]
 
 
 @pytest.fixture
@@ -25,24 +25,14 @@ def copy(scale_folder, tmp_path):
 def refused(folder, error, *said):
     with pytest.raises(error) as caught:
         checkpoint.check(folder)
-    text = str(caught.value)
-    assert "\n" not in text and all(part in text for part in said), text
-
-
-def edit(file, **changes):
-    file.write_text(json.dumps(json.loads(file.read_text()) | changes))
+    assert "\n" not in str(caught.value) and all(part in str(caught.value) for part in said)
 
 
 def test_whole_folder(scale_folder):
     found = checkpoint.check(scale_folder)
     assert found.folder == scale_folder and found.pipeline_class == "TextToVideoSDPipeline"
-    assert found.components == {
-        "scheduler": ("diffusers", "DDIMScheduler", None),
-        "text_encoder": ("transformers", "CLIPTextModel", ""),
-        "tokenizer": ("transformers", "CLIPTokenizer", None),
-        "unet": ("diffusers", "UNet3DConditionModel", ""),
-        "vae": ("diffusers", "AutoencoderKL", ""),
-    }
+    assert len(found.components) == 5 and found.components["unet"] == ("diffusers", "UNet3DConditionModel", "")
+    assert found.components["tokenizer"] == ("transformers", "CLIPTokenizer", None)
 
 
 @hypothesis.settings(suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture], deadline=None)
@@ -56,11 +46,6 @@ def test_weights_cut_anywhere(copy, scale_folder, name, share):
         refused(copy, ValueError, str(copy / name), "broken or cut short", "delete")
     finally:
         (copy / name).write_bytes(data)
-
-
-def test_what_git_lfs_leaves_is_no_weights(copy):
-    (copy / UNET).write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 2822467720\n")
-    refused(copy, ValueError, str(copy / UNET), "broken or cut short")
 
 
 @pytest.mark.parametrize(
@@ -92,17 +77,26 @@ def test_index_that_is_none(copy, text):
     refused(copy, ValueError, str(copy / "model_index.json"))
 
 
-@pytest.mark.parametrize("name", ["StableDiffusionPipeline", ["evil", "Evil"], None])
-def test_other_pipeline(copy, name):
-    edit(copy / "model_index.json", _class_name=name)
-    refused(copy, ValueError, f"is for the pipeline {name!r}, expected TextToVideoSDPipeline")
+NAMED = "expected a named class of diffusers or transformers"
 
 
-@pytest.mark.parametrize("unet", [["evil", "Evil"], ["os", "system"], ["transformers", "AutoModel"]])
-def test_code_from_elsewhere(copy, unet):
-    edit(copy / "model_index.json", unet=unet)
-    (copy / "unet" / "evil.py").write_text("raise SystemExit('this must never run')")
-    refused(copy, ValueError, ".".join(unet), "expected a named class of diffusers or transformers")
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        *(
+            ({"_class_name": name}, f"is for the pipeline {name!r}, expected TextTo")
+            for name in ("Other", ["a", "B"], None)
+        ),
+        *(
+            ({"unet": unet}, f"unet is {'.'.join(unet)}, {NAMED}")
+            for unet in (["os", "system"], ["transformers", "AutoModel"])
+        ),
+    ],
+)
+def test_code_from_elsewhere(copy, change, said):
+    index = copy / "model_index.json"
+    index.write_text(json.dumps(json.loads(index.read_text()) | change))
+    refused(copy, ValueError, said)
 
 
 def load(folder):
@@ -126,14 +120,7 @@ def test_tensor_of_another_shape(copy, name):
     tensors = load_file(copy / name)
     tensors[sorted(tensors)[3]] = torch.zeros(3, 3)
     save_file(tensors, copy / name, {"format": "pt"})
-    with pytest.raises(ValueError, match=r"^[^\n]*cannot be loaded as [^\n]*$") as error:
-        load(copy)
-    assert str(copy / name) in str(error.value)
-
-
-def test_config_that_is_no_json(copy):
-    (copy / "vae" / "config.json").write_text("{")
-    with pytest.raises(ValueError, match=r"^[^\n]*cannot be loaded as AutoencoderKL[^\n]*config.json[^\n]*$"):
+    with pytest.raises(ValueError, match=rf"^{copy / name} cannot be loaded as [^\n]*$"):
         load(copy)
 
 
@@ -142,10 +129,7 @@ def test_config_that_is_no_json(copy):
     [
         (["model.safetensors", "model.fp16.safetensors", "pytorch_model.bin"], (["model.fp16.safetensors"], "fp16")),
         (["model.safetensors", "model.non_ema.safetensors", "config.json"], (["model.safetensors"], "")),
-        (
-            ["model-00002-of-00002.safetensors", "model-00001-of-00002.safetensors", "model.safetensors.index.json"],
-            (["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"], ""),
-        ),
+        ([*reversed(SHARDS), "model.safetensors.index.json"], (SHARDS, "")),
         (
             ["diffusion_pytorch_model.fp16-00001-of-00001.safetensors", "diffusion_pytorch_model.safetensors"],
             (["diffusion_pytorch_model.fp16-00001-of-00001.safetensors"], "fp16"),

@@ -1,6 +1,5 @@
 """From a prompt to a clip, with random weights: what decides it, what is refused before anything runs."""
 
-import contextlib
 import os
 import shutil
 
@@ -54,22 +53,17 @@ def test_seed_and_prompt_decide(scale):
     assert not np.allclose(clip, generate("a blue square growing", scale, seed=5, **SMALL))
 
 
-class _Stop(Exception):
-    pass
-
-
-def _stop(module, args):
-    raise _Stop(args[0])
-
-
 def test_a_seed_means_the_same_noise_in_half_precision(cached, gpu):
+    def stop(module, args):
+        raise LookupError(args[0])
+
     drawn = []
     for device in ("cuda", "cpu"):  # "cuda" is simulated: half precision, on the CPU
         pipe = load_pipeline("modelscope", device=device)
-        pipe.unet.register_forward_pre_hook(_stop)
-        with pytest.raises(_Stop) as stop:
+        pipe.unet.register_forward_pre_hook(stop)
+        with pytest.raises(LookupError) as stopped:
             generate("a dog", pipe, seed=11, guidance=1, **SMALL)
-        drawn.append(stop.value.args[0])
+        drawn.append(stopped.value.args[0])
     half, single = drawn
     assert (half.dtype, single.dtype) == (torch.float16, torch.float32) and half.shape == (1, 4, 3, 8, 8)
     assert torch.equal(half, single.half())
@@ -91,32 +85,16 @@ def test_guidance_is_what_its_formula_says(scale):
     np.testing.assert_array_equal(clip(red, 0), clip(blue, 0))
     np.testing.assert_array_equal(clip(red, 0, blue), clip(blue, 1))
     np.testing.assert_array_equal(clip(red, 1, blue), clip(red, 1))
-    assert not np.allclose(clip(red, 0), clip(red, 1))
-    assert not np.allclose(clip(red, 4), clip(red, 1))
+    assert not any(np.allclose(clip(red, w), clip(red, 1)) for w in (0, 4))
     assert not np.allclose(clip(red, 4, blue), clip(red, 4))
     np.testing.assert_array_equal(clip(red, 4, " "), clip(red, 4))
-    # on one step, what the UNet is asked for is linear in the guidance up to the decoder: check it on the latents
-    two, four, six = (_latents(scale, red, g) for g in (2.0, 4.0, 6.0))
-    torch.testing.assert_close(four, (two + six) / 2, atol=1e-4, rtol=1e-4)
 
 
-def _latents(pipe, prompt, guidance):
-    noise = torch.randn((1, 4, 2, 8, 8), generator=torch.Generator().manual_seed(0))
-    settings = {"num_frames": 2, "num_inference_steps": 1, "guidance_scale": guidance}
-    return pipe(prompt, latents=noise, output_type="latent", **settings).frames
-
-
-@contextlib.contextmanager
-def nothing_runs(pipe):
-    """Fails if a model of the pipeline is called."""
-    hooks = [getattr(pipe, name).register_forward_pre_hook(_ran) for name in ("unet", "text_encoder")]
-    yield
-    for hook in hooks:
-        hook.remove()
-
-
-def _ran(*_):
-    raise AssertionError("the model ran")
+@pytest.fixture
+def nothing_runs(scale, monkeypatch):
+    """A network that is called raises TypeError."""
+    for part in (scale.unet, scale.text_encoder):
+        monkeypatch.setattr(part, "forward", None)
 
 
 @pytest.mark.parametrize(
@@ -127,21 +105,20 @@ def _ran(*_):
         ({"steps": 1001}, "steps 1001: expected at most 1000"),
         ({"guidance": 0.5}, "guidance 0.5"),
         ({"height": 60}, "size 64x60 pixels: expected multiples of 8"),
-        ({"width": 4, "height": 64}, "size 4x64 pixels: expected multiples of 8"),
         ({"pipeline": 3}, "pipeline 3: expected a loaded pipeline or the name of a model"),
         ({"pipeline": "nope"}, "model 'nope'"),
         ({"pipeline": "no/such", "seed": 1.5}, "seed 1.5"),  # before the model is looked for
     ],
 )
-def test_bad_input_is_refused_before_anything_runs(scale, bad, said):
-    with nothing_runs(scale), pytest.raises(ValueError) as error:
+def test_bad_input_is_refused_before_anything_runs(scale, nothing_runs, bad, said):
+    with pytest.raises(ValueError) as error:
         generate(**{"prompt": "a red circle", "pipeline": scale} | bad)
     assert said in str(error.value) and "\n" not in str(error.value)
 
 
-def test_size_follows_the_autoencoder(scale, monkeypatch):
+def test_size_follows_the_autoencoder(scale, nothing_runs, monkeypatch):
     monkeypatch.setattr(scale, "vae_scale_factor", 16)
-    with nothing_runs(scale), pytest.raises(ValueError, match="expected multiples of 16"):
+    with pytest.raises(ValueError, match="expected multiples of 16"):
         generate("a red circle", scale, height=72)
 
 
@@ -151,9 +128,8 @@ def test_frames_that_are_not_finite(scale_folder, value):
     pipe.unet.conv_out.bias.data[0] = value
     with pytest.raises(ValueError, match=r"^the model gave frames that are not finite, in float32 \(the weights"):
         generate("a red circle", pipe, **SMALL)
-    pipe.unet.to(torch.bfloat16)
-    pipe.text_encoder.to(torch.bfloat16)
-    pipe.vae.to(torch.bfloat16)
+    for part in (pipe.unet, pipe.text_encoder, pipe.vae):
+        part.to(torch.bfloat16)
     with pytest.raises(ValueError, match=r"in bfloat16 \(half precision overflows soon, try less guidance\)$"):
         generate("a red circle", pipe, **SMALL)
 

@@ -1,10 +1,7 @@
-"""Every model of the table is run by its name: a tiny random pipeline of its own class, found in a hub's cache by its
-id, and in a folder."""
+"""Every model of the table is run by its name: a tiny random pipeline of its class, in a hub's cache or a folder."""
 
-import dataclasses
 import functools
 import importlib.util
-import json
 import shutil
 
 import fake_hub
@@ -37,15 +34,8 @@ def folders(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def load(folders):
-    """Each pipeline from its folder, once, without progress bars."""
-
-    @functools.cache
-    def load(name):
-        pipe = load_pipeline(folders[name], device="cpu")
-        pipe.set_progress_bar_config(disable=True)
-        return pipe
-
-    return load
+    """Each pipeline from its folder, once."""
+    return functools.cache(lambda name: load_pipeline(folders[name], device="cpu"))
 
 
 @pytest.mark.parametrize("name", ("zeroscope", *NEWER))
@@ -59,7 +49,6 @@ def test_by_name_from_the_hubs_cache(folders, tmp_path, monkeypatch, name):
         fake_hub.write_hub_cache(tmp_path, repo=model.repo)
     pipe = load_pipeline(name, device="cpu")
     assert type(pipe).__name__ == model.pipeline_class and pipe.t2v_model is model
-    pipe.set_progress_bar_config(disable=True)
     clip = generate(PROMPT, pipe, seed=3, **small)
     assert clip.dtype == np.float32 and clip.shape == (small["num_frames"], small["height"], small["width"], 3)
     assert np.isfinite(clip).all() and 0 <= clip.min() < clip.max() <= 1
@@ -74,7 +63,6 @@ def test_same_as_plain_diffusers(folders, load, name):
     pipe, small = load(name), smallest(name)
     plain = DiffusionPipeline.from_pretrained(folders[name], dtype=torch.float32)
     placed = {"guidance_scale": 5.0, "num_inference_steps": small.pop("steps"), "output_type": "np", **small}
-    plain.set_progress_bar_config(disable=True)
     plain.vae.enable_tiling()
     want = plain(PROMPT, negative_prompt="dog", generator=torch.Generator().manual_seed(7), **placed).frames[0]
     got = generate(PROMPT, pipe, seed=7, steps=2, guidance=5.0, negative_prompt="dog", **small)
@@ -88,10 +76,7 @@ def test_guidance_and_negative_prompt(load, name):
     def clip(prompt, guidance, negative=None):
         return generate(prompt, pipe, guidance=guidance, negative_prompt=negative, **small)
 
-    np.testing.assert_array_equal(clip("a dog", 0), clip("a panda", 0))
-    np.testing.assert_array_equal(clip("a dog", 0, "a panda"), clip("a panda", 1))
-    np.testing.assert_array_equal(clip("a dog", 1, "a panda"), clip("a dog", 1))
-    assert not np.array_equal(clip("a dog", 6), clip("a dog", 1))
+    np.testing.assert_array_equal(clip("a dog", 0, "a panda"), clip("a panda", 1, "a dog"))
     assert not np.array_equal(clip("a dog", 6, "a panda"), clip("a dog", 6))
 
 
@@ -123,16 +108,11 @@ def test_half_precision_on_a_gpu_but_for_the_parts_that_need_more(folders):
 
 def test_shards(folders, tmp_path):
     folder = shutil.copytree(folders["wan"], tmp_path / "wan")
-    index = json.loads((folder / "transformer/diffusion_pytorch_model.safetensors.index.json").read_text())
-    shards = sorted(set(index["weight_map"].values()))
-    assert len(shards) > 2, "the fixture is sharded"
-    (folder / "transformer" / shards[1]).unlink()
-    with pytest.raises(FileNotFoundError, match=rf"transformer/{shards[1]} is missing$"):
-        load_pipeline(folder)
-    shutil.copy(folders["wan"] / "transformer" / shards[1], folder / "transformer")
-    (folder / "transformer/diffusion_pytorch_model.safetensors.index.json").unlink()
-    with pytest.raises(FileNotFoundError, match=r"transformer/diffusion_pytorch_model.safetensors.index.json is missi"):
-        load_pipeline(folder)
+    index, shard, *_ = sorted((folder / "transformer").glob("diffusion*"), reverse=True)
+    for file in (index, shard):
+        file.unlink()
+        with pytest.raises(FileNotFoundError, match=f"{file} is missing$"):
+            load_pipeline(folder)
 
 
 @pytest.mark.skipif(importlib.util.find_spec("sentencepiece") is not None, reason="sentencepiece is installed")
@@ -142,13 +122,6 @@ def test_a_sentencepiece_model_alone_names_the_packages(folders, tmp_path):
     (folder / "tokenizer" / "tokenizer.json").rename(folder / "tokenizer" / "spiece.model")
     with pytest.raises(ValueError, match=r"spiece.model needs packages .*: pip install sentencepiece protobuf$"):
         load_pipeline(folder)
-
-
-def test_what_a_long_prompt_loses(load, monkeypatch):
-    pipe = load("ltx")
-    monkeypatch.setattr(pipe, "t2v_model", dataclasses.replace(pipe.t2v_model, tokens=8))
-    with pytest.warns(UserWarning, match="^the prompt is cut at 8 tokens; lost or cut: 'dog'$"):
-        generate("a red circle moving left a panda dog", pipe, **smallest("ltx"))
 
 
 def test_wan_reads_chinese(load, recwarn):

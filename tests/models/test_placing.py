@@ -1,6 +1,8 @@
 """Plans carried out, and what happens when memory runs out. No GPU is used: its free memory is simulated, the CPU is
 the card, and a layer raises torch's OutOfMemoryError."""
 
+from unittest import mock
+
 import numpy as np
 import pytest
 import torch
@@ -11,6 +13,7 @@ from t2v_helpers.models.pipelines import generate, load_pipeline
 SMALL = {"steps": 2, "num_frames": 3, "height": 64, "width": 64}
 PROMPT = "a red circle growing"
 OOM = "CUDA out of memory. Tried to allocate 2.50 GiB. GPU 0 has a total capacity of 5.80 GiB"
+CUDA, LEAVES = torch.device("cuda"), {"offload_type": "leaf_level", "use_stream": True}
 
 
 @pytest.fixture(scope="module")
@@ -28,14 +31,8 @@ def pipe(scale_folder):
 
 def runs_out(layer, times=1):
     """Let a layer raise torch's error the first few times that it is called."""
-    left = [times]
-
-    def before(*_):
-        left[0] -= 1
-        if left[0] >= 0:
-            raise torch.OutOfMemoryError(OOM)
-
-    layer.register_forward_pre_hook(before)
+    errors = [torch.OutOfMemoryError(OOM)] * times + [None] * 99
+    layer.register_forward_pre_hook(mock.Mock(side_effect=errors))
 
 
 @pytest.mark.parametrize(
@@ -80,46 +77,37 @@ def test_memory_of_a_machine_without_a_card(scale_folder):
 
 
 def test_another_error_goes_through(pipe):
-    def broken(*_):
-        raise RuntimeError("a bug")
-
-    pipe.unet.register_forward_pre_hook(broken)
+    pipe.unet.register_forward_pre_hook(mock.Mock(side_effect=RuntimeError("a bug")))
     with pytest.raises(RuntimeError, match=r"^a bug$"):
         generate(PROMPT, pipe, **SMALL)
 
 
 def test_weights_that_do_not_fit_are_moved_in_parts(pipe, monkeypatch):
     """Slicing the decoder would not help there."""
-    moved = []
-
-    def to(device):
-        raise torch.OutOfMemoryError(OOM)
-
-    monkeypatch.setattr(pipe, "to", to)
-    monkeypatch.setattr(pipe, "enable_model_cpu_offload", lambda device: moved.append(device))
+    monkeypatch.setattr(pipe, "to", mock.Mock(side_effect=torch.OutOfMemoryError(OOM)))
+    monkeypatch.setattr(pipe, "enable_model_cpu_offload", mock.Mock())
     placing.with_less(pipe)
-    assert moved == [torch.device("cpu")] and pipe.t2v_plan.name == "model-offload"
+    pipe.enable_model_cpu_offload.assert_called_once_with(device=torch.device("cpu"))
+    assert pipe.t2v_plan.name == "model-offload"
 
 
 @pytest.mark.parametrize(
     ("plan", "calls"),
     [
-        ("full", ["to cuda"]),
-        ("vae-slicing", ["to cuda"]),
-        ("model-offload", ["enable_model_cpu_offload cuda"]),
-        ("fp8", ["to cuda"]),
-        ("layer-offload", ["to cpu", "enable_group_offload cuda leaf_level True"]),
+        ("full", [mock.call.to(CUDA)]),
+        ("vae-slicing", [mock.call.to(CUDA)]),
+        ("model-offload", [mock.call.enable_model_cpu_offload(device=CUDA)]),
+        ("fp8", [mock.call.to(CUDA)]),
+        ("layer-offload", [mock.call.to("cpu"), mock.call.enable_group_offload(CUDA, **LEAVES)]),
     ],
 )
 def test_each_plan_is_carried_out(scale_folder, monkeypatch, plan, calls):
     """What would move the pipeline to a GPU is only recorded."""
-    pipe, done = load_pipeline(scale_folder, device="cpu"), []
+    pipe, seen = load_pipeline(scale_folder, device="cpu"), mock.Mock()
     for name in ("to", "enable_model_cpu_offload", "enable_group_offload"):
-        monkeypatch.setattr(
-            pipe, name, lambda *a, _n=name, **kw: done.append(" ".join(map(str, [_n, *a, *kw.values()])))
-        )
-    placing.carry_out(pipe, plan, torch.device("cuda"))
-    assert done == calls
+        monkeypatch.setattr(pipe, name, getattr(seen, name))
+    placing.carry_out(pipe, plan, CUDA)
+    assert seen.mock_calls == calls
     assert pipe.vae.use_slicing == (plan != "full")
     assert (torch.float8_e4m3fn in {p.dtype for p in pipe.unet.parameters()}) == (plan == "fp8")
 
@@ -146,8 +134,6 @@ def test_a_card_takes_the_plan_that_fits_or_was_asked_for(scale_folder, monkeypa
 
 
 def test_plans_have_names():
-    with pytest.raises(
-        ValueError, match=r"^plan 'fast': expected one of full, vae-slicing, model-offload, fp8, layer-"
-    ):
+    with pytest.raises(ValueError, match=r"^plan 'fast': expected one of full, vae-slicing, model-offload, fp8, "):
         load_pipeline("tiny", plan="fast")
     assert budget.EXACT == tuple(plan for plan in budget.PLANS if plan != "fp8")

@@ -15,7 +15,7 @@ from t2v_helpers.training import scale_model
 
 ENGLISH = """a panda eating bamboo on a rock|Spiderman is surfing|the die is cast|a van parked in Los Angeles|
 red circle|a café on the Champs-Élysées|UN headquarters in flames|12345|
-a video of the letter π on a blackboard|a man 🎸"""
+a video of the letter π on a blackboard|a man 🎸|Hund rennt|kissa syö kalaa"""  # the last two are not seen
 OTHER = """一只熊猫在吃竹子|Панда ест бамбук|パンダが竹を食べる|باندا يأكل الخيزران|ein Hund läuft durch das Gras|
 un panda mange du bambou sur un rocher|un gato en la playa con el sol|il gatto che dorme|um gato na praia|
 een hond op het strand"""
@@ -112,13 +112,12 @@ def test_plain_text_is_plain(prompt):
 @hypothesis.given(st.lists(st.text(alphabet="abcd", min_size=1, max_size=9), min_size=1, max_size=40))
 def test_cut_names_whole_words_and_no_more(words):
     # this tokenizer makes a token of each letter: with a limit of 20, 18 letters are read
-    prompt, beyond = " ".join(words), request.cut(" ".join(words), clip_tokenizer(), 20)
+    beyond = request.cut(" ".join(words), clip_tokenizer(), 20)
     kept = words[: len(words) - len(beyond.split())]
     assert beyond == " ".join(words[len(kept) :])
     letters = len("".join(words))
     assert bool(beyond) == (letters > 18) and len("".join(kept)) <= 18
     assert not beyond or len("".join(kept)) + len(beyond.split()[0]) > 18
-    assert prompt.endswith(beyond)
 
 
 def test_a_cut_prompt_is_a_warning_to_other_models():
@@ -131,8 +130,7 @@ def test_a_cut_prompt_is_a_warning_to_other_models():
 
 @pytest.mark.parametrize("prompt", ENGLISH.replace("\n", "").split("|"))
 def test_english_passes(prompt):
-    assert looks_english(prompt)
-    assert check_prompt(prompt, clip_tokenizer()) == (prompt, [])
+    assert looks_english(prompt) and check_prompt(prompt, clip_tokenizer()) == (prompt, [])
 
 
 @pytest.mark.parametrize("prompt", OTHER.replace("\n", "").split("|"))
@@ -140,8 +138,3 @@ def test_other_languages_are_a_warning(prompt):
     said = "the prompt does not look English, and this model was trained on English only"
     assert check_prompt(prompt, clip_tokenizer(limit=400)) == (prompt, [said])
     assert check_prompt(prompt, clip_tokenizer(limit=400), Model("", english=False)) == (prompt, [])
-
-
-def test_what_the_guess_cannot_tell():
-    """The limits that the docstring states: no small words, an unlisted language."""
-    assert looks_english("Hund rennt") and looks_english("kissa syö kalaa")
