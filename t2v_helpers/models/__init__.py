@@ -15,7 +15,7 @@ _HOME = {name: module for module, names in _NAMES.items() for name in names.spli
 __all__ = list(_HOME)
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> object:
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(f".{_HOME[name]}", __name__), name)

@@ -138,7 +138,7 @@ class Estimate:
     flops: float
     choices: list[tuple[Card, str, float | None]]
 
-    def __str__(self):
+    def __str__(self) -> str:
         plans = "\n".join(f"  {p:<15}{self.need[p] / 1e9:6.1f}GB   {about}" for p, about in PLANS.items())
         machines = "\n".join(f"  {card.name:<30}{took:<30}{_time(t):>8}" for card, took, t in self.choices)
         return f"""\
@@ -199,7 +199,7 @@ def plan(
     need, ram = needs(weights, counts, share), PROGRAM + sum(weights)
     moved = {"model-offload": sum(weights), "layer-offload": weights[1] * steps}
 
-    def take(card):
+    def take(card: Card) -> tuple[Card, str, float | None]:
         if not card.memory:
             short = PROGRAM + sum(weight_bytes(model, counts, on_gpu=False)) + need["layer-offload"] > card.ram
             return card, "the CPU; RAM is short" if short else "the CPU", flops / (card.rate * SHARE)
@@ -218,7 +218,7 @@ def plan(
     )
 
 
-def _here(model):
+def _here(model: Model) -> Card:
     """This machine, with a rate that is measured on the spot; without a GPU, its memory is 0 and the CPU computes."""
     import torch
 
@@ -230,7 +230,7 @@ def _here(model):
     return Card("here: no GPU", 0, ram, machine.matmul_rate("cpu", torch.float32, 768))
 
 
-def _time(seconds):
+def _time(seconds: float | None) -> str:
     if seconds is None:
         return "-"
     return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min" if seconds < 7200 else "hours"

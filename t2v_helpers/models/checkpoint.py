@@ -83,19 +83,19 @@ def weight_files(names: list[str], where: str | pathlib.Path) -> tuple[list[str]
     raise FileNotFoundError(f"{where} has no weights: expected a file such as model.safetensors")
 
 
-def _need(part, *any_of):
+def _need(part: pathlib.Path, *any_of: str) -> None:
     if not any((part / name).is_file() for name in any_of):
         raise FileNotFoundError(f"{part / any_of[0]} is missing")
 
 
-def _need_sentencepiece(part):
+def _need_sentencepiece(part: pathlib.Path) -> None:
     from transformers.utils import is_protobuf_available, is_sentencepiece_available
 
     if not (is_sentencepiece_available() and is_protobuf_available()):
         raise ValueError(f"{part}/spiece.model needs packages not installed here: pip install sentencepiece protobuf")
 
 
-def _check_header(file):
+def _check_header(file: pathlib.Path) -> None:
     import safetensors
 
     _need(file.parent, file.name)  # in the hub's cache it may be a link whose blob is gone

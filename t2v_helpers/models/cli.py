@@ -1,5 +1,6 @@
 """The command `python -m t2v_helpers "a red circle moving left" --output clip.mp4`."""
 
+import argparse
 import warnings
 
 from .._support import command
@@ -22,7 +23,7 @@ examples:
 """
 
 
-def parser():
+def parser() -> command.Parser:
     """The command line's arguments."""
     each = (f"  {n:11} {m.num_frames} frames of {m.size[0]}x{m.size[1]}: {m.about}" for n, m in MODELS.items())
     p = command.Parser("t2v_helpers", "Generate a video of what a prompt says.", EPILOG.format(models="\n".join(each)))
@@ -36,7 +37,7 @@ def parser():
     return p
 
 
-def work(args):
+def work(args: argparse.Namespace) -> None:
     """Generate and save the clip that the parsed arguments ask for."""
     from .. import video
 
@@ -59,6 +60,6 @@ def work(args):
         print(f"{folder}: the frames")
 
 
-def main(arguments=None):
+def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns the exit code."""
     return command.run(parser(), work, arguments)

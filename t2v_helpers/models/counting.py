@@ -75,7 +75,7 @@ def calls(name: str, parts: dict, num_frames: int, width: int, height: int) -> d
     """One call of each network as its pipeline makes it; Wan's takes the two prompts of guidance one by one."""
     import torch
 
-    def empty(module, *shape):
+    def empty(module: torch.nn.Module, *shape: int) -> torch.Tensor:
         return torch.empty(shape, device="meta", dtype=next(module.parameters()).dtype)
 
     model, vae, net = MODELS[name], parts["vae"], parts.get("unet") or parts["transformer"]
@@ -122,7 +122,9 @@ def profile(call: Callable, *modules: "torch.nn.Module") -> Profile:
     class Alive(TorchDispatchMode):
         now = peak = 0
 
-        def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        def __torch_dispatch__(
+            self, func: Callable, types: tuple, args: tuple = (), kwargs: dict | None = None
+        ) -> object:
             out = func(*args, **(kwargs or {}))
             for tensor in torch.utils._pytree.tree_leaves(out):
                 if isinstance(tensor, torch.Tensor) and (storage := tensor.untyped_storage())._cdata not in known:
@@ -132,14 +134,16 @@ def profile(call: Callable, *modules: "torch.nn.Module") -> Profile:
                     weakref.finalize(storage, self.gone, storage._cdata, storage.nbytes())
             return out
 
-        def gone(self, key, size):
+        def gone(self, key: int, size: int) -> None:
             known.discard(key)
             self.now -= size
 
     class Fused(TorchFunctionMode):
         pairs = 0
 
-        def __torch_function__(self, func, types, args=(), kwargs=None):
+        def __torch_function__(
+            self, func: Callable, types: tuple, args: tuple = (), kwargs: dict | None = None
+        ) -> object:
             if func is not functional.scaled_dot_product_attention:
                 return func(*args, **(kwargs or {}))
             named = dict(zip(("query", "key", "value"), args, strict=False)) | (kwargs or {})

@@ -10,9 +10,14 @@ import hashlib
 import os
 import pathlib
 import shutil
+import typing
+from collections.abc import Collection
 
 from . import checkpoint
 from .registry import Model
+
+if typing.TYPE_CHECKING:
+    from huggingface_hub.hf_api import RepoSibling
 
 
 def locate(model: Model, *, download: bool = True) -> checkpoint.Checkpoint:
@@ -39,7 +44,7 @@ def cached_bytes(repo: str) -> int:
     return sum(file.stat().st_size for file in files if file.is_file() and file.suffix != ".lock")
 
 
-def _fetch(repo, revision, missing):
+def _fetch(repo: str, revision: str | None, missing: FileNotFoundError) -> pathlib.Path:
     """Download the files that a pipeline is loaded from and return their folder; missing: why, for the message."""
     import huggingface_hub as hub
     from huggingface_hub import constants, errors
@@ -85,7 +90,7 @@ def _fetch(repo, revision, missing):
         ) from error
 
 
-def _wanted(index, names, repo):
+def _wanted(index: pathlib.Path, names: Collection[str], repo: str) -> list[str]:
     """The file names that a pipeline is loaded from: safetensors, configs and tokenizer files."""
     files = ["model_index.json"]
     for part, (_, kind) in checkpoint.read_index(index)[1].items():
@@ -97,7 +102,7 @@ def _wanted(index, names, repo):
     return files
 
 
-def _check_space(need):
+def _check_space(need: float) -> None:
     from huggingface_hub import constants
 
     cache = pathlib.Path(constants.HF_HUB_CACHE)
@@ -106,26 +111,26 @@ def _check_space(need):
         raise OSError(errno.ENOSPC, f"{need / 1e9:.2f} GB are needed and {free / 1e9:.2f} GB are free")
 
 
-def _cached(repo, file, revision):
+def _cached(repo: str, file: str, revision: str | None) -> pathlib.Path | None:
     from huggingface_hub import try_to_load_from_cache
 
     path = try_to_load_from_cache(repo, file, revision=revision)
     return pathlib.Path(path) if isinstance(path, str) else None
 
 
-def _cache(repo):
+def _cache(repo: str) -> pathlib.Path:
     from huggingface_hub import constants
     from huggingface_hub.file_download import repo_folder_name
 
     return pathlib.Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=repo, repo_type="model")
 
 
-def _partial(repo, entry):
+def _partial(repo: str, entry: "RepoSibling") -> pathlib.Path | None:
     """Where a large file grows; None for small ones, which git itself stores and which have no SHA-256 in the list."""
     return _cache(repo) / "blobs" / f"{entry.lfs.sha256}.part" if entry.lfs else None
 
 
-def _download(repo, commit, entry):
+def _download(repo: str, commit: str, entry: "RepoSibling") -> None:
     import huggingface_hub as hub
     from huggingface_hub.file_download import http_get
     from huggingface_hub.utils import WeakFileLock, build_hf_headers

@@ -19,6 +19,7 @@ from .request import Request, check_prompt, known_words
 
 if typing.TYPE_CHECKING:
     import numpy as np
+    import torch
     from diffusers import DiffusionPipeline
 
 
@@ -73,7 +74,7 @@ def load_pipeline(
     return pipe
 
 
-def _auto(device):
+def _auto(device: "torch.device") -> tuple[str, str]:
     """The model that "auto" means on this device, and why."""
     model = MODELS["modelscope"]
     if device.type != "cuda":
@@ -185,7 +186,7 @@ def make(request: Request, pipe: "DiffusionPipeline") -> "np.ndarray":
     return placing.with_less(pipe, lambda: _run(pipe, seed, asked))
 
 
-def _run(pipe, seed, asked):
+def _run(pipe: "DiffusionPipeline", seed: int, asked: dict) -> "np.ndarray":
     import numpy as np
     import torch
 
@@ -205,7 +206,7 @@ def _run(pipe, seed, asked):
     return frames
 
 
-def _kept(pipeline):
+def _kept(pipeline: "str | os.PathLike | Model | DiffusionPipeline") -> "DiffusionPipeline":
     """The pipeline itself, or the one of that name, loaded at its first use."""
     if not isinstance(pipeline, str | os.PathLike | Model):
         if not callable(pipeline) or not hasattr(pipeline, "scheduler"):
@@ -217,5 +218,5 @@ def _kept(pipeline):
 
 
 @functools.lru_cache(maxsize=4)
-def _loaded(name, stamp):
+def _loaded(name: str | Model, stamp: int) -> "DiffusionPipeline":
     return load_pipeline(name)

@@ -5,8 +5,13 @@ A placed pipeline carries its `Placement` as `t2v_plan`; it is None on a CPU, or
 
 import re
 import typing
+from collections.abc import Callable
 
 from . import budget, checkpoint, request
+
+if typing.TYPE_CHECKING:
+    import torch
+    from diffusers import DiffusionPipeline
 
 
 class Placement(typing.NamedTuple):
@@ -16,7 +21,7 @@ class Placement(typing.NamedTuple):
     peak: float
 
 
-def device_of(name):
+def device_of(name: str | None) -> "torch.device":
     """The torch device of that name; None: CUDA if torch can use it, else the CPU. ValueError if it cannot be used."""
     import torch
 
@@ -31,12 +36,12 @@ def device_of(name):
     return device
 
 
-def denoiser(pipe):
+def denoiser(pipe: "DiffusionPipeline") -> "torch.nn.Module":
     """The network that predicts the noise: a UNet in ModelScope, a transformer in the newer models."""
     return getattr(pipe, "unet", None) or pipe.transformer
 
 
-def place(pipe, device, plan=None):
+def place(pipe: "DiffusionPipeline", device: "torch.device", plan: str | None = None) -> None:
     """Put a pipeline onto torch's device by a plan, None: the first that fits; a line is printed if that is slower."""
     pipe.t2v_plan, pipe.t2v_device = None, device
     if device.type != "cuda":
@@ -54,7 +59,7 @@ def place(pipe, device, plan=None):
     with_less(pipe)
 
 
-def carry_out(pipe, plan, device):
+def carry_out(pipe: "DiffusionPipeline", plan: str, device: "torch.device") -> "DiffusionPipeline | None":
     """Do what a plan says, and undo what an earlier plan did where it is in the way."""
     import torch
 
@@ -73,7 +78,7 @@ def carry_out(pipe, plan, device):
     return pipe.to(device)
 
 
-def slice_decoder(vae):
+def slice_decoder(vae: "torch.nn.Module") -> None:
     """Decode with less memory: frame by frame where frames are decoded apart, else in tiles with blended seams."""
     if type(vae).__name__ == "AutoencoderKL":
         vae.enable_slicing()  # 0.1 GB of activations for ModelScope's clip instead of 1.6 GB
@@ -81,7 +86,7 @@ def slice_decoder(vae):
         vae.enable_tiling()
 
 
-def pipe_needs(pipe):
+def pipe_needs(pipe: "DiffusionPipeline") -> dict[str, float]:
     """`budget.needs` of a pipeline; guess if it was not counted: as ModelScope, the scale model a twentieth of it."""
     weights = [sum(p.nbytes for p in part.parameters()) for part in (pipe.text_encoder, denoiser(pipe), pipe.vae)]
     known = (key for key in budget.COUNTS if budget.MODELS[key].repo == pipe.t2v_model.repo)
@@ -89,7 +94,7 @@ def pipe_needs(pipe):
     return budget.needs(weights, budget.COUNTS[next(known, "modelscope")], share)
 
 
-def with_less(pipe, call=None):
+def with_less(pipe: "DiffusionPipeline", call: Callable | None = None) -> typing.Any:
     """Run call(), or place the pipeline if it is None; if memory runs out, retry once with the next plan."""
     from accelerate.utils import memory
 
@@ -114,20 +119,20 @@ def with_less(pipe, call=None):
     raise ValueError(f"out of memory {where} ({wanted}): try fewer frames or a smaller size")
 
 
-def next_plan(plan, decoding):
+def next_plan(plan: str, decoding: bool) -> str | None:
     """The plan that needs less, or None. Slicing the decoder helps only if memory ran out there."""
     after_full = "vae-slicing" if decoding else "model-offload"
     return {"full": after_full, "vae-slicing": "model-offload", "layer-offload": None}.get(plan, "layer-offload")
 
 
-def _in_decoder(error):
+def _in_decoder(error: BaseException) -> bool:
     frame = error.__traceback__
     while frame and frame.tb_frame.f_code.co_name != "decode":
         frame = frame.tb_next
     return frame is not None
 
 
-def free_bytes(device):
+def free_bytes(device: "torch.device") -> int:
     """Free GPU memory, bytes."""
     import torch
 

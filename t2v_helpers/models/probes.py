@@ -1,7 +1,7 @@
 """A look inside a UNet at work: where each word is attended to, and what is left when time is switched off."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
@@ -22,13 +22,13 @@ def record_attention(unet: torch.nn.Module) -> Iterator[dict[str, list[torch.Ten
     """
     maps, clip = {}, {}
 
-    def before_call(module, args, kwargs):
+    def before_call(module: torch.nn.Module, args: tuple, kwargs: dict) -> None:
         sample = kwargs["sample"] if "sample" in kwargs else args[0]
         clip["frames"], clip["wide"] = sample.shape[2], sample.shape[4] / sample.shape[3]
 
-    def before_attention(name):
+    def before_attention(name: str) -> Callable:
         @torch.no_grad()
-        def look(module, args, kwargs):
+        def look(module: torch.nn.Module, args: tuple, kwargs: dict) -> None:
             if kwargs.get("encoder_hidden_states") is None:
                 return  # attention of the frames to one another
             query, key = module.to_q(args[0]), module.to_k(kwargs["encoder_hidden_states"])

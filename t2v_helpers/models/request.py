@@ -40,7 +40,7 @@ class Request:
     height: int | None = None
     width: int | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name, low in {"seed": 0, "steps": 1, "num_frames": 1, "height": 1, "width": 1}.items():
             value, below = getattr(self, name), " below 2**63" if name == "seed" else ""
             whole = isinstance(value, numbers.Integral) and not isinstance(value, bool) and low <= value < 2**63
