@@ -24,7 +24,7 @@ from .captions import (
     wordings,
     words,
 )
-from .judge import judge, track
+from .judge import Comparison, Seen, Sight, compare, judge, look, outline_iou, track
 from .render import BACKGROUND, FPS, NUM_FRAMES, SIZE, compose, coverage, place, render, sky
 
 __all__ = [
@@ -39,13 +39,19 @@ __all__ = [
     "SHAPES",
     "SIZE",
     "Attributes",
+    "Comparison",
     "Scene",
+    "Seen",
+    "Sight",
     "captions",
     "combinations",
+    "compare",
     "compose",
     "coverage",
     "is_held_out",
     "judge",
+    "look",
+    "outline_iou",
     "pair_is_held_out",
     "parse",
     "place",

@@ -81,7 +81,7 @@ class Scene(typing.NamedTuple):
     ground: str | None = None
 
     def __str__(self):
-        return " and ".join(map(str, self.things)) + (f" {GROUNDS[self.ground][0]}" if self.ground else "")
+        return " and ".join(map(str, self.things)) + (f" {GROUNDS.get(self.ground, '?')[0]}" if self.ground else "")
 
 
 COMBINATIONS = tuple(Attributes(*names) for names in itertools.product(COLORS, SHAPES, MOTIONS))

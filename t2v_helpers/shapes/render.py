@@ -190,7 +190,7 @@ def place(scene: Scene, seed: int | torch.Generator, num_frames: int = NUM_FRAME
     chosen = 0
     if crowded:
         (first, r1), (second, r2) = paths
-        apart = np.sqrt(((first - second) ** 2).sum(-1)) - 1.2 * (r1 + r2) - 3 * size / SIZE
+        apart = np.sqrt(((first - second) ** 2).sum(-1)) - 1.35 * (r1 + r2) - 3 * size / SIZE
         close = (apart < 0).mean(1)
         chosen = close.argmin() if close.min() > 0.25 else (close <= 0.25).argmax()
     return [tuple(torch.from_numpy(a[chosen].astype(np.float32)) for a in path) for path in paths]
