@@ -150,3 +150,54 @@ def clipsim(texts, clips, tokenizer, text_encoder, video_tower):
     text = torch.nn.functional.normalize(text_encoder(ids).pooler_output, dim=1)
     frames = torch.as_tensor(np.stack(clips)).movedim(-1, 1) * 2 - 1
     return text @ video_tower(frames).T
+
+
+def jerk(center: np.ndarray) -> float:
+    """How roughly a thing moves: the mean length of the third difference of its path.
+
+    Zero for uniform motion and for constant acceleration. A path that trembles by independent errors of deviation s in
+    each coordinate gives about 5.6 s (sqrt(20 pi / 2) s), so that noise shows before it can be seen.
+
+    Args:
+        center: Places (F, 2) in pixels, one for each frame; NaN where the thing is not seen.
+
+    Returns:
+        Pixels / frame^3, over the runs of four frames in which it is seen; NaN if there is none.
+
+    >>> jerk(np.array([[0.0, 0], [1, 0], [4, 0], [9, 0], [16, 0]])), jerk(np.array([[0.0, 0], [1, 0], [0, 0], [1, 0]]))
+    (0.0, 4.0)
+    """
+    center = np.asarray(center, dtype=float)
+    if center.ndim != 2 or center.shape[1] != 2:
+        raise ValueError(f"center has shape {center.shape}, expected (F, 2)")
+    lengths = np.linalg.norm(np.diff(center, 3, axis=0), axis=1)
+    lengths = lengths[~np.isnan(lengths)]
+    return float(lengths.mean()) if len(lengths) else float("nan")
+
+
+def frechet_distance(x: torch.Tensor, y: torch.Tensor) -> float:
+    """Distance of two Gaussians fitted to two samples: |m - n|^2 + tr(S + R - 2 (S R)^(1/2)) (Dowson & Landau 1982).
+
+    In the space of a network's features it is FID (Heusel et al. 2017), and for clips FVD (Unterthiner et al. 2018).
+    A finite sample is never at 0, and the fewer samples the higher: compare at equal n, and with a floor, two samples
+    of the data.
+
+    Args:
+        x: Features (n, d), n >= 2.
+        y: Features (m, d), m >= 2.
+
+    Returns:
+        The distance, in the units of x squared.
+
+    >>> round(frechet_distance(torch.tensor([[-1.0], [1.0]]), torch.tensor([[2.0], [6.0]])), 4)
+    18.0
+    """
+    _check(x=x, y=y)
+    if min(len(x), len(y)) < 2:
+        raise ValueError(f"got {len(x)} and {len(y)} samples, expected at least two of both")
+    x, y = x.double(), y.double()
+    s, r = (torch.cov(a.T).reshape(a.shape[1], -1) for a in (x, y))
+    values, vectors = torch.linalg.eigh(s)
+    root = vectors * values.clamp(min=0).sqrt() @ vectors.T
+    both = torch.linalg.eigvalsh(root @ r @ root).clamp(min=0).sqrt().sum()
+    return ((x.mean(0) - y.mean(0)).square().sum() + s.trace() + r.trace() - 2 * both).item()

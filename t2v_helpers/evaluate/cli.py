@@ -1,97 +1,50 @@
-"""Measure a text-to-video model of the shapes' world: does a clip show what its prompt says?
+"""Measure a text-to-video model of the shapes' world against what its prompts ask for.
 
-    python -m t2v_helpers.evaluate [MODEL] [--seeds 3] [--json FILE]
+    python -m t2v_helpers.evaluate [MODEL] [--prompts 40] [--seeds 2] [--work DIR] [--json FILE] [--strips FILE.png]
 
-prints the table of the model card: adherence by the judge on captions that were trained on and on those held out,
-with its controls (captions shuffled, guidance off, the judge on rendered clips), CLIPSIM and diversity.
+prints the tables of the model card: adherence by the strict judge, with binding errors; outlines, smoothness, Fréchet
+distance, diversity and CLIPSIM; each with controls and standard errors. `--sweep` tries out steps and guidance.
 """
 
 import json
 import pathlib
-import sys
-import time
-
-import numpy as np
 
 from .._support import command, files
 
-EPILOG = "Exit code: 0 measured, 2 bad input (one line says what), 130 interrupted."
+EPILOG = """In the JSON file a number is [mean, standard error, numbers that it is of].
+Exit code: 0 measured, 2 bad input (one line says what), 130 interrupted."""
 
 
-def generate_clips(pipeline, prompts, seeds, steps, guidance, batch=18):
-    """A clip for every prompt and seed, each from noise of its own generator, as `generate` draws it.
-
-    Returns an array (len(prompts) * len(seeds), F, H, W, 3), prompt by prompt.
-    """
-    import torch
-
+def kinds_of_scenes(count, times, known=()):
+    """What to show: name -> (scenes, clips of each, a wording of each or None), of words that the model knows."""
     from .. import shapes
+    from . import clips, report
 
-    jobs = [(prompt, seed) for prompt in prompts for seed in seeds]
-    clips = []
-    for begin in range(0, len(jobs), batch):
-        some = jobs[begin : begin + batch]
-        with torch.inference_mode():
-            clips.append(
-                pipeline(
-                    [prompt for prompt, _ in some],
-                    num_frames=shapes.NUM_FRAMES,
-                    height=shapes.SIZE,
-                    width=shapes.SIZE,
-                    num_inference_steps=steps,
-                    guidance_scale=guidance,
-                    generator=[torch.Generator().manual_seed(seed) for _, seed in some],
-                    output_type="np",
-                ).frames
-            )
-        print(f"  {begin + len(some)}/{len(jobs)}", end="\r", file=sys.stderr, flush=True)
-    return np.concatenate(clips)
+    kinds = {
+        report.ONE: (clips.sample_scenes(1, False, count, known), times, None),
+        "one thing, held out": (clips.sample_scenes(1, True, count, known), times, None),
+        report.TWO: (clips.sample_scenes(2, False, count, known), times, None),
+        "two things, held-out pairs": (clips.sample_scenes(2, True, count, known), times, None),
+        report.PLAIN: (clips.sample_scenes(1, False, count, known, grounds=False), max(times, 2), None),
+    }
+    for name in (report.ONE, report.TWO):
+        scenes = kinds[name][0][::2]
+        ways = [
+            [w for w in shapes.wordings(s) if not known or {*w.replace(",", "").split()} <= {*known}] for s in scenes
+        ]
+        said = [texts[(7 * i + 1) % len(texts)] for i, texts in enumerate(ways)]
+        kinds[f"other wordings, {name}".removesuffix(", trained")] = (scenes, 1, said)
+    return {name: kind for name, kind in kinds.items() if kind[0]}
 
 
-def evaluate(pipeline, seeds, steps, guidance, video_tower=None):
-    """All figures of the model card, as a list of rows: (what, dict of shares or values)."""
-    from .. import measures, shapes
-
-    rows, clips = [], {}
-    trained, held_out = shapes.captions(held_out=False), shapes.captions(held_out=True)
-    for what, prompts in (("trained captions", trained), ("held-out captions", held_out)):
-        said = [prompt for prompt in prompts for _ in seeds]
-        clips[what] = generate_clips(pipeline, prompts, seeds, steps, guidance)
-        rows.append((what, measures.adherence(clips[what], said)))
-    combinations = shapes.COMBINATIONS
-    other = [shapes.wordings(names)[(7 * i + 1) % len(shapes.wordings(names))] for i, names in enumerate(combinations)]
-    reworded = generate_clips(pipeline, other, [11], steps, guidance)
-    rows.append(("other wordings", measures.adherence(reworded, combinations)))
-    said = [prompt for prompt in trained for _ in seeds]
-    shuffled = [said[i] for i in np.random.default_rng(0).permutation(len(said))]
-    rows.append(("control: captions shuffled", measures.adherence(clips["trained captions"], shuffled)))
-    plain = generate_clips(pipeline, trained, [12], steps, 1.0)
-    rows.append(("control: no guidance (w = 1)", measures.adherence(plain, trained)))
-    blind = generate_clips(pipeline, [""], range(100, 100 + len(trained)), steps, 1.0)
-    rows.append(("control: no text (w = 0)", measures.adherence(blind, trained)))
-    rendered = [shapes.render(names, 10**7 + i) for i, names in enumerate(combinations * 5)]
-    rows.append(("control: rendered clips", measures.adherence(rendered, combinations * 5)))
-    by_prompt = clips["trained captions"].reshape(len(trained), len(seeds), *plain.shape[1:])
-    pairs = [measures.object_overlap(a, b) for many in by_prompt for i, a in enumerate(many) for b in many[:i]]
-    rows.append(("seeds differ", {"all": float(np.mean([overlap < 0.8 for overlap in pairs]))} if pairs else {}))
-    if video_tower is not None:
-        first = by_prompt[:, 0]
-        real = [shapes.render(caption, 10**8 + i) for i, caption in enumerate(trained)]
-        for what, some in (("CLIPSIM, generated", first), ("CLIPSIM, rendered", real)):
-            together = measures.clipsim(trained, some, pipeline.tokenizer, pipeline.text_encoder, video_tower)
-            rows.append((what, {"all": together.diagonal().mean().item()}))
-        apart = measures.clipsim(trained, first[::-1].copy(), pipeline.tokenizer, pipeline.text_encoder, video_tower)
-        rows.append(("CLIPSIM, captions reversed", {"all": apart.diagonal().mean().item()}))
-    return rows
-
-
-def table(rows):
-    """The rows as Markdown."""
-    columns = ("color", "shape", "motion", "all")
-    lines = ["| | " + " | ".join(columns) + " |", "| --- |" + " ---: |" * len(columns)]
-    for what, values in rows:
-        shown = (f"{values[c]:.3f}" if c in values else "" for c in columns)
-        lines.append(f"| {what} | " + " | ".join(shown) + " |")
+def table(what, rows):
+    """Rows of `Value`s as Markdown, each with its standard error."""
+    columns = list(dict.fromkeys(column for values in rows.values() for column in values))
+    lines = [f"| {what} | {' | '.join(columns)} |", "| --- |" + " ---: |" * len(columns)]
+    for name, values in rows.items():
+        shown = (values.get(column) for column in columns)
+        shown = (f"{v.mean:.3f}" + ("" if v.error is None else f" ± {v.error:.3f}") if v else "" for v in shown)
+        lines.append(f"| {name} | {' | '.join(shown)} |")
     return "\n".join(lines)
 
 
@@ -100,33 +53,69 @@ def parser():
     p = command.Parser("t2v_helpers.evaluate", __doc__.split("\n")[0], EPILOG)
     about = "tiny, or the folder of a model that was trained on the same world (default: %(default)s)"
     p.add_argument("model", metavar="MODEL", nargs="?", default="tiny", help=about)
-    about = "clips of each caption, each from its own random seed (default: %(default)s)"
-    p.add_argument("--seeds", metavar="N", type=command.count, default=3, help=about)
+    about = "prompts of each kind: one thing or two, trained or held out (default: %(default)s)"
+    p.add_argument("--prompts", metavar="N", type=command.count, default=40, help=about)
+    about = "clips of each prompt, each from its own random seed (default: %(default)s)"
+    p.add_argument("--seeds", metavar="K", type=command.count, default=2, help=about)
     p.add_argument("--steps", metavar="N", type=command.count, help="denoising steps (default: the model's)")
-    p.add_argument("--guidance", metavar="W", type=command.number, help="guidance scale (default: the model's)")
+    p.add_argument("--guidance", metavar="G", type=command.number, help="guidance scale (default: the model's)")
+    p.add_argument("--device", help="cpu or cuda (default: cuda if there is one)")
+    p.add_argument(
+        "--work", metavar="DIR", type=pathlib.Path, help="keep finished clips in this folder, to resume there"
+    )
     p.add_argument("--json", metavar="FILE", type=pathlib.Path, help="also write the numbers to this file, as JSON")
+    about = "also draw film strips of 40 prompts, with the judge's verdicts, as PNG"
+    p.add_argument("--strips", metavar="FILE", type=pathlib.Path, help=about)
+    about = "measure 2 to 20 steps and guidance 1 to 6; --steps or --guidance takes one of them alone"
+    p.add_argument("--sweep", action="store_true", help=about)
     return p
 
 
 def work(args):
-    """Measure the model that the parsed arguments name, print the table, and write the file."""
-    from ..models import describe, load_pipeline
+    """Measure the model that the parsed arguments name, print the tables, and write the files."""
+    from ..models import describe, load_pipeline, request
 
-    if args.json:
-        files.check_file(args.json)
+    request.check_settings(steps=args.steps, guidance=args.guidance)
+    for path in filter(None, (args.json, args.strips)):
+        files.check_file(path)
+    if args.strips and args.sweep:
+        raise ValueError("--strips with --sweep: expected one of them; strips are drawn at one setting")
     model = describe(args.model)
-    from ..training import scale_model
+    if args.work:
+        files.check_folder(args.work if args.work.exists() else args.work.resolve().parent)
 
-    pipeline = load_pipeline(args.model)
+    from ..training import scale_model
+    from . import clips, report, strips
+
+    pipe = load_pipeline(args.model, device=args.device)
+    if args.work:
+        args.work.mkdir(exist_ok=True)
     steps, guidance = args.steps or model.steps, model.guidance if args.guidance is None else args.guidance
-    begin = time.perf_counter()
-    rows = evaluate(pipeline, range(args.seeds), steps, guidance, scale_model.load_video_tower(model.repo))
-    print(f"{args.model}: {steps} steps, guidance {guidance:g}, {args.seeds} seeds a caption\n\n{table(rows)}")
-    print(f"\n{time.perf_counter() - begin:.0f} s", file=sys.stderr)
+    own = scale_model.load_video_tower(model.repo)
+    tower = (own or scale_model.load_video_tower(describe("tiny").repo)).to(pipe.device)
+    kinds = kinds_of_scenes(args.prompts, args.seeds, request.known_words(pipe.tokenizer))
+    name = clips.identity(model.repo)
+    about = {"model": args.model, "sha256": name, "prompts": args.prompts, "seeds": args.seeds}
+    about |= {"device": pipe.device.type, "video tower": "its own" if own else "that of tiny"}
+    with clips.Studio(pipe, steps, guidance, name, args.work) as studio:
+        if args.sweep:
+            tried = [args.steps] if args.steps else report.STEPS
+            scales = report.GUIDANCE if args.guidance is None else [args.guidance]
+            result = {"settings": about, "panels": report.sweep(studio, kinds, tower, tried, scales)}
+        else:
+            rows, others, made = report.evaluate(studio, kinds, tower, own is not None)
+            about |= {"steps": steps, "guidance": guidance}
+            result = {"settings": about, "adherence": rows, "measures": others}
+    print(", ".join(f"{key} {value}" for key, value in about.items()))
+    tables = result["panels"] if args.sweep else {"strict judge": rows, "measure": others}
+    print(*(f"\n{table(what, numbers)}" for what, numbers in tables.items()), sep="\n")
+    print("\n±: one standard error, over prompts")
+    if args.strips:
+        strips.draw_strips(list(made.values())[:4], args.strips)
     if args.json:
-        files.write_whole(args.json, (json.dumps(dict(rows), indent=1) + "\n").encode())
+        files.write_whole(args.json, (json.dumps(result, indent=1, ensure_ascii=False) + "\n").encode())
 
 
 def main(arguments=None):
     """Run the command; returns the exit code."""
-    return command.run(parser(), work, arguments)
+    return command.run(parser(), work, arguments, "interrupted; with --work it resumes where it was")
