@@ -74,11 +74,14 @@ def sample_scenes(things: int, held_out: bool, count: int, known: tuple = (), gr
         `count` scenes, or fewer where the model's words don't allow more.
     """
     generator, found = torch.Generator().manual_seed(4 * things + 2 * held_out + grounds), {}
-    most = count if grounds else -(-count // len({shape for shape in shapes.SHAPES if shape in known or not known}))
+    counts = {shape: 0 for shape in shapes.SHAPES if not known or shape in known}
     for _ in range(500 * count):
         scene = shapes.sample_scene(generator, things, held_out, grounds)
-        alike = sum(other.things[0].shape == scene.things[0].shape for other in found)
-        if len(found) < count and alike < most and (not known or {*str(scene).split()} <= {*known}):
+        shape = scene.things[0].shape
+        if len(found) == count or scene in found or (known and not {*str(scene).split()} <= {*known}):
+            continue
+        if grounds or counts[shape] == min(counts.values()):
+            counts[shape] += 1
             found[scene] = None
     return list(found)
 
@@ -180,7 +183,7 @@ class Studio:
         path = self.folder and pathlib.Path(self.folder) / f"{hashlib.sha256(key.encode()).hexdigest()[:20]}.npz"
         if path and path.exists():
             try:
-                with np.load(path) as block:
+                with np.load(io.BytesIO(path.read_bytes())) as block:
                     self.bar.update(count)
                     return block["frames"]
             except (ValueError, KeyError, zipfile.BadZipFile):

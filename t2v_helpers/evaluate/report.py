@@ -109,8 +109,10 @@ def text_features(studio: Studio, prompts: list) -> torch.Tensor:
     return torch.nn.functional.normalize(studio.pipe.text_encoder(ids.to(studio.device)).pooler_output, dim=1).cpu()
 
 
-def frechet(x: torch.Tensor, y: torch.Tensor) -> Value:
-    """Fréchet distance of features (n, d) of clips of the same prompts, with the jackknife's error."""
+def frechet(x: torch.Tensor, y: torch.Tensor) -> Value | None:
+    """Fréchet distance of features (n, d) of clips of the same prompts, with the jackknife's error; None if n < 4."""
+    if len(x) < 4:
+        return None
     part = torch.arange(len(x)) * 10 // len(x)
     left = [measures.frechet_distance(x[part != k], y[part != k]) for k in part.unique()]
     return Value(measures.frechet_distance(x, y), float(math.sqrt((len(left) - 1) * np.var(left))), len(x))

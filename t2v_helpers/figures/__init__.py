@@ -22,6 +22,7 @@ _HOME = {
     "against_cost": "charts",
     "history": "charts",
     "cost_panels": "charts",
+    "sweep": "charts",
     "heatmap": "pictures",
     "images": "pictures",
     "digit_sheet": "pictures",

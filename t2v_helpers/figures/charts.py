@@ -224,3 +224,55 @@ def cost_panels(panels, ylabel):
             ax.minorticks_off()
         axes[0].set_ylabel(ylabel)
         axes[0].legend(fontsize=8)
+
+
+def sweep(panels, *, default=None):
+    """Draw what steps and guidance do to each measure: one panel each, a line for each number of steps.
+
+    Args:
+        panels: The "panels" of `python -m t2v_helpers.evaluate --sweep --json FILE`: name of the measure -> "10 steps"
+            -> guidance scale, as a text -> [mean, standard error, n], and "rendered" -> "" -> the same for clips that
+            the program draws, which is drawn dashed.
+        default: The model's own guidance scale, drawn dotted.
+    """
+    plt = pyplot()
+    columns = min(4, len(panels))
+    rows = -(-len(panels) // columns)
+    with plt.rc_context(STYLE):
+        _, axes = plt.subplots(
+            rows, columns, figsize=(3.2 * columns, 2.7 * rows), layout="constrained", sharex=True, squeeze=False
+        )
+        for ax in axes.flat[len(panels) :]:
+            ax.remove()
+        for ax, (name, lines) in zip(axes.flat, panels.items(), strict=False):
+            steps = [line for line in lines if line != "rendered"]
+            ends = []
+            for line, color, marker in zip(steps, CYCLE, MARKERS, strict=False):
+                dots = sorted((float(w), *number[:2]) for w, number in lines[line].items() if number)
+                if dots:
+                    x, y, error = (np.array(values, dtype=float) for values in zip(*dots, strict=True))
+                    ax.errorbar(x, y, error, color=color, marker=marker, markersize=4, linewidth=1.4, capsize=2)
+                    ends.append((y[-1], x[-1], line.split()[0], color))
+            control = lines.get("rendered", {}).get("")
+            if control:
+                ax.axhline(control[0], color="#666666", linestyle="--", linewidth=1)
+            if default is not None:
+                ax.axvline(default, color="#666666", linestyle=":", linewidth=1)
+            _name_lines(ax, ends)
+            ax.set(title=name, xlabel="guidance scale")
+            ax.xaxis.set_tick_params(labelbottom=True)
+
+
+def _name_lines(ax, ends):
+    """Write each line's name beside its last dot, moved apart where they would lie on one another."""
+    low, high = ax.get_ylim()
+    least, y = (high - low) * 0.085, -np.inf
+    places = []
+    for end in sorted(ends):
+        y = max(end[0], y + least)
+        places.append((y, *end[1:]))
+    over = max(0, y - (high - 0.02 * (high - low))) if places else 0
+    for y, x, name, color in places:
+        name = f"{name} steps" if y == places[-1][0] else name
+        ax.annotate(name, (x, y - over), (6, 0), textcoords="offset points", color=color, va="center", fontsize=9)
+    ax.set_ylim(low, high)

@@ -187,13 +187,15 @@ def compare(asked: Attributes | Scene, seen: Attributes | Scene) -> Comparison:
         return sum(map(sum, hits)), sum(hit[0] for hit in hits)
 
     order = max(itertools.permutations(there, count), key=agree)
+    pairs = [*zip(order, asked.things, strict=True), *((thing, nothing) for thing in seen.things if thing not in order)]
     hits, binding, missing = [], [], []
     for thing, match in zip(asked.things, order, strict=True):
         hits.append(Attributes(*(a == b for a, b in zip(thing, match, strict=True))))
         for field, hit in zip(Attributes._fields, hits[-1], strict=True):
             if not hit:
                 name = getattr(thing, field)
-                elsewhere = any(getattr(other, field) == name for other in seen.things)
+                # a thing that was itself asked to have it has not taken it from this one
+                elsewhere = any(getattr(other, field) == name != getattr(own, field) for other, own in pairs)
                 (binding if elsewhere else missing).append(name)
     extra = max(0, len(seen.things) - count)
     return Comparison(tuple(hits), asked.ground == seen.ground, tuple(binding), tuple(missing), extra)
