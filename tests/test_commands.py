@@ -85,6 +85,12 @@ WITHOUT_TORCH = {
         --seeds few => --seeds: 'few', expected a whole number from 1
         --steps 0 => --steps: '0', expected a whole number from 1
         --guidance nan => --guidance: 'nan', expected a finite number
+        --guidance 0.5 => guidance 0.5: expected 0
+        --prompts 0 => --prompts: '0', expected a whole number from 1
+        --strips no/folder/strips.png => does not exist
+        --sweep --strips strips.png => --strips with --sweep: expected one of them
+        --work no/such/folder => does not exist
+        --work old.mp4 => does not exist
         --json no/folder/out.json => does not exist
         --json full => 'full' is not a file
     """,
@@ -119,6 +125,11 @@ WITH_TORCH = {
         --output model --image-lr nan => --image-lr: 'nan', expected a finite number
         --output model --clip-steps -3 => --clip-steps: '-3', expected a whole number from 1
         --output model --every 0 => --every: '0', expected a whole number from 1
+    """,
+    "t2v_helpers.evaluate": """
+        SCALE --device cuda => has no CUDA GPU
+        SCALE --device nonsense => device 'nonsense': expected
+        . => is not a pipeline: it has no model_index.json
     """,
     "t2v_helpers.benchmark": """
         --device cuda => has no CUDA GPU

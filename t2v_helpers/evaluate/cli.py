@@ -32,8 +32,8 @@ def kinds_of_scenes(count, times, known=()):
         ways = [
             [w for w in shapes.wordings(s) if not known or {*w.replace(",", "").split()} <= {*known}] for s in scenes
         ]
-        said = [texts[(7 * i + 1) % len(texts)] for i, texts in enumerate(ways)]
-        kinds[f"other wordings, {name}".removesuffix(", trained")] = (scenes, 1, said)
+        said = [(texts[1:] or texts)[7 * i % max(1, len(texts) - 1)] for i, texts in enumerate(ways)]
+        kinds[f"other wordings, {name.split(',')[0]}"] = (scenes, 1, said)
     return {name: kind for name, kind in kinds.items() if kind[0]}
 
 

@@ -13,6 +13,7 @@ import multiprocessing
 import os
 import pathlib
 import signal
+import threading
 import typing
 import zipfile
 
@@ -46,9 +47,11 @@ def see(frames: np.ndarray) -> shapes.Sight:
 
 
 def _judge_alone():
-    """What a process that judges begins with: one thread, and Ctrl-C left to the process that started it."""
+    """What a process that judges begins with: one thread, Ctrl-C left to its parent, and an end when that ends."""
     torch.set_num_threads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
 
 
 def identity(folder: str | os.PathLike) -> str:

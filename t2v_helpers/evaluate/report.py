@@ -128,8 +128,8 @@ def evaluate(studio: Studio, kinds: dict, tower=None, own: bool = False) -> tupl
 
     Args:
         studio: Makes the clips.
-        kinds: What to show: name -> (scenes, clips of each, a wording of each or None). "plain ground" has at least
-            two clips of each, and two kinds have "trained" in their name, or one of them.
+        kinds: What to show: name -> (scenes, clips of each, a wording of each or None). ONE and PLAIN are among them,
+            PLAIN with at least two clips of each scene.
         tower: The video tower whose space holds the Fréchet distance; None for no such distance.
         own: Whether the tower was trained with the model's text encoder, so that CLIPSIM means something.
 
@@ -188,7 +188,7 @@ def sweep(studio: Studio, kinds: dict, tower=None, steps: tuple = STEPS, guidanc
 
     Args:
         studio: Makes the clips.
-        kinds: "plain ground" and perhaps two things, as in `evaluate`.
+        kinds: PLAIN and perhaps TWO, as in `evaluate`; others are left out.
         tower: As in `evaluate`.
         steps: Numbers of denoising steps.
         guidance: Guidance scales.
@@ -206,6 +206,7 @@ def sweep(studio: Studio, kinds: dict, tower=None, steps: tuple = STEPS, guidanc
     }
     made["rendered", ""] = [studio.rendered(*kind[:2]) for kind in kinds.values()]
     again = [studio.rendered(*kind[:2], 2 * 10**7) for kind in kinds.values()]
+    real = None if tower is None else features(studio, tower, *again)
     panels = {}
     for (line, at), several in made.items():
         plain, *two = map(seen, several)
@@ -218,7 +219,7 @@ def sweep(studio: Studio, kinds: dict, tower=None, steps: tuple = STEPS, guidanc
         found |= {"outline IoU": outline_iou(plain), "jerk, straight (px/frame³)": jerk(plain, STRAIGHT)}
         found["overlap of two seeds"] = value(over := overlaps(plain), over.shape[1])
         if tower is not None:
-            found["Fréchet distance"] = frechet(features(studio, tower, *several), features(studio, tower, *again))
+            found["Fréchet distance"] = frechet(features(studio, tower, *several), real)
         for name, number in found.items():
             panels.setdefault(name, {}).setdefault(line, {})[at] = number
     return panels
