@@ -92,7 +92,7 @@ def work(args):
         args.work.mkdir(exist_ok=True)
     steps, guidance = args.steps or model.steps, model.guidance if args.guidance is None else args.guidance
     own = scale_model.load_video_tower(model.repo)
-    tower = (own or scale_model.load_video_tower(describe("tiny").repo)).to(pipe.device)
+    tower = own or scale_model.load_video_tower(describe("tiny").repo)
     kinds = kinds_of_scenes(args.prompts, args.seeds, request.known_words(pipe.tokenizer))
     name = clips.identity(model.repo)
     about = {"model": args.model, "sha256": name, "prompts": args.prompts, "seeds": args.seeds}
@@ -111,7 +111,7 @@ def work(args):
     print(*(f"\n{table(what, numbers)}" for what, numbers in tables.items()), sep="\n")
     print("\n±: one standard error, over prompts")
     if args.strips:
-        strips.draw_strips(list(made.values())[:4], args.strips)
+        strips.draw_strips([made[name] for name in made if name.startswith(("one", "two"))], args.strips)
     if args.json:
         files.write_whole(args.json, (json.dumps(result, indent=1, ensure_ascii=False) + "\n").encode())
 

@@ -128,16 +128,11 @@ class Studio:
         seeds = [10_000 * k + i for i in range(len(scenes)) for k in range(times)]
 
         def make(some):
-            return self.pipe(
-                prompts[some] if guidance else [""] * len(prompts[some]),
-                num_frames=shapes.NUM_FRAMES,
-                height=shapes.SIZE,
-                width=shapes.SIZE,
-                num_inference_steps=steps,
-                guidance_scale=float(guidance or 1),
-                generator=[torch.Generator().manual_seed(seed) for seed in seeds[some]],
-                output_type="np",
-            ).frames
+            texts = prompts[some] if guidance else [""] * len(prompts[some])
+            noise = [torch.Generator().manual_seed(seed) for seed in seeds[some]]
+            settings = {"num_inference_steps": steps, "guidance_scale": float(guidance or 1), "output_type": "np"}
+            settings |= {"num_frames": shapes.NUM_FRAMES, "height": shapes.SIZE, "width": shapes.SIZE}
+            return self.pipe(texts, generator=noise, **settings).frames
 
         what = {"prompts": prompts, "seeds": seeds, "steps": steps, "guidance": float(guidance)}
         return self._judged(prompts, scenes, seeds, times, self._block(what, make, len(prompts)))

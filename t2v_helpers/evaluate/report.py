@@ -5,6 +5,7 @@ the same for every prompt it is the spread of Beta(right + 1, wrong + 1), since 
 error of a Fréchet distance is the jackknife's, over ten parts of the prompts.
 """
 
+import itertools
 import math
 import typing
 
@@ -98,7 +99,7 @@ def ratio(a: np.ndarray, b: np.ndarray) -> Value:
 @torch.inference_mode()
 def features(studio: Studio, tower, *clips: Clips) -> torch.Tensor:
     """The tower's vectors, (n, 64), of length 1: no training gave another length a meaning."""
-    frames = np.concatenate([c.frames for c in clips])
+    frames, tower = np.concatenate([c.frames for c in clips]), tower.to(studio.device)
     return torch.cat([tower(studio.to_model(frames[i : i + 64])).cpu() for i in range(0, len(frames), 64)])
 
 
@@ -197,25 +198,20 @@ def sweep(studio: Studio, kinds: dict, tower=None, steps: tuple = STEPS, guidanc
         Name of the measure -> "10 steps" -> guidance scale, as a text -> `Value`; and "rendered" in place of a number
         of steps, with one value, under "", for clips that the program draws of the same captions.
     """
-    kinds = {name: kinds[name] for name in (PLAIN, TWO) if name in kinds}
-    studio.bar.total = len(steps) * len(guidance) * sum(len(scenes) * n for scenes, n, _ in kinds.values())
-    made = {
-        (f"{t} steps", f"{w:g}"): [studio.generated(*kind, t, w) for kind in kinds.values()]
-        for t in steps
-        for w in guidance
-    }
-    made["rendered", ""] = [studio.rendered(*kind[:2]) for kind in kinds.values()]
-    again = [studio.rendered(*kind[:2], 2 * 10**7) for kind in kinds.values()]
+    some, made = [kinds[name] for name in (PLAIN, TWO) if name in kinds], {}
+    studio.bar.total = len(steps) * len(guidance) * sum(len(scenes) * n for scenes, n, _ in some)
+    for t, w in itertools.product(steps, guidance):  # all are generated first, while the judges are at work
+        made[f"{t} steps", f"{w:g}"] = [studio.generated(*kind, t, w) for kind in some]
+    made["rendered", ""] = [studio.rendered(*kind[:2]) for kind in some]
+    again = [studio.rendered(*kind[:2], 2 * 10**7) for kind in some]
     real = None if tower is None else features(studio, tower, *again)
     panels = {}
     for (line, at), several in made.items():
         plain, *two = map(seen, several)
         found = {"one thing: all right": adherence(plain)["all"]}
-        for names in map(adherence, two):
-            found |= {
-                "two things: all six attributes": names["attributes"],
-                "two things: binding errors": names["binding"],
-            }
+        if two:
+            shares = adherence(*two)
+            found |= {"two things: six attributes": shares["attributes"], "two things: misbound": shares["binding"]}
         found |= {"outline IoU": outline_iou(plain), "jerk, straight (px/frame³)": jerk(plain, STRAIGHT)}
         found["overlap of two seeds"] = value(over := overlaps(plain), over.shape[1])
         if tower is not None:
