@@ -86,6 +86,7 @@ WITHOUT_TORCH = {
         --steps 0 => --steps: '0', expected a whole number from 1
         --guidance nan => --guidance: 'nan', expected a finite number
         --guidance 0.5 => guidance 0.5: expected 0
+        modelscope => model 'modelscope': expected tiny, or a folder with a model of the shapes' world
         --prompts 0 => --prompts: '0', expected a whole number from 1
         --strips no/folder/strips.png => does not exist
         --sweep --strips strips.png => --strips with --sweep: expected one of them

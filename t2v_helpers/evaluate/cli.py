@@ -7,6 +7,7 @@ distance, diversity and CLIPSIM; each with controls and standard errors. `--swee
 """
 
 import json
+import os
 import pathlib
 
 from .._support import command, files
@@ -81,6 +82,9 @@ def work(args):
     if args.strips and args.sweep:
         raise ValueError("--strips with --sweep: expected one of them; strips are drawn at one setting")
     model = describe(args.model)
+    folder = os.path.expanduser(model.repo)
+    if not os.path.isdir(folder):
+        raise ValueError(f"model {args.model!r}: expected tiny, or a folder with a model of the shapes' world")
     if args.work:
         files.check_folder(args.work if args.work.exists() else args.work.resolve().parent)
 
@@ -88,13 +92,16 @@ def work(args):
     from . import clips, report, strips
 
     pipe = load_pipeline(args.model, device=args.device)
+    known = request.known_words(pipe.tokenizer)
+    if not known:
+        raise ValueError(f"model {args.model!r}: expected one of the shapes' world, whose tokenizer carries its words")
     if args.work:
         args.work.mkdir(exist_ok=True)
     steps, guidance = args.steps or model.steps, model.guidance if args.guidance is None else args.guidance
-    own = scale_model.load_video_tower(model.repo)
+    own = scale_model.load_video_tower(folder)
     tower = own or scale_model.load_video_tower(describe("tiny").repo)
-    kinds = kinds_of_scenes(args.prompts, args.seeds, request.known_words(pipe.tokenizer))
-    name = clips.identity(model.repo)
+    kinds = kinds_of_scenes(args.prompts, args.seeds, known)
+    name = clips.identity(folder)
     about = {"model": args.model, "sha256": name, "prompts": args.prompts, "seeds": args.seeds}
     about |= {"device": pipe.device.type, "video tower": "its own" if own else "that of tiny"}
     with clips.Studio(pipe, steps, guidance, name, args.work) as studio:
