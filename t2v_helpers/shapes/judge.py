@@ -2,7 +2,7 @@
 
 A shape counts only if its outline fits the ideal one, with an intersection over union of at least 0.9 at the best place
 and size, in three frames of four. A colour or a motion counts only if it holds throughout. Frames in which two things
-touch are left out, because what lies behind cannot be seen.
+touch are left out, because what lies behind cannot be seen; more than half have to remain.
 """
 
 import itertools
@@ -17,6 +17,7 @@ from .captions import COLORS, GROUNDS, SHAPES, Attributes, Scene
 from .render import HOPS, SIZE, coverage, sky
 
 FIT, SHARE = 0.9, 0.75  # an outline has to overlap this much with the ideal one, in this share of the frames
+ENOUGH = 0.55  # share of the frames in which a thing has to be free of others to be judged
 _NEAR = 0.25  # a pixel has a colour of the palette if it is as near to it, and nearer to it than to the ground
 _SOFT = (1.0, 1.6, 2.4)  # pixels over which an outline may fade; a decoder's outlines are softer than drawn ones
 
@@ -173,9 +174,10 @@ def compare(asked: Attributes | Scene, seen: Attributes | Scene) -> Comparison:
         Hits, and errors of binding apart from what is missing.
 
     >>> from t2v_helpers.shapes import read
-    >>> swapped = compare(read("a red star rising and a blue heart growing"), read("a blue star rising and a red heart growing"))
-    >>> swapped.binding, swapped.missing, swapped.right
-    (('red', 'blue'), (), False)
+    >>> asked = read("a red star rising and a blue heart growing")
+    >>> seen = read("a blue star rising and a red heart growing")
+    >>> compare(asked, seen).binding, compare(asked, seen).missing
+    (('red', 'blue'), ())
     """
     asked, seen = (Scene((s,)) if isinstance(s, Attributes) else s for s in (asked, seen))
     nothing = Attributes(None, None, None)
@@ -293,7 +295,7 @@ def _seen(cover, free, present, others, tint, colors):
         gone &= ~others[range(len(cover)), y, x]
     shape, fits = _shape(cover[free], center[free], radius[free])
     share = (fits >= FIT).sum() / (free | gone).sum()
-    enough = free.float().mean() >= 0.25
+    enough = free.float().mean() >= ENOUGH
     motion = _motion(time[free], center[free], radius[free], size) if enough and not gone.any() else None
     names = Attributes(color, shape if enough and share >= SHARE else None, motion)
     return Seen(names, fits.mean().item(), center, radius)
@@ -356,7 +358,7 @@ def _motion(time, center, radius, size):
     unit = size / SIZE
     one = torch.ones_like(time)
     line = torch.stack([one, time], 1)
-    (start, speed), off = _residual(line, center)
+    (_, speed), off = _residual(line, center)
     (r0, dr), uneven = _residual(line, radius[:, None])
     growth = math.log(max((r0 + dr).item(), 0.1) / max(r0.item(), 0.1))
     if abs(growth) > 0.4:

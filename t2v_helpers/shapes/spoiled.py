@@ -1,6 +1,6 @@
 """Clips that are wrong on purpose, each in one respect: what a judge has to notice, and a good one would not miss.
 
-Each function takes a scene and a seed, draws the clip that `render` draws, and spoils its first thing (`swapped`: both).
+Each function takes a scene and a seed, draws the clip that `render` draws, and spoils its first thing, or swaps both.
 """
 
 import collections.abc
