@@ -11,7 +11,6 @@ import typing
 
 import numpy as np
 import torch
-from torch.nn.functional import max_pool2d
 
 from .captions import COLORS, GROUNDS, SHAPES, Attributes, Scene
 from .render import HOPS, SIZE, coverage, sky
@@ -79,7 +78,7 @@ def look(frames: np.ndarray, colors: dict = COLORS) -> Sight:
     >>> str(look(render("a red star rising and a white heart growing at dusk", seed=1)).scene)
     'a white heart growing and a red star moving up at dusk'
     """
-    frames = torch.tensor(np.asarray(frames), dtype=torch.float32)
+    frames = torch.from_numpy(np.ascontiguousarray(frames, dtype=np.float32))
     if frames.ndim != 4 or frames.shape[1] != frames.shape[2] or frames.shape[3] != 3:
         raise ValueError(f"frames have shape {tuple(frames.shape)}, expected (F, H, W, 3) with H = W")
     ground, behind = _ground(frames)
@@ -214,9 +213,13 @@ def _ground(frames):
 
 def _spread(mask, width):
     """A mask (F, H, W) grown to all pixels within a square of this width, in pixels."""
-    mask = mask[:, None].float()
-    mask = max_pool2d(mask, (width, 1), 1, (width // 2, 0))
-    return max_pool2d(mask, (1, width), 1, (0, width // 2))[:, 0] > 0
+    for axis in (1, 2):
+        count, grown = mask.shape[axis], mask.clone()
+        for step in range(1, width // 2 + 1):
+            grown.narrow(axis, step, count - step).logical_or_(mask.narrow(axis, 0, count - step))
+            grown.narrow(axis, 0, count - step).logical_or_(mask.narrow(axis, step, count - step))
+        mask = grown
+    return mask
 
 
 def _find(frames, behind, palette):
