@@ -4,6 +4,7 @@ python -m t2v_helpers.shapes [--clips 200]
 """
 
 import argparse
+import itertools
 
 import numpy as np
 import torch
@@ -11,7 +12,7 @@ import torch
 from .captions import sample_scene
 from .judge import compare, look
 from .render import render
-from .spoiled import SPOILED, noticed
+from .spoiled import SPOILED, can_be_swapped, noticed
 
 
 def blurred(frames: np.ndarray, seed: int, sigma: float = 0.02) -> np.ndarray:
@@ -29,7 +30,8 @@ def table(clips: int) -> list[tuple[str, float, float]]:
 
     def share(right, things):
         generator = torch.Generator().manual_seed(things)
-        scenes = [sample_scene(generator, things, held_out=bool(k % 2)) for k in range(clips)]
+        drawn = (sample_scene(generator, things, held_out=bool(k % 2)) for k in itertools.count())
+        scenes = list(itertools.islice((s for s in drawn if things == 1 or can_be_swapped(s)), clips))
         return sum(right(scene, seed) for seed, scene in enumerate(scenes, 10**6)) / clips
 
     rows = [

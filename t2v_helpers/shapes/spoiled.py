@@ -85,6 +85,11 @@ def shuffled(scene: Scene, seed: int) -> np.ndarray:
     return render(scene, seed)[order.numpy()]
 
 
+def can_be_swapped(scene: Scene) -> bool:
+    """Whether two things differ in more than colour, so that swapping colours makes another scene."""
+    return len(scene.things) == 2 and scene.things[0][1:] != scene.things[1][1:]
+
+
 def swapped(scene: Scene, seed: int) -> np.ndarray:
     """The two things have each other's colours."""
     first, second = scene.things
