@@ -25,7 +25,7 @@ from .captions import (
     words,
 )
 from .judge import Comparison, Seen, Sight, compare, judge, look, outline_iou, track
-from .render import BACKGROUND, FPS, NUM_FRAMES, SIZE, compose, coverage, place, render, sky
+from .render import BACKGROUND, FPS, NUM_FRAMES, SIZE, compose, coverage, outline, place, render, sky
 
 __all__ = [
     "BACKGROUND",
@@ -51,6 +51,7 @@ __all__ = [
     "is_held_out",
     "judge",
     "look",
+    "outline",
     "outline_iou",
     "pair_is_held_out",
     "parse",

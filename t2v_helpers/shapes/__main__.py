@@ -4,6 +4,9 @@ python -m t2v_helpers.shapes [--clips 200]
 """
 
 import argparse
+import itertools
+import math
+from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -11,7 +14,7 @@ import torch
 from .captions import sample_scene
 from .judge import compare, look
 from .render import render
-from .spoiled import SPOILED, noticed
+from .spoiled import SPOILED, can_be_swapped, noticed
 
 
 def blurred(frames: np.ndarray, seed: int, sigma: float = 0.02) -> np.ndarray:
@@ -24,12 +27,13 @@ def blurred(frames: np.ndarray, seed: int, sigma: float = 0.02) -> np.ndarray:
     return (frames + noise).clip(0, 1).astype(np.float32)
 
 
-def table(clips: int) -> list[tuple[str, float, float]]:
-    """The judge's table: a row is (kind of clip, share right with one thing, with two), NaN where it cannot be."""
+def table(clips: int) -> Iterator[tuple[str, float, float]]:
+    """The judge's table, row by row: kind of clip, share right with one thing and with two, NaN where it cannot be."""
 
     def share(right, things):
         generator = torch.Generator().manual_seed(things)
-        scenes = [sample_scene(generator, things, held_out=bool(k % 2)) for k in range(clips)]
+        drawn = (sample_scene(generator, things, held_out=bool(k % 2)) for k in itertools.count())
+        scenes = list(itertools.islice((s for s in drawn if things == 1 or can_be_swapped(s)), clips))
         return sum(right(scene, seed) for seed, scene in enumerate(scenes, 10**6)) / clips
 
     rows = [
@@ -37,7 +41,8 @@ def table(clips: int) -> list[tuple[str, float, float]]:
         ("right: blurred and noisy", lambda s, k: compare(s, look(blurred(render(s, k), k)).scene).right),
     ]
     rows += [(f"noticed: {f.__name__}", lambda s, k, f=f: noticed(f, s, k)) for f in SPOILED]
-    return [(name, share(right, 1) if "swapped" not in name else float("nan"), share(right, 2)) for name, right in rows]
+    for name, right in rows:
+        yield name, math.nan if "swapped" in name else share(right, 1), share(right, 2)
 
 
 def main() -> None:
@@ -49,7 +54,7 @@ def main() -> None:
         parser.error(f"--clips {clips}: expected a whole number from 1")
     print(f"{'clips':28s} one thing  two things")
     for name, one, two in table(clips):
-        print(f"{name:28s} {one:9.3f}  {two:10.3f}")
+        print(f"{name:28s} {one:9.3f}  {two:10.3f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -193,15 +193,16 @@ def sample_scene(
     """
     if things not in (1, 2, None):
         raise ValueError(f"things {things!r}: expected 1, 2 or None")
+    count, ground = torch.randint(2**31, (2,), generator=generator).tolist()
+    count = things or 1 + count % 2
+    name = (None, *GROUNDS)[ground % (1 + len(GROUNDS))] if grounds else None
     while True:
-        count, ground, first, second = torch.randint(2**31, (4,), generator=generator).tolist()
-        count = things or 1 + count % 2
-        chosen = tuple(COMBINATIONS[i % len(COMBINATIONS)] for i in (first, second)[:count])
+        places = torch.randint(len(COMBINATIONS), (count,), generator=generator).tolist()
+        chosen = tuple(COMBINATIONS[place] for place in places)
         if any(_thing_is_held_out(thing) != (held_out and count == 1) for thing in chosen):
             continue
-        if count == 2 and (chosen[0].color == chosen[1].color or pair_is_held_out(*chosen) != held_out):
-            continue
-        return Scene(chosen, (None, *GROUNDS)[ground % (1 + len(GROUNDS))] if grounds else None)
+        if count == 1 or (chosen[0].color != chosen[1].color and pair_is_held_out(*chosen) == held_out):
+            return Scene(chosen, name)
 
 
 def _is_finite(verb):

@@ -2,7 +2,7 @@
 
 A shape counts only if its outline fits the ideal one, with an intersection over union of at least 0.9 at the best place
 and size, in three frames of four. A colour or a motion counts only if it holds throughout. Frames in which two things
-touch are left out, because what lies behind cannot be seen.
+touch are left out, because what lies behind cannot be seen; more than half have to remain.
 """
 
 import itertools
@@ -11,12 +11,12 @@ import typing
 
 import numpy as np
 import torch
-from torch.nn.functional import max_pool2d
 
 from .captions import COLORS, GROUNDS, SHAPES, Attributes, Scene
 from .render import HOPS, SIZE, coverage, sky
 
 FIT, SHARE = 0.9, 0.75  # an outline has to overlap this much with the ideal one, in this share of the frames
+ENOUGH = 0.55  # share of the frames in which a thing has to be free of others to be judged
 _NEAR = 0.25  # a pixel has a colour of the palette if it is as near to it, and nearer to it than to the ground
 _SOFT = (1.0, 1.6, 2.4)  # pixels over which an outline may fade; a decoder's outlines are softer than drawn ones
 
@@ -78,7 +78,7 @@ def look(frames: np.ndarray, colors: dict = COLORS) -> Sight:
     >>> str(look(render("a red star rising and a white heart growing at dusk", seed=1)).scene)
     'a white heart growing and a red star moving up at dusk'
     """
-    frames = torch.tensor(np.asarray(frames), dtype=torch.float32)
+    frames = torch.from_numpy(np.ascontiguousarray(frames, dtype=np.float32))
     if frames.ndim != 4 or frames.shape[1] != frames.shape[2] or frames.shape[3] != 3:
         raise ValueError(f"frames have shape {tuple(frames.shape)}, expected (F, H, W, 3) with H = W")
     ground, behind = _ground(frames)
@@ -173,9 +173,10 @@ def compare(asked: Attributes | Scene, seen: Attributes | Scene) -> Comparison:
         Hits, and errors of binding apart from what is missing.
 
     >>> from t2v_helpers.shapes import read
-    >>> swapped = compare(read("a red star rising and a blue heart growing"), read("a blue star rising and a red heart growing"))
-    >>> swapped.binding, swapped.missing, swapped.right
-    (('red', 'blue'), (), False)
+    >>> asked = read("a red star rising and a blue heart growing")
+    >>> seen = read("a blue star rising and a red heart growing")
+    >>> compare(asked, seen).binding, compare(asked, seen).missing
+    (('red', 'blue'), ())
     """
     asked, seen = (Scene((s,)) if isinstance(s, Attributes) else s for s in (asked, seen))
     nothing = Attributes(None, None, None)
@@ -214,9 +215,13 @@ def _ground(frames):
 
 def _spread(mask, width):
     """A mask (F, H, W) grown to all pixels within a square of this width, in pixels."""
-    mask = mask[:, None].float()
-    mask = max_pool2d(mask, (width, 1), 1, (width // 2, 0))
-    return max_pool2d(mask, (1, width), 1, (0, width // 2))[:, 0] > 0
+    for axis in (1, 2):
+        count, grown = mask.shape[axis], mask.clone()
+        for step in range(1, width // 2 + 1):
+            grown.narrow(axis, step, count - step).logical_or_(mask.narrow(axis, 0, count - step))
+            grown.narrow(axis, 0, count - step).logical_or_(mask.narrow(axis, step, count - step))
+        mask = grown
+    return mask
 
 
 def _find(frames, behind, palette):
@@ -295,7 +300,7 @@ def _seen(cover, free, present, others, tint, colors):
         gone &= ~others[range(len(cover)), y, x]
     shape, fits = _shape(cover[free], center[free], radius[free])
     share = (fits >= FIT).sum() / (free | gone).sum()
-    enough = free.float().mean() >= 0.25
+    enough = free.float().mean() >= ENOUGH
     motion = _motion(time[free], center[free], radius[free], size) if enough and not gone.any() else None
     names = Attributes(color, shape if enough and share >= SHARE else None, motion)
     return Seen(names, fits.mean().item(), center, radius)
@@ -358,7 +363,7 @@ def _motion(time, center, radius, size):
     unit = size / SIZE
     one = torch.ones_like(time)
     line = torch.stack([one, time], 1)
-    (start, speed), off = _residual(line, center)
+    (_, speed), off = _residual(line, center)
     (r0, dr), uneven = _residual(line, radius[:, None])
     growth = math.log(max((r0 + dr).item(), 0.1) / max(r0.item(), 0.1))
     if abs(growth) > 0.4:

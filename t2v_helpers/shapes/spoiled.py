@@ -1,6 +1,6 @@
 """Clips that are wrong on purpose, each in one respect: what a judge has to notice, and a good one would not miss.
 
-Each function takes a scene and a seed, draws the clip that `render` draws, and spoils its first thing (`swapped`: both).
+Each function takes a scene and a seed, draws the clip that `render` draws, and spoils its first thing, or swaps both.
 """
 
 import collections.abc
@@ -83,6 +83,11 @@ def shuffled(scene: Scene, seed: int) -> np.ndarray:
     """The frames are in another order."""
     order = torch.randperm(16, generator=torch.Generator().manual_seed(seed))
     return render(scene, seed)[order.numpy()]
+
+
+def can_be_swapped(scene: Scene) -> bool:
+    """Whether two things differ in more than colour, so that swapping colours makes another scene."""
+    return len(scene.things) == 2 and scene.things[0][1:] != scene.things[1][1:]
 
 
 def swapped(scene: Scene, seed: int) -> np.ndarray:
