@@ -5,6 +5,7 @@ import dataclasses
 import io
 import json
 import math
+import os
 import random
 import signal
 import threading
@@ -27,9 +28,9 @@ class Stage:
     seed: int = 0
 
 
-def rng(*numbers):
-    """A torch.Generator seeded by several ints, such as (seed, step, process)."""
-    return torch.Generator().manual_seed(random.Random(repr(numbers)).getrandbits(63))
+def rng(*numbers, device="cpu") -> torch.Generator:
+    """A torch.Generator seeded by several ints or names, such as (seed, step, "unet")."""
+    return torch.Generator(device).manual_seed(random.Random(repr(numbers)).getrandbits(63))
 
 
 @contextlib.contextmanager
@@ -47,20 +48,31 @@ def choose(things, generator):
 
 def share(accelerator, batch):
     """The places of the global batch that this process computes: i, i + n, i + 2 n ... for process i of n."""
-    return range(accelerator.process_index, batch, accelerator.num_processes)
+    return slice(accelerator.process_index, batch, accelerator.num_processes)
 
 
-def fit(accelerator, model, loss_of, stage, folder, *, ema=None, measure=None, watch=None):
-    """Minimise `loss_of(model, step)` with AdamW; each `stage.every` steps a checkpoint and a line of metrics.
+def fit(accelerator, model, draw, stage, folder, *, ema=None, measure=None, watch=None, half=False):
+    """Minimise a loss with AdamW; each `stage.every` steps a checkpoint and a line of metrics.
 
-    ema: a copy of the model that follows its weights (`follow`), or None. measure: called as measure(step) at each
-    checkpoint; the dict it returns joins the line in folder/metrics.jsonl. watch: called with all lines so far, where
-    else the line is printed.
     Goes on from folder/checkpoint.pt where there is one, exactly as if it had not been stopped. Ctrl-C, or "interrupt"
     in a notebook, ends the step that runs, keeps a checkpoint of it, and then raises KeyboardInterrupt.
-    Raises ValueError where a checkpoint is of another model or recipe, or the batch does not divide among the
-    processes, FloatingPointError within a few steps of a loss that runs away, OSError where a checkpoint cannot be
-    written; the last good checkpoint is kept.
+
+    Args:
+        accelerator: An accelerate.Accelerator.
+        model: A module whose forward takes what `draw` gives and returns the loss.
+        draw: draw(step) gives the tensors of a step, the same at every run, of this process's share of the batch.
+        stage: A `Stage`.
+        folder: For checkpoint.pt and metrics.jsonl.
+        ema: A copy of the model that follows its weights (`follow`), or None.
+        measure: Called as measure(step) at each checkpoint; the dict it returns joins the line of metrics.
+        watch: Called with all lines so far, where else the line is printed.
+        half: Whether one GPU, under --mixed_precision bf16, may compute in bfloat16; the weights stay in float32.
+
+    Raises:
+        ValueError: A checkpoint is of another model or recipe, or the batch does not divide among the processes.
+        FloatingPointError: The loss runs away; told within a few steps (on a GPU: within 50), and the last good
+            checkpoint is kept.
+        OSError: A checkpoint cannot be written; the last one is kept.
     """
     from tqdm.auto import tqdm
 
@@ -69,28 +81,50 @@ def fit(accelerator, model, loss_of, stage, folder, *, ema=None, measure=None, w
             f"{folder.name}: batch {stage.batch}, expected one that {accelerator.num_processes} processes can share"
         )
     folder.mkdir(parents=True, exist_ok=True)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=stage.lr, weight_decay=1e-4, betas=(0.9, 0.99))
+    weights = [p for p in model.parameters() if p.requires_grad]
+    alone = accelerator.device.type == "cuda" and accelerator.num_processes == 1
+    rate = torch.tensor(stage.lr, device=accelerator.device) if alone else stage.lr
+    optimizer = torch.optim.AdamW(
+        weights, lr=rate, weight_decay=1e-4, betas=(0.9, 0.99), fused=alone or None, capturable=alone
+    )
     kept = {"model": model, "optimizer": optimizer} | ({"ema": ema} if ema is not None else {})
     run = Run(stage, folder / "checkpoint.pt", kept)
     if run.step >= stage.steps:
         return
-    parallel, optimizer = accelerator.prepare(model, optimizer)
-    main = accelerator.is_main_process
+    if alone:
+        low = torch.bfloat16 if half and accelerator.mixed_precision == "bf16" else None
+        take, patience = Recorded(model, optimizer, weights, low), 50
+    else:
+        parallel, optimizer = accelerator.prepare(model, optimizer)
+        patience = 1
+
+        def take(*batch):
+            loss = parallel(*batch)
+            accelerator.backward(loss)
+            accelerator.clip_grad_norm_(weights, 1.0)
+            run.check([accelerator.reduce(loss.detach(), "mean")])  # before the weights take this step
+            optimizer.step()
+            optimizer.zero_grad()
+            return None
+
+    main, waiting = accelerator.is_main_process, []
     bar = tqdm(total=stage.steps, initial=run.step, desc=folder.name, disable=not main, mininterval=5)
     clock = time.perf_counter()
     with _patient_interrupt() as asked, contextlib.closing(bar):
         for step in range(run.step, stage.steps):
             for group in optimizer.param_groups:
-                group["lr"] = learning_rate(step, stage)
-            loss = loss_of(parallel, step)
-            accelerator.backward(loss)
-            accelerator.clip_grad_norm_(model.parameters(), 1.0)
-            run.check(accelerator.reduce(loss.detach(), "mean").item())  # before the weights take this step
-            optimizer.step()
-            optimizer.zero_grad()
+                if alone:
+                    group["lr"] = rate.fill_(learning_rate(step, stage))  # the same tensor, which the graph reads
+                else:
+                    group["lr"] = learning_rate(step, stage)
+            waiting.append(take(*draw(step)))
             if ema is not None:
                 follow(ema, model, ema_decay(step))
             run.step = step + 1
+            due = run.step % stage.every == 0 or run.step == stage.steps or bool(asked)
+            if alone and (due or len(waiting) == patience):
+                run.check(waiting)
+                waiting = []
             bar.update()
             if main and (run.step % stage.every == 0 or run.step == stage.steps):
                 line = run.line(time.perf_counter() - clock) | (measure(run.step) if measure else {})
@@ -105,6 +139,63 @@ def fit(accelerator, model, loss_of, stage, folder, *, ema=None, measure=None, w
                     run.save()
                 raise KeyboardInterrupt
     accelerator.wait_for_everyone()
+
+
+class Recorded:
+    """A training step on one GPU, recorded as a CUDA graph after three steps and replayed from then on.
+
+    These networks are so small that starting their kernels one by one takes longer than running them. Where recording
+    fails, or with T2V_GRAPH=0 in the environment, every step is computed as it is.
+    """
+
+    def __init__(self, model, optimizer, weights, low):
+        self.model, self.optimizer, self.weights, self.low = model, optimizer, weights, low
+        self.stream, self.graph, self.steps = torch.cuda.Stream(), None, 0
+        self.records = os.environ.get("T2V_GRAPH", "1") != "0"
+
+    def __call__(self, *batch):
+        """Take one step; returns its loss, on the GPU."""
+        self.stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(self.stream):
+            if self.records and self.graph is None and self.steps == 3:
+                self._record(batch)
+            if self.graph is None:
+                loss = self._step(*batch)
+            else:
+                torch._foreach_copy_(self.inputs, list(batch))
+                self.graph.replay()
+                loss = self.loss.clone()
+            self.steps += 1
+            for tensor in batch:
+                tensor.record_stream(self.stream)
+        torch.cuda.current_stream().wait_stream(self.stream)
+        return loss
+
+    def _step(self, *batch):
+        self.optimizer.zero_grad(set_to_none=True)
+        if self.low:
+            state = {name: p.to(self.low) for name, p in self.model.named_parameters()}
+            loss = torch.func.functional_call(self.model, state, batch)
+        else:
+            loss = self.model(*batch)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.weights, 1.0)
+        self.optimizer.step()
+        return loss.detach()
+
+    def _record(self, batch):
+        self.inputs = [tensor.clone() for tensor in batch]
+        graph = torch.cuda.CUDAGraph()
+        try:
+            self.optimizer.zero_grad(set_to_none=True)
+            torch.cuda.synchronize()
+            with torch.cuda.graph(graph, stream=self.stream):
+                self.loss = self._step(*self.inputs)
+            self.graph = graph
+        except RuntimeError as error:
+            self.records = False
+            torch.cuda.synchronize()
+            print("the step could not be recorded:", str(error).splitlines()[0][:200])
 
 
 @contextlib.contextmanager
@@ -136,17 +227,18 @@ class Run:
         if path.exists():
             self._load()
 
-    def check(self, loss):
-        """Note a step's loss; FloatingPointError where it is not finite, or five in a row are six times the first."""
-        self.losses.append(loss)
-        self.recent = [*self.recent[-4:], loss]
-        self.bound = self.bound or 6 * loss  # of the first step, before anything is learned
-        if not math.isfinite(loss) or (self.step >= 10 and min(self.recent) > self.bound):
-            what = f"{self.path.parent.name}: loss {loss:.3g} at step {self.step}"
-            raise FloatingPointError(
-                f"{what}, expected a finite one that falls: try a learning rate below {self.stage.lr:g}; the last "
-                f"checkpoint is kept in {self.path.parent}"
-            )
+    def check(self, losses):
+        """Note the losses of steps; FloatingPointError where one is not finite, or five are six times the first."""
+        first = self.step if len(losses) == 1 else self.step - len(losses)
+        for step, loss in enumerate(torch.stack(losses).tolist(), first):
+            self.losses.append(loss)
+            self.recent = [*self.recent[-4:], loss]
+            self.bound = self.bound or 6 * loss  # of the first step, before anything is learned
+            if not math.isfinite(loss) or (step >= 10 and min(self.recent) > self.bound):
+                raise FloatingPointError(
+                    f"{self.path.parent.name}: loss {loss:.3g} at step {step}, expected a finite one that falls: try "
+                    f"a learning rate below {self.stage.lr:g}; the last checkpoint is kept in {self.path.parent}"
+                )
 
     def line(self, seconds):
         """What is logged of the steps since the last line: the step, the mean loss, the seconds."""

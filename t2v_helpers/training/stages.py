@@ -1,11 +1,11 @@
-"""Train the scale model: three stages, each on its own, as ModelScope's were trained.
+"""Train the scale model: stages, each on its own, as ModelScope's were trained.
 
     accelerate launch -m t2v_helpers.training --output runs/mine/model --work runs/mine
 
 1. `autoencoder`: AutoencoderKL on single frames, judged by what its reconstructions show.
-2. `clip`: a text tower and a video tower, contrastively on captions and clips (Radford et al. 2021).
-3. The UNet on latents, v-prediction on a schedule with zero terminal SNR (Lin et al. 2023), in two runs: `image`, its
-   spatial part on single frames, then `unet`, the whole of it on clips (training_unet.py).
+2. The UNet on latents, v-prediction on a schedule with zero terminal SNR (Lin et al. 2023), in two runs: `image`, its
+   spatial part on single frames, then `unet`, the whole of it on clips. The text encoder learns with it.
+3. `clip`: a video tower, contrastively against that text encoder (Radford et al. 2021), to measure with.
 
 What a step draws (data, times, noise) depends on the seed and the step's number alone. So a run that was stopped goes
 on exactly where its last checkpoint was, and several processes share one global batch.
@@ -13,157 +13,55 @@ on exactly where its last checkpoint was, and several processes share one global
 
 import dataclasses
 import json
-import math
 import os
 import pathlib
 import tempfile
+import time
 
 import torch
-from torch import nn
-from torch.nn import functional as F
 
-from .. import shapes
 from .._support.files import write_whole
-from ..models.machine import cpu_autocast
 from . import scale_model
-from .loop import Stage, choose, first_weights, fit, rng, share
-from .scale_model import to_model
+from .autoencoder import AutoencoderLoss, reconstruction_adherence, train_autoencoder
+from .clip import train_clip
+from .loop import Stage, rng
 from .unet import encode_clips, train_clips, train_images
 
+__all__ = ["RECIPE", "AutoencoderLoss", "reconstruction_adherence", "save", "train", "train_autoencoder", "train_clip"]
+
 RECIPE = {
-    "autoencoder": Stage(steps=800, batch=64, lr=2e-3),
-    "clip": Stage(steps=500, batch=96, lr=2e-3, every=100),
-    "image": Stage(steps=4000, batch=128, lr=2.5e-3, every=500, warmup=100),
-    "unet": Stage(steps=2000, batch=36, lr=2e-3, warmup=100),
+    "autoencoder": Stage(steps=4000, batch=256, lr=2e-3, every=1000, warmup=100),
+    "image": Stage(steps=8000, batch=1024, lr=2e-3, every=2000, warmup=200),
+    "unet": Stage(steps=5000, batch=256, lr=1.5e-3, every=500, warmup=200),
+    "clip": Stage(steps=1000, batch=256, lr=2e-3, every=250),
 }
 
 
-# ---- stage 1 -------------------------------------------------------------------------------------------------------
-class AutoencoderLoss(nn.Module):
-    """The autoencoder's objective: absolute and squared error, a small KL to N(0, I) (Rombach et al. 2022), an anchor.
-
-    The anchor ties three of the four latent channels to the mean colour of their 8 x 8 pixels, as seen against the
-    background. Without it this small autoencoder laid the six colours on one line of its latent space, yellow nearer to
-    purple than to itself in another place, and the UNet mixed them within a clip.
-    """
-
-    def __init__(self, autoencoder):
-        super().__init__()
-        self.autoencoder = autoencoder
-
-    def forward(self, images, eps):
-        latents = self.autoencoder.encode(images).latent_dist
-        error = self.autoencoder.decode(latents.mean + latents.std * eps).sample.float() - images
-        kl = (latents.mean.square() + latents.var - 1 - latents.logvar).float().mean() / 2
-        background = images.new_tensor(shapes.BACKGROUND)[:, None, None] * 2 - 1
-        anchor = latents.mean[:, :3].float() - 2 * (F.avg_pool2d(images, 8) - background)
-        return error.abs().mean() + error.square().mean() + 1e-3 * kl + 0.3 * anchor.square().mean()
-
-
-def train_autoencoder(accelerator, stage, folder, world, watch=None, latent_channels=4):
-    """Stage 1, on single frames of every kind: it has to draw what it is told, not to know any caption."""
-    with first_weights(stage, "autoencoder"):
-        vae = scale_model.new_autoencoder(world.size, latent_channels)
-
-    def loss_of(model, step):
-        images, eps = [], []
-        for index in share(accelerator, stage.batch):
-            generator = rng(stage.seed, step, index)
-            kind = int(torch.randint(len(world.kinds), (), generator=generator))
-            images.append(choose(to_model(world.clip(kind, generator)).unbind(1), generator))
-            eps.append(torch.randn(latent_channels, world.size // 8, world.size // 8, generator=generator))
-        images, eps = (torch.stack(many).to(accelerator.device) for many in (images, eps))
-        with cpu_autocast(accelerator.device):
-            return model(images, eps)
-
-    fit(
-        accelerator,
-        AutoencoderLoss(vae).to(accelerator.device),
-        loss_of,
-        stage,
-        folder,
-        measure=lambda step: {"adherence": reconstruction_adherence(vae, world, min(54, 3 * len(world.kinds)))},
-        watch=watch,
-    )
-    vae.register_to_config(scaling_factor=1 / _latent_deviation(vae, world))
-    return vae.eval()
-
-
-@torch.no_grad()
-def reconstruction_adherence(vae, world, clips, seed=10**6):
-    """Share of rendered clips that the judge still reads rightly once the autoencoder has coded and decoded them."""
-    right = 0
-    for i in range(clips):
-        kind = i * len(world.kinds) // clips
-        images = to_model(world.clip(kind, rng(seed, i))).movedim(1, 0).to(vae.device)
-        decoded = vae.decode(vae.encode(images).latent_dist.mean).sample.float().cpu()
-        right += shapes.judge((decoded / 2 + 0.5).clamp(0, 1).movedim(1, -1)) == world.kinds[kind]
-    return right / clips
-
-
-@torch.no_grad()
-def _latent_deviation(vae, world):
-    kinds = range(0, len(world.kinds), max(1, len(world.kinds) // 36))
-    clips = [to_model(world.clip(kind, rng(2 * 10**6, kind))).movedim(1, 0) for kind in kinds]
-    return vae.encode(torch.cat(clips).to(vae.device)).latent_dist.mean.std().item()
-
-
-# ---- stage 2 -------------------------------------------------------------------------------------------------------
-class ContrastiveLoss(nn.Module):
-    """CLIP's symmetric cross-entropy over the similarities of a batch of captions and clips (Radford et al. 2021)."""
-
-    def __init__(self, text_encoder, video_tower):
-        super().__init__()
-        self.text_encoder, self.video_tower = text_encoder, video_tower
-        self.log_scale = nn.Parameter(torch.tensor(math.log(10.0)))
-
-    def forward(self, ids, frames):
-        text = F.normalize(self.text_encoder(ids).pooler_output, dim=1)
-        logits = self.log_scale.clamp(max=math.log(100)).exp() * text @ self.video_tower(frames).T
-        target = torch.arange(len(ids), device=ids.device)
-        return (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
-
-
-def train_clip(accelerator, stage, folder, world, watch=None):
-    """Stage 2: the text tower, whose words the UNet will read, and a video tower to measure CLIPSIM with.
-
-    Every process computes the whole batch (each clip is a negative for each caption), which takes seconds.
-    """
-    tokenizer = scale_model.new_tokenizer()
-    with first_weights(stage, "clip"):
-        text_encoder = scale_model.new_text_encoder(tokenizer, rng(stage.seed, "embeddings"))
-        model = ContrastiveLoss(text_encoder, scale_model.VideoTower()).to(accelerator.device)
-
-    def batch(seed, step, kinds):
-        generator = rng(seed, step, "clip")
-        order = torch.randperm(kinds, generator=generator)[: stage.batch].tolist()
-        texts = [world.text(kind, generator) for kind in order]
-        frames = torch.stack([to_model(world.clip(kind, generator)) for kind in order])
-        return scale_model.token_ids(tokenizer, texts).to(accelerator.device), frames.to(accelerator.device)
-
-    @torch.no_grad()
-    def measure(step):
-        ids, frames = batch(10**6, step, len(world.kinds))
-        text = F.normalize(text_encoder(ids).pooler_output, dim=1)
-        right = (text @ model.video_tower(frames).T).argmax(1) == torch.arange(len(ids), device=text.device)
-        return {"retrieval": right.float().mean().item()}
-
-    def loss_of(model, step):
-        return model(*batch(stage.seed, step, len(world.trained)))
-
-    fit(accelerator, model, loss_of, stage, folder, measure=measure, watch=watch)
-    return tokenizer, text_encoder.eval(), model.video_tower.eval()
-
-
-# ---- the command -------------------------------------------------------------------------------------------------
 def train(accelerator, recipe, work, output, world):
-    """All three stages; checkpoints, metrics and samples go to `work`, the pipeline to `output`."""
+    """Run all stages; checkpoints, metrics and samples go to `work`, the pipeline to `output`."""
+    begin = time.perf_counter()
+
+    def tell(what):
+        if accelerator.is_main_process:
+            print(f"{time.perf_counter() - begin:6.1f} s: {what}", flush=True)
+
+    if accelerator.device.type == "cuda":
+        torch.backends.cudnn.benchmark = True
+        torch.set_float32_matmul_precision("high")
+    tell(f"{len(world.trained)} kinds of clips, {len(world.pool())} clips")
     vae = train_autoencoder(accelerator, recipe["autoencoder"], work / "autoencoder", world)
-    tokenizer, text_encoder, video_tower = train_clip(accelerator, recipe["clip"], work / "clip", world)
+    tell("the autoencoder is trained")
     latents = encode_clips(accelerator, vae, world, work / "latents.pt")
-    parts = tokenizer, text_encoder, vae
-    image_unet = train_images(accelerator, recipe["image"], work / "image", parts, latents, world)
-    unet = train_clips(accelerator, recipe["unet"], work / "unet", parts, latents, world, image_unet)
+    tell(f"clips are coded: {tuple(latents.shape)}")
+    tokenizer = scale_model.new_tokenizer()
+    text_encoder = scale_model.new_text_encoder(tokenizer, rng(recipe["image"].seed, "embeddings"))
+    parts = tokenizer, text_encoder.to(accelerator.device), vae
+    image_unet = train_images(accelerator, recipe["image"], work / "image", parts, latents, world, learn_text=True)
+    tell("the UNet has learned frames")
+    unet = train_clips(accelerator, recipe["unet"], work / "unet", parts, latents, world, image_unet, learn_text=True)
+    tell("the UNet has learned clips")
+    *_, video_tower = train_clip(accelerator, recipe["clip"], work / "clip", world, text_encoder=text_encoder)
+    tell("the video tower is trained")
     if accelerator.is_main_process:
         save(output, tokenizer, text_encoder, vae, unet, video_tower)
         history = {name: (work / name / "metrics.jsonl").read_text().splitlines() for name in recipe}
