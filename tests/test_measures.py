@@ -22,6 +22,13 @@ def test_energy_distance_is_scipys_squared(seed, n, m):
     assert energy_distance(x, y) == pytest.approx(scipys(x[:, 0], y[:, 0]) ** 2, abs=1e-9)
 
 
+def test_energy_distance_in_three_dimensions_is_symmetric_and_scales():
+    x, y = normal(7, 3).double(), normal(5, 3, 1, shift=0.5).double()
+    between, within = (np.mean([math.dist(p, q) for p in a for q in b]) for a, b in ((x, y), (x, x)))
+    expected = 2 * between - within - np.mean([math.dist(p, q) for p in y for q in y])
+    assert energy_distance(x, y) == pytest.approx(expected) == energy_distance(3 * y, 3 * x) / 3
+
+
 def test_energy_distance_sees_what_means_and_variances_do_not():
     two = torch.tensor([[-1.0], [1.0]]).repeat(500, 1)
     assert energy_distance(two, normal(1000, 1)) > 5 * energy_distance(normal(1000, 1, 1), normal(1000, 1, 2))

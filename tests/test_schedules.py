@@ -101,6 +101,18 @@ def test_default_ends_leave_little_for_any_T(make, lowest, left):
     assert len(make(5, end=0.9)) == 5
 
 
+def test_the_largest_ends_and_the_precision_of_every_family():
+    assert NoiseSchedule.linear(2, start=0.5, end=1).alpha_bars[-1] == 0  # an end of 1 is allowed
+    with pytest.raises(ValueError, match="beta = 0 at step t = 1"):  # a start of 0 is an end, but not a beta
+        NoiseSchedule.linear(2, start=0, end=0.5)
+    for make in (NoiseSchedule.linear, NoiseSchedule.scaled_linear, NoiseSchedule.sigmoid):
+        ends = make(1001, start=0.1, end=0.3).betas[500].item()  # the middle, where float32 would show
+        assert ends == pytest.approx(
+            0.2 if make.__name__ != "scaled_linear" else (0.1**0.5 / 2 + 0.3**0.5 / 2) ** 2, 1e-14
+        )
+    assert NoiseSchedule([0.1, 0.5]).zero_terminal_snr().alpha_bars[-1] == 0  # two steps are enough
+
+
 def test_bad_ends_and_number_of_steps():
     for family, bad in itertools.product(("linear", "scaled_linear", "sigmoid"), (-0.1, 1.5, math.nan, "1")):
         for end in ("start", "end"):
