@@ -43,7 +43,7 @@ class Bench:
 
     def default(self, row=DEFAULT, changes=(), prompt=PROMPT, plan=None, repeats=None, **settings):
         """Measure the default, or with `changes` (names of variants), by a plan, with other settings of `generate`."""
-        from ..models.pipelines import generate, load_pipeline
+        from ..models import generate, load_pipeline
 
         def load():
             with contextlib.redirect_stdout(sys.stderr):  # what it says of its plan is no part of the report

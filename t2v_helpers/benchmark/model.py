@@ -5,8 +5,7 @@ random weights, in a folder as the hub would give it. Both sides of the comparis
 import dataclasses
 import math
 
-from ..models import modelscope
-from ..models.registry import MODELS
+from ..models import MODELS, modelscope
 
 PROMPT, SEED = "a panda eating bamboo on a rock", 0
 

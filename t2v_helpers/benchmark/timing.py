@@ -6,7 +6,7 @@ import math
 import statistics
 import sys
 
-from ..models.machine import clock, matmul_rate
+from ..models import clock, matmul_rate
 from .variants import NotHere
 
 

@@ -5,7 +5,7 @@ import importlib
 _NAMES = {
     "budget": "CARDS COUNTS PLANS plan",
     "counting": "profile skeleton",
-    "machine": "cpu_autocast",
+    "machine": "clock cpu_autocast matmul_rate",
     "pipelines": "fit generate load_pipeline make",
     "probes": "highlight record_attention without_time",
     "registry": "MODELS Model check_shape describe",

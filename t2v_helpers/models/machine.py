@@ -18,7 +18,14 @@ def clock(device: "torch.device") -> float:
 
 
 def matmul_rate(device: "torch.device | str", dtype: "torch.dtype", side: int, seconds: float = 0.2) -> float:
-    """Measure operations a second in products of random matrices (zeros would be faster); the best of many."""
+    """Measure the floating-point operations a second in products of random matrices (zeros would be faster).
+
+    Args:
+        device: Where to compute.
+        dtype: Of the matrices.
+        side: Rows and columns of each.
+        seconds: How long to measure; the best of all products counts.
+    """
     import torch
     from torch.utils.benchmark import Timer
 

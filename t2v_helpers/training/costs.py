@@ -9,8 +9,7 @@ import typing
 import numpy as np
 import torch
 
-from ..models import modelscope
-from ..models.machine import clock
+from ..models import clock, modelscope
 from . import scale_model
 
 TOKENS = 77  # of a prompt, as CLIP pads it

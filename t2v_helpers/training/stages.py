@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from .. import shapes
 from .._support.files import write_whole
-from ..models.machine import cpu_autocast
+from ..models import cpu_autocast
 from . import scale_model
 from .loop import Stage, choose, first_weights, fit, rng, share
 from .scale_model import to_model
