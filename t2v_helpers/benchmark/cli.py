@@ -98,8 +98,11 @@ def compare(bench, plans, gigabytes, names):
 
 
 def worth_keeping(defaults, rows):
-    """The variants that pay: of each kind the fastest, if its median is 2 % below both medians of the default and below
-    its fastest clip, its latents are within 2 % and it holds less than 6 GB."""
+    """The variants that pay, the fastest of each kind.
+
+    Its median is 2 % below both medians of the default and below its fastest clip, its latents are within 2 %, and it
+    holds less than 6 GB.
+    """
     bar = min(min(0.98 * default.seconds, *default.warm) for default in defaults if default.warm)
     best = {}
     for row in rows:
@@ -131,8 +134,10 @@ def card_of(gigabytes, device):
 
 
 def placed(bench, plan=None, gigabytes=None):
-    """The default by a plan, or on an emulated card by the plan it takes there: (`Measured`, {"gigabytes", "plan",
-    "predicted"}), of the plan in the end, to which `generate` may have stepped down, and the peak it predicts."""
+    """The default by a plan, or on an emulated card: (`Measured`, {"gigabytes", "plan", "predicted"}).
+
+    The plan is the last one, to which `generate` may have stepped down; predicted is its peak.
+    """
     with card_of(gigabytes, bench.device) if gigabytes else contextlib.nullcontext():
         row = bench.default(f"{DEFAULT}, {plan or f'on {gigabytes:g} GB'}", plan=plan, repeats=1)
     last = bench.plan

@@ -1,5 +1,6 @@
-"""What `t2v_helpers.benchmark` runs: ModelScope's architecture, or one of its shape and a thousandth of its size, with
-random weights, in a folder as the hub would give it. Both sides of the comparison load it from there, as a user would.
+"""What the benchmark runs: ModelScope's architecture, or a thousandth of it, with random weights.
+
+Both sides of the comparison load it from a folder laid out as the hub would, as a user does.
 """
 
 import dataclasses

@@ -69,7 +69,7 @@ def _four_at_once(pipe):
 
 
 def _timed_convolutions(pipe):
-    """cuDNN times its algorithms at the first clip and keeps the fastest; `timing.measure` turns this off again."""
+    """Let cuDNN time its algorithms at the first clip and keep the fastest; `timing.measure` turns this off again."""
     import torch
 
     if pipe._execution_device.type != "cuda":

@@ -16,9 +16,14 @@ TOKENS = 77  # of a prompt, as CLIP pads it
 
 
 class Cost(typing.NamedTuple):
-    """flops: of one forward pass, a multiplication and an addition counting as two. activation_bytes: what a forward
-    pass keeps for the backward pass, weights left out; attention is counted in plain products, with the matrices that
-    fused kernels do not keep. parameters: how many weights."""
+    """What a network costs.
+
+    Attributes:
+        flops: Of one forward pass; a multiplication and an addition count as two.
+        activation_bytes: What a forward pass keeps for the backward pass, without weights. Attention is counted in
+            plain products, with the matrices that fused kernels do not keep.
+        parameters: Number of weights.
+    """
 
     flops: int
     activation_bytes: int

@@ -73,6 +73,7 @@ class VideoTower(nn.Module):
         self.layers = nn.Sequential(*layers, nn.AdaptiveAvgPool3d((2, 1, 1)), nn.Flatten(), nn.Linear(128, WIDTH))
 
     def forward(self, frames):
+        """Vectors (b, 64) of length 1 for frames (b, 3, F, H, W) in [-1, 1]."""
         return nn.functional.normalize(self.layers(frames), dim=1)
 
 

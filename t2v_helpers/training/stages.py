@@ -43,6 +43,7 @@ class AutoencoderLoss(nn.Module):
         self.autoencoder = autoencoder
 
     def forward(self, images, eps):
+        """The loss of images (b, 3, H, W) in [-1, 1], with noise eps for their latents."""
         latents = self.autoencoder.encode(images).latent_dist
         error = self.autoencoder.decode(latents.mean + latents.std * eps).sample.float() - images
         kl = (latents.mean.square() + latents.var - 1 - latents.logvar).float().mean() / 2
@@ -104,6 +105,7 @@ class ContrastiveLoss(nn.Module):
         self.log_scale = nn.Parameter(torch.tensor(math.log(10.0)))
 
     def forward(self, ids, frames):
+        """The loss of captions ids (b, tokens) and their clips (b, 3, F, H, W)."""
         text = F.normalize(self.text_encoder(ids).pooler_output, dim=1)
         logits = self.log_scale.clamp(max=math.log(100)).exp() * text @ self.video_tower(frames).T
         target = torch.arange(len(ids), device=ids.device)
