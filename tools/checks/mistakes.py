@@ -170,8 +170,17 @@ return softplus(-fake).mean() => return softplus(fake).mean()
 return softplus(-fake).mean() => return -softplus(-fake).mean()
 return softplus(-fake).mean() => return softplus(-fake).sum()
 if kind == "minimax": => if kind != "minimax":
-discriminator(generator(z).detach()) => discriminator(generator(z_next).detach())
-discriminator(x), discriminator( => discriminator(z), discriminator(
+fake = generator(z) => fake = generator(z_next)
+discriminator(x), discriminator(fake), kind) => discriminator(z), discriminator(fake), kind)
+discriminator(x), discriminator(fake), kind) => discriminator(x), discriminator(fake))
+return fake.mean() - real.mean() => return real.mean() - fake.mean()
+return -fake.mean() => return fake.mean()
+d_loss + penalty(discriminator, x, fake) => d_loss - penalty(discriminator, x, fake)
+inputs=list(generator.parameters()) => inputs=list(discriminator.parameters())
+.square().sum(1).mean() / 2 => .square().mean() / 2
+torch.lerp(fake.detach(), x, share) => x
+create_graph=True => create_graph=False
+lengths - slope => lengths - 1
 discriminator_loss(discriminator(x) => discriminator_loss(-discriminator(x)
 discriminator_optimizer.zero_grad() => pass
 generator_optimizer.zero_grad() => pass
