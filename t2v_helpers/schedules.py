@@ -4,10 +4,11 @@ A schedule has T steps. The text counts them t = 1 ... T, and step t sits at ind
 t = 0 stands for the clean data, so alpha_bar_0 = 1.
 """
 
+import copy
 import math
 import numbers
-from collections.abc import Sequence
-from typing import Self
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -120,16 +121,18 @@ class NoiseSchedule:
 
     @classmethod
     def from_scheduler(cls, scheduler: object) -> Self:
-        """Read the schedule of a diffusers scheduler, whichever of its tables define it.
+        """Read the schedule of a diffusers scheduler: the noise that its own add_noise and step work with.
 
-        - `alphas_cumprod` (DDPM, DDIM and the solvers for such models) is the training table.
+        - `alphas_cumprod` (DDPM, DDIM and the solvers for such models) is the training table. Once set_timesteps has
+          chosen sigmas outside of that table (options sigma_min and sigma_max), those count.
         - `sigmas` count if there is no alphas_cumprod or use_flow_sigmas is set; after set_timesteps they are the steps
           of inference. If none is above 1 they belong to flow matching, x_t = (1 - sigma) x0 + sigma eps, otherwise to
           EDM (Karras et al. 2022), x_t = x0 + sigma eps. You get the variance-preserving process of the same SNR.
         - `betas` and `alphas` of IPNDM are amplitudes, x_t = alpha x0 + beta eps.
 
         Raises:
-            ValueError: If no table defines an SNR. Some schedulers have one only after set_timesteps.
+            ValueError: If no table defines an SNR, if options change it in a set_timesteps that has not been called
+                yet, or if the scheduler's add_noise makes another SNR than its sigmas.
 
         >>> from diffusers import DDPMScheduler
         >>> NoiseSchedule.from_scheduler(DDPMScheduler())
@@ -141,21 +144,21 @@ class NoiseSchedule:
             values = getattr(scheduler, name, None)
             return None if values is None or len(values) == 0 else _float_table(values, f"{kind}.{name}")
 
-        flow = config.get("use_flow_sigmas", False)
-        if table("alphas_cumprod") is not None and not flow:
-            alpha_bars, betas = table("alphas_cumprod"), table("betas")
+        trained, steps, flow = table("alphas_cumprod"), table("sigmas"), config.get("use_flow_sigmas", False)
+        _check_options(scheduler, config, trained is not None)
+        if steps is not None and getattr(scheduler, "timesteps", None) is not None:
+            steps = steps[: len(scheduler.timesteps)]  # behind them comes the noise that the last step leaves
+        family = "own betas" if config.get("trained_betas") is not None else config.get("beta_schedule")
+        if trained is not None and not flow and not _leaves(scheduler, steps, trained):
+            betas = table("betas")
             # If both hold the same schedule, prefer betas: alphas_cumprod has accumulated float32 rounding, and some
             # solvers end it with 2^-24 instead of 0. CogVideoX changes alphas_cumprod alone, so there the two differ.
-            if betas is None or not torch.allclose((1 - betas).cumprod(0), alpha_bars, rtol=1e-3, atol=1e-7):
-                betas = _betas_of(alpha_bars)
-        elif table("sigmas") is not None:
-            sigmas = table("sigmas")
-            if flow and table("alphas_cumprod") is not None and scheduler.num_inference_steps is None:
-                # A solver for flow models: until set_timesteps, its sigmas come from betas that it will not use.
-                T, shift = config["num_train_timesteps"], config.get("flow_shift", 1.0)
-                sigmas = torch.arange(1, T + 1, dtype=torch.float64) / T
-                sigmas = shift * sigmas / (1 + (shift - 1) * sigmas)
-            betas = _betas_of(_alpha_bars_of(sigmas, flow or config.get("sigma_max") is None))
+            if betas is None or not torch.allclose((1 - betas).cumprod(0), trained, rtol=1e-3, atol=1e-7):
+                betas = _betas_of(trained)
+        elif steps is not None:
+            alpha_bars = _alpha_bars_of(steps, flow or (trained is None and config.get("sigma_max") is None))
+            _check_steps(scheduler, alpha_bars)
+            betas, family = _betas_of(alpha_bars), None
         elif table("betas") is not None and table("alphas") is not None:
             noise = table("betas").unique()
             if not torch.allclose(table("alphas").square() + table("betas").square(), table("alphas").new_ones(1)):
@@ -163,8 +166,7 @@ class NoiseSchedule:
             betas = _betas_of(1 - noise[noise > 0] ** 2)
         else:
             raise ValueError(f"{kind} holds no alphas_cumprod and no sigmas to read an SNR from (set_timesteps first?)")
-        family = "own betas" if config.get("trained_betas") is not None else config.get("beta_schedule")
-        return cls(betas, kind.removesuffix("Scheduler") + (f" ({family})" if family and not flow else ""))
+        return cls(betas, kind.removesuffix("Scheduler") + (f" ({family})" if family else ""))
 
     def zero_terminal_snr(self) -> Self:
         """Return this schedule shifted and scaled until x_T holds nothing of the data (Lin et al. 2023, Algorithm 1).
@@ -225,3 +227,55 @@ def _alpha_bars_of(sigmas: torch.Tensor, may_be_flow: bool) -> torch.Tensor:
     sigmas = sigmas[sigmas > 0].unique()  # in rising order
     signal = 1 - sigmas if may_be_flow and sigmas[-1] <= 1 else torch.ones_like(sigmas)
     return signal**2 / (signal**2 + sigmas**2)  # Eq. 4.5
+
+
+def _check_options(scheduler: Any, config: Mapping, trained: bool) -> None:
+    """Raise a ValueError if options change the sigmas in a set_timesteps still to come, or there is no one process."""
+    kind, late = type(scheduler).__name__, ["use_dynamic_shifting", "shift_terminal"]
+    late += ["sigma_min", "sigma_max", "use_flow_sigmas"] if trained else []
+    late = [name for name in late if config.get(name)]
+    if late and getattr(scheduler, "num_inference_steps", 0) is None:
+        raise ValueError(f"{kind} has its sigmas ({late[0]}) only after set_timesteps, which was not called yet")
+    if "stages" in config or config.get("invert_sigmas"):
+        raise ValueError(f"{kind} with these options runs no single process from data to noise, expected one")
+
+
+def _check_steps(scheduler: Any, alpha_bars: torch.Tensor) -> None:
+    """Raise a ValueError if a scheduler does not run through these states, or its add_noise makes others."""
+    kind, timesteps = type(scheduler).__name__, getattr(scheduler, "timesteps", None)
+    if timesteps is not None and len(torch.as_tensor(timesteps).unique()) < len(alpha_bars):
+        raise ValueError(f"{kind} runs several sigmas at one timestep, expected a timestep for each")
+    for made in _alpha_bars_made(scheduler):
+        if not (alpha_bars - made).abs().min() < 1e-4:
+            what = f"{kind}.add_noise leaves {made:.3g} of the data's variance at a step where its sigmas do not"
+            raise ValueError(f"{what}: expected one process (set_timesteps first, or other options)")
+
+
+def _leaves(scheduler: Any, steps: torch.Tensor | None, alpha_bars: torch.Tensor) -> bool:
+    """Whether the sigmas of inference aren't those of the training table at their timesteps, give or take a step."""
+    if steps is None or getattr(scheduler, "num_inference_steps", None) is None:
+        return False
+    t, last = torch.as_tensor(scheduler.timesteps).double(), len(alpha_bars) - 1
+    low, high = (t.floor().long() - 1).clamp(0, last), (t.ceil().long() + 1).clamp(0, last)
+    if scheduler.config.get("timestep_type") == "continuous":  # these count in log sigma, not in steps
+        low, high = torch.zeros_like(low), torch.full_like(high, last)
+    table = ((1 - alpha_bars) / alpha_bars).sqrt()
+    fits = (steps > 0.99 * table[low]) & (steps < 1.01 * table[high])
+    return not fits[:: 2 if hasattr(scheduler, "sigmas_interpol") else 1].all()  # between two steps it interpolates
+
+
+def _alpha_bars_made(scheduler: Any) -> Iterator[float]:
+    """What the scheduler's own noising leaves of the data's variance, at up to 16 of its timesteps, if it has one."""
+    scheduler, timesteps = copy.deepcopy(scheduler), torch.as_tensor(getattr(scheduler, "timesteps", ()))
+    one, zero = torch.ones(1, 1), torch.zeros(1, 1)
+    for i in torch.linspace(0, len(timesteps) - 1, min(len(timesteps), 16)).long():
+        t = timesteps[i : i + 1]
+        t = t.long() if (t == t.round()).all() else t
+        try:
+            if hasattr(scheduler, "scale_noise"):
+                signal, noise = scheduler.scale_noise(one, t, zero), scheduler.scale_noise(zero, t, one)
+            else:
+                signal, noise = scheduler.add_noise(one, zero, t), scheduler.add_noise(zero, one, t)
+        except (AttributeError, IndexError, NotImplementedError, TypeError):  # it has none, or one of another kind
+            return
+        yield (signal**2 / (signal**2 + noise**2)).item()

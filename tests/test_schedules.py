@@ -1,5 +1,7 @@
 """Tables that follow from betas, the named families, zero terminal SNR, and a schedule of each diffusers scheduler."""
 
+import copy
+import inspect
 import itertools
 import math
 from fractions import Fraction
@@ -215,7 +217,7 @@ def test_from_scheduler_with_sigmas_only(name, steps):
     schedule = NoiseSchedule.from_scheduler(scheduler)
     timesteps = scheduler.timesteps
     if name == "CMStochasticIterative":
-        expected = 1 / scheduler.sigmas[scheduler.sigmas > 0].double().unique() ** 2
+        expected = 1 / scheduler.sigmas[: len(timesteps)].double().unique() ** 2  # behind them: what the end leaves
     else:
         expected = measured_snr(scheduler, timesteps).flip(0)
     assert_snr(schedule, expected)
@@ -235,8 +237,8 @@ def test_flow_matching_in_closed_form(shift):
 def test_solvers_for_flow_models(name):
     make = getattr(diffusers, f"{name}Scheduler")
     scheduler = make(num_train_timesteps=50, use_flow_sigmas=True, flow_shift=3.0, prediction_type="flow_prediction")
-    trained = diffusers.FlowMatchEulerDiscreteScheduler(num_train_timesteps=50, shift=3.0)
-    assert_snr(NoiseSchedule.from_scheduler(scheduler), NoiseSchedule.from_scheduler(trained).snr)
+    with pytest.raises(ValueError, match=r"its sigmas \(use_flow_sigmas\) only after set_timesteps"):
+        NoiseSchedule.from_scheduler(scheduler)
     scheduler.set_timesteps(10)
     schedule = NoiseSchedule.from_scheduler(scheduler)
     sigmas = scheduler.sigmas[scheduler.sigmas > 0].double().unique()  # DEIS holds its last one twice
@@ -260,6 +262,7 @@ def test_from_scheduler_names_what_a_legend_should_say():
     own = NoiseSchedule.from_scheduler(diffusers.DDIMScheduler(trained_betas=[0.1, 0.2], num_train_timesteps=2))
     assert own.name == "DDIM (own betas)" and own.betas.tolist() == pytest.approx([0.1, 0.2])
     flow = diffusers.UniPCMultistepScheduler(use_flow_sigmas=True, prediction_type="flow_prediction")
+    flow.set_timesteps(4)
     assert NoiseSchedule.from_scheduler(flow).name == "UniPCMultistep"
     duck = NoiseSchedule.from_scheduler(SimpleNamespace(alphas_cumprod=torch.tensor([0.9, 0.5, 0.1])))
     assert duck.name == "SimpleNamespace" and duck.alpha_bars.tolist() == pytest.approx([0.9, 0.5, 0.1])
@@ -279,3 +282,156 @@ def test_from_scheduler_where_there_is_no_snr(scheduler, says):
     with pytest.raises(ValueError, match=says) as error:
         NoiseSchedule.from_scheduler(scheduler)
     assert "\n" not in str(error.value)
+
+
+# --- the whole family with its options: what is read is what the scheduler's own noising and steps make
+
+OPTIONS = {  # one at a time ...
+    "beta_schedule": ["scaled_linear", "squaredcos_cap_v2", "sigmoid", "laplace", "exp"],
+    "trained_betas": [torch.linspace(0.01, 0.3, 50).tolist()],
+    "prediction_type": ["v_prediction", "sample"],
+    "timestep_spacing": ["leading", "trailing", "linspace"],
+    "algorithm_type": ["dpmsolver"],
+    "sigma_schedule": ["exponential"],
+    "timestep_type": ["continuous"],
+    "interpolation_type": ["log_linear"],
+    "final_sigmas_type": ["sigma_min"],
+    "lambda_min_clipped": [-3.0],
+    "snr_shift_scale": [1.0],
+    "shift": [3.0],
+    "shift_terminal": [0.1],
+    "steps_offset": [1],
+    "solver_order": [1, 3],
+    "rho": [5.0],
+    "sigma_min": [0.05],
+    "sigma_max": [60.0],
+    "set_alpha_to_one": [False, True],
+}
+SWITCHES = (
+    "use_karras_sigmas use_exponential_sigmas use_beta_sigmas use_lu_lambdas rescale_betas_zero_snr use_flow_sigmas "
+    "use_dynamic_shifting skip_prk_steps euler_at_final invert_sigmas"
+).split()
+FLOW = {"use_flow_sigmas": True, "prediction_type": "flow_prediction"}
+TOGETHER = [  # ... and several that act on one another
+    {"use_karras_sigmas": True, "sigma_min": 0.05, "sigma_max": 60.0},
+    {"use_karras_sigmas": True, "timestep_type": "continuous", "prediction_type": "v_prediction", "sigma_max": 700.0},
+    FLOW | {"flow_shift": 3.0},
+    FLOW | {"use_dynamic_shifting": True},
+    FLOW | {"use_karras_sigmas": True},
+    FLOW | {"shift_terminal": 0.1},
+    {"rescale_betas_zero_snr": True, "timestep_spacing": "trailing", "prediction_type": "v_prediction"},
+    {"use_dynamic_shifting": True, "shift_terminal": 0.1},
+]
+FAMILY = [name for name in dir(diffusers) if name.endswith("Scheduler")]
+FAMILY = [name for name in FAMILY if type(getattr(diffusers, name)).__name__ != "DummyObject"]
+# These know no signal and noise of a number (tokens, proteins), or run in stages of different resolution.
+NEVER = (
+    "Amused BlockRefinement DiscreteDDIM EntropyBound VQDiffusion RFD4Proteina SCM KarrasVe DDPMWuerstchen Helios "
+    "HeliosDMD"
+).split()
+THEIR_STEPS_ADD_NOISE = "DDPM Ancestral LCM TCD CogVideoXDPM UnCLIP RePaint Sde CMStochastic Inverse RF".split()
+
+
+def variants(name):
+    """Each scheduler of a class that can be made, fresh and with five steps set."""
+    make = getattr(diffusers, name)
+    taken = inspect.signature(make.__init__).parameters
+    single = [{option: value} for option, values in OPTIONS.items() for value in values]
+    single += [{option: True} for option in SWITCHES]
+    for options in [{}, *single, *TOGETHER]:
+        if not options.keys() <= taken.keys():
+            continue
+        for steps in (None, 5):
+            try:
+                scheduler = make(**({"num_train_timesteps": 50} if "num_train_timesteps" in taken else {}), **options)
+                if steps:
+                    scheduler.set_timesteps(steps, **({"mu": 0.8} if options.get("use_dynamic_shifting") else {}))
+            except (ValueError, NotImplementedError, TypeError, KeyError, AssertionError):
+                continue  # diffusers knows no such variant
+            yield options, steps, scheduler
+
+
+def noised(scheduler, t):
+    """Data and noise in x_t, by the scheduler's own noising."""
+    scheduler, one, zero = copy.deepcopy(scheduler), torch.ones(1), torch.zeros(1)
+    t = t[None].long() if t == t.round() else t[None]
+    if hasattr(scheduler, "scale_noise"):
+        return torch.cat([scheduler.scale_noise(one, t, zero), scheduler.scale_noise(zero, t, one)])
+    return torch.cat([scheduler.add_noise(one, zero, t), scheduler.add_noise(zero, one, t)])
+
+
+def stepped(scheduler):
+    """Data and noise in x at each timestep, where a network that knows both is asked at each step."""
+    x0, eps, kind = torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 1.0]]), type(scheduler).__name__
+    x = noised(scheduler, scheduler.timesteps[0])[None]
+    for t in scheduler.timesteps:
+        yield t, x[0]
+        signal, noise = x[0] / x.norm()
+        said = {"epsilon": eps, "sample": x0, "v_prediction": signal * eps - noise * x0, "flow_prediction": eps - x0}
+        said = said[scheduler.config.get("prediction_type", "flow_prediction")]
+        if hasattr(scheduler, "scale_model_input"):
+            scheduler.scale_model_input(x, t)
+        if kind.startswith("EDM"):
+            sigma, data = noise / signal, scheduler.config.sigma_data
+            said = (x0 - data**2 / (sigma**2 + data**2) * x) * (sigma**2 + data**2).sqrt() / (sigma * data)
+            said = -said if scheduler.config.prediction_type == "v_prediction" else said
+        x = scheduler.step(-said if kind == "MiniMaxH3Scheduler" else said, t, x).prev_sample
+
+
+def misses(schedule, scheduler, t, x):
+    """Whether signal and noise in x are not what the schedule holds for timestep t, give or take one step."""
+    alpha_bar = (x[0] ** 2 / x.square().sum()).item()
+    if len(schedule) != 50 or not hasattr(scheduler, "alphas_cumprod") or scheduler.config.get("use_flow_sigmas"):
+        return (schedule.alpha_bars - alpha_bar).abs().min() > 1e-3  # it holds the steps of inference
+    low, high = math.floor(t), math.ceil(t)
+    if scheduler.config.get("timestep_type") == "continuous":
+        low, high = 0, 49
+    table = torch.cat([torch.ones(1), schedule.alpha_bars, schedule.alpha_bars[-1:]])
+    return not table[high + 2 if high < 49 else 50] - 1e-4 <= alpha_bar <= table[low] + 1e-4
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", FAMILY)
+def test_what_is_read_is_what_the_scheduler_makes(name):
+    kind, read = name.removesuffix("Scheduler"), 0
+    for options, steps, scheduler in variants(name):
+        try:
+            schedule = NoiseSchedule.from_scheduler(scheduler)
+        except ValueError as error:
+            assert str(error).startswith(kind) and "\n" not in str(error)
+            continue
+        read += 1
+        where = f"{name}({options}), {steps} steps"
+        timesteps = scheduler.timesteps if scheduler.timesteps is not None else torch.arange(50)
+        if steps or kind not in SOLVERS:  # fresh, these pair rising sigmas with falling timesteps in add_noise
+            # between two timesteps KDPM2's steps interpolate, and its add_noise does not
+            for t in timesteps[:: 2 if hasattr(scheduler, "sigmas_interpol") else 1]:
+                try:
+                    x = noised(scheduler, t)
+                except (AttributeError, NotImplementedError, TypeError, IndexError):
+                    break  # no noising, or one of another kind
+                assert not misses(schedule, scheduler, t, x), f"{where}: add_noise at t = {t}"
+        spacing = options.get("timestep_spacing")
+        if steps and not any(word in kind for word in THEIR_STEPS_ADD_NOISE) and spacing != "linspace":
+            try:
+                for t, x in stepped(scheduler):
+                    assert not misses(schedule, scheduler, t, x), f"{where}: step before t = {t}"
+            except (NotImplementedError, ValueError, AttributeError, IndexError) as error:
+                assert "assert" not in str(error)  # diffusers does not run this variant
+    assert bool(read) == (kind not in NEVER), f"{read} variants of {name} were read"
+
+
+def test_sigmas_of_ones_own():
+    own = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "sigma_min": 0.002}
+    own |= {"timestep_type": "continuous", "prediction_type": "v_prediction", "sigma_max": 700.0}
+    scheduler = diffusers.EulerDiscreteScheduler(use_karras_sigmas=True, **own)
+    with pytest.raises(ValueError, match=r"^EulerDiscreteScheduler has its sigmas \(sigma_min\) only after set_times"):
+        NoiseSchedule.from_scheduler(scheduler)
+    scheduler.set_timesteps(25)
+    schedule = NoiseSchedule.from_scheduler(scheduler)
+    assert len(schedule) == 25 and schedule.name == "EulerDiscrete"
+    assert schedule.snr[-1].item() == pytest.approx(1 / 700**2, rel=1e-4)  # 2.04e-6
+    assert schedule.snr[0].item() == pytest.approx(1 / 0.002**2, rel=1e-3)
+    scheduler = diffusers.FlowMatchHeunDiscreteScheduler()
+    NoiseSchedule.from_scheduler(scheduler)
+    assert scheduler.step_index is None, "asking the scheduler leaves it as it was"
