@@ -4,8 +4,10 @@
 classes round a length or a size that they cannot make. `Request`, `fit` and `check_shape` refuse it or warn.
 """
 
+import copy
 import dataclasses
 import functools
+import inspect
 import math
 import os
 import pathlib
@@ -67,7 +69,7 @@ def load_pipeline(
     if model.scheduler:
         pipe.scheduler = getattr(diffusers, model.scheduler).from_config(pipe.scheduler.config)
     pipe.set_progress_bar_config(disable=not model.progress)
-    pipe.t2v_model = model
+    pipe.t2v_model, pipe.t2v_scheduler = model, pipe.scheduler
     placing.place(pipe, device, plan)
     if model.licence:
         print_once(model.licence)
@@ -157,18 +159,70 @@ def fit(request: Request, pipe: "DiffusionPipeline") -> tuple[Request, list[str]
     steps, num_frames = int(request.steps or model.steps), int(request.num_frames or model.num_frames)
     width, height = model.size or (pipe.unet.config.sample_size * scale,) * 2
     width, height = int(request.width or width), int(request.height or height)
-    most = pipe.scheduler.config.num_train_timesteps
-    if steps > most:
-        raise ValueError(f"steps {steps}: expected at most {most}, as many as the model was trained with")
+    notes = check_scheduler(pipe, steps)
     divisor = math.lcm(model.divisor, scale)  # a class asks for its own, whatever its autoencoder does
     check_shape(dataclasses.replace(model, divisor=divisor), num_frames, height, width)
-    prompt, notes = check_prompt(request.prompt, pipe.tokenizer, model)
+    prompt, more = check_prompt(request.prompt, pipe.tokenizer, model)
+    notes += more
     negative = request.negative_prompt
     if negative is not None:
         negative, more = check_prompt(negative, pipe.tokenizer, model, negative=True)
         notes += more
     guidance = float(model.guidance if request.guidance is None else request.guidance)
     return Request(prompt, negative, int(request.seed), steps, guidance, num_frames, height, width), notes
+
+
+def check_scheduler(pipe: "DiffusionPipeline", steps: int) -> list[str]:
+    """Refuse a scheduler that cannot lead a pipeline from noise to a clip.
+
+    Args:
+        pipe: Its scheduler may have been replaced.
+        steps: How many denoising steps it will be asked for.
+
+    Returns:
+        A warning if it works with other noise than the one that `load_pipeline` found, or reads the network's output
+        as something else.
+
+    Raises:
+        ValueError: It has other methods or another kind of noise than the pipeline, or cannot make that many steps.
+    """
+    scheduler, own = pipe.scheduler, getattr(pipe, "t2v_scheduler", pipe.scheduler)
+    kind, class_name = type(scheduler).__name__, type(pipe).__name__
+    flow = class_name in ("WanPipeline", "LTXPipeline")
+    needs = ["config", "order", "set_timesteps", "step"]
+    needs += [] if flow else ["alphas_cumprod", "init_noise_sigma", "scale_model_input"]
+    missing = [name for name in needs if not hasattr(scheduler, name)]
+    if not flow and not missing and scheduler.config.get("use_flow_sigmas"):
+        missing = ["noise of the variance-preserving kind (use_flow_sigmas is set)"]
+    if flow and not missing and hasattr(scheduler, "alphas_cumprod") and not scheduler.config.get("use_flow_sigmas"):
+        missing = ["noise of flow matching (use_flow_sigmas)"]
+    if not missing and (kind, class_name) != ("CogVideoXDPMScheduler", "CogVideoXPipeline"):  # those know each other
+        free = inspect.signature(scheduler.step).parameters.values()
+        names = [p.name for p in free if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD]
+        missing = (
+            [] if names == ["model_output", "timestep", "sample"] else ["a step of (model_output, timestep, sample)"]
+        )
+    if missing:
+        raise ValueError(f"scheduler {kind} cannot run a {class_name}: expected one with {', '.join(missing)}")
+    most = scheduler.config.num_train_timesteps
+    if steps > most:
+        raise ValueError(f"steps {steps}: expected at most {most}, as many as the model was trained with")
+    if flow:
+        return []  # the pipeline computes what its scheduler needs
+    try:
+        probe = copy.deepcopy(scheduler)
+        probe.set_timesteps(steps)
+    except Exception as error:  # each class has its own rules
+        raise ValueError(f"scheduler {kind} with {steps} steps: {checkpoint.one_line(error)}") from error
+    if probe.timesteps[0] < probe.timesteps[-1]:
+        raise ValueError(f"scheduler {kind} runs from a clip to noise, expected one that runs from noise to a clip")
+    said, trained = scheduler.config.get("prediction_type"), own.config.get("prediction_type")
+    if said != trained:
+        return [f"scheduler {kind} takes what the network says for {said}, and the model was trained to say {trained}"]
+    theirs, ours = scheduler.alphas_cumprod, own.alphas_cumprod
+    if theirs.shape != ours.shape or not abs(theirs.cpu() - ours.cpu()).max() <= 1e-3:  # or it is nan
+        return [f"scheduler {kind} has another noise schedule than the one that the model was trained with"]
+    return []
 
 
 def make(request: Request, pipe: "DiffusionPipeline") -> "np.ndarray":

@@ -1,12 +1,15 @@
 """From a name to a pipeline, with random weights. A GPU is simulated at a seam of placing.py (conftest.py)."""
 
+import re
 import shutil
 
+import diffusers
 import fake_hub
 import pytest
 import torch
 
-from t2v_helpers.models import MODELS, Model, describe, load_pipeline
+from t2v_helpers.models import MODELS, Model, Request, describe, fit, generate, load_pipeline
+from t2v_helpers.models.pipelines import check_scheduler
 
 # DPMSolverMultistepScheduler of diffusers 0.42 meets numpy 2
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
@@ -103,3 +106,76 @@ def test_folder_with_a_broken_tokenizer(scale_folder, tmp_path):
 def test_device(scale_folder, device, said):
     with pytest.raises(ValueError, match=f"^device '?{device}'?: .*{said}"):
         load_pipeline(scale_folder, device=device)
+
+
+FAMILY = [name for name in dir(diffusers) if name.endswith("Scheduler")]
+FAMILY = [name for name in FAMILY if type(getattr(diffusers, name)).__name__ != "DummyObject"]
+RUN = (
+    "DDIM DDIMParallel DDPM DDPMParallel DEISMultistep DPMSolverMultistep DPMSolverSinglestep EulerAncestralDiscrete "
+    "EulerDiscrete HeunDiscrete KDPM2AncestralDiscrete KDPM2Discrete LCM LMSDiscrete PNDM SASolver TCD UniPCMultistep "
+    "CogVideoXDDIM"
+).split()
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", FAMILY)
+def test_a_scheduler_of_another_kind_runs_or_is_refused_in_one_line(scale, name):
+    own, steps = scale.scheduler, 4
+    try:
+        scale.scheduler = getattr(diffusers, name).from_config(own.config)
+    except (TypeError, ValueError):
+        pytest.skip("diffusers does not make one from this config")
+    try:
+        frames = generate("a red circle moving left", scale, steps=steps, num_frames=2)
+        assert name.removesuffix("Scheduler") in RUN and frames.shape[0] == 2
+    except ValueError as error:
+        assert name.removesuffix("Scheduler") not in RUN
+        assert re.match(f"scheduler {name} (cannot run a TextToVideoSDPipeline: expected|runs from a clip)", str(error))
+        assert "\n" not in str(error)
+    finally:
+        scale.scheduler = own
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (
+            {"prediction_type": "epsilon"},
+            "takes what the network says for epsilon, and the model was trained to say v_",
+        ),
+        ({"beta_end": 0.5}, "another noise schedule than the one that the model was trained with"),
+        ({"rescale_betas_zero_snr": False}, "another noise schedule"),
+        ({"num_train_timesteps": 500}, "another noise schedule"),
+        ({"timestep_spacing": "leading"}, None),
+    ],
+)
+def test_a_scheduler_that_the_model_was_not_trained_with(scale, options, says):
+    own = scale.scheduler
+    try:
+        scale.scheduler = diffusers.DDIMScheduler.from_config(own.config, **options)
+        _, notes = fit(Request("a red circle moving left"), scale)
+    finally:
+        scale.scheduler = own
+    assert [says in note for note in notes] == ([True] if says else [])
+
+
+def test_flow_and_variance_preserving_noise_are_not_mixed(scale):
+    class WanPipeline:
+        t2v_scheduler = diffusers.FlowMatchEulerDiscreteScheduler()
+
+    pipe = WanPipeline()
+    flow = {"use_flow_sigmas": True, "prediction_type": "flow_prediction"}
+    for scheduler in (pipe.t2v_scheduler, diffusers.UniPCMultistepScheduler(**flow)):
+        pipe.scheduler = scheduler
+        assert check_scheduler(pipe, 5) == []
+    for scheduler in (diffusers.UniPCMultistepScheduler(), diffusers.DDIMScheduler()):
+        pipe.scheduler = scheduler
+        with pytest.raises(ValueError, match=r"cannot run a WanPipeline: expected one with noise of flow matching"):
+            check_scheduler(pipe, 5)
+    own = scale.scheduler
+    try:
+        scale.scheduler = diffusers.UniPCMultistepScheduler(**flow)
+        with pytest.raises(ValueError, match=r"expected one with noise of the variance-preserving kind"):
+            check_scheduler(scale, 5)
+    finally:
+        scale.scheduler = own
