@@ -7,7 +7,9 @@ import pathlib
 
 from ._support.lazy import attach
 
-ASSETS = pathlib.Path(__file__).resolve().parent.parent / "assets"  # the scale model, figures, lessons
+# The scale model, figures and lessons; a package that pip has installed holds the scale model alone.
+ASSETS = pathlib.Path(__file__).resolve().parent / "assets"
+ASSETS = ASSETS if ASSETS.is_dir() else ASSETS.parent.parent / "assets"
 _NAMES = {
     "schedules": "NoiseSchedule",
     "diffusion": "q_sample",

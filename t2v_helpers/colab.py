@@ -62,15 +62,14 @@ def plan(requirements: list[str], pins: list[str], there: dict[str, str]) -> tup
 def install() -> None:
     """Install what Colab lacks, and print a line or two about it; RuntimeError if pip fails."""
     requirements, pins = ((ROOT / name).read_text().splitlines() for name in ("requirements.txt", "constraints.txt"))
-    there = {}
-    for found in importlib.metadata.distributions():  # the first on the path is the one that is imported
-        there.setdefault(canonicalize_name(found.metadata["Name"]), found.version)
+    there, loaded = _installed(), set(sys.modules)
     wanted, held, notes = plan(requirements, pins, there)
     for note in notes:
         print(note)
     if not wanted:
         print("everything that this course needs is installed")
         return
+    modules = importlib.metadata.packages_distributions()  # pillow is imported as PIL
     with tempfile.TemporaryDirectory() as folder:
         constraints = pathlib.Path(folder) / "constraints.txt"
         constraints.write_text("\n".join(held) + "\n")
@@ -79,10 +78,26 @@ def install() -> None:
     if done.returncode:
         said = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or done.stderr.splitlines()[-1:]
         raise RuntimeError(f"pip could not install {', '.join(wanted)}: {' '.join(said)}")
+    importlib.invalidate_caches()
+    now = _installed()
     print(f"installed {', '.join(wanted)}; torch {there.get('torch')} stays")
-    loaded = [name for name in (line.split("==")[0].replace("-", "_") for line in wanted) if name in sys.modules]
-    if loaded:
-        print(f"{', '.join(loaded)} was loaded before: restart the session (Runtime menu), then run all cells")
+    # pip may have replaced others along the way; what was imported before goes on in its old version
+    replaced = {name for name, version in there.items() if now.get(name) != version}
+    used = {canonicalize_name(name) for module in loaded & modules.keys() for name in modules[module] if name}
+    if stale := sorted(replaced & used):
+        print(f"{', '.join(stale)} was loaded before: restart the session (Runtime menu), then run all cells")
+
+
+def _installed() -> dict[str, str]:
+    """Installed packages, {name: version}; one with broken metadata (pip leaves such folders) counts as missing."""
+    there = {}
+    for found in importlib.metadata.distributions():  # the first on the path is the one that is imported
+        try:
+            name, version = canonicalize_name(found.metadata["Name"]), str(Version(found.version))
+        except (AttributeError, KeyError, TypeError, ValueError, OSError):
+            continue
+        there.setdefault(name, version)
+    return there
 
 
 def _read(lines: list[str]) -> list[Requirement]:

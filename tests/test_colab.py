@@ -41,6 +41,60 @@ def test_nothing_is_installed_where_all_is_there(capsys):
     assert capsys.readouterr().out == "everything that this course needs is installed\n"
 
 
+def write_package(folder, name, version, module=None, metadata=None):
+    """An installed package: its metadata, and a module if it has one."""
+    info = folder / f"{(name or 'broken').replace('-', '_')}-{version}.dist-info"
+    info.mkdir(parents=True)
+    lines = [f"Name: {name}"] * bool(name) + [f"Version: {version}"] * bool(version)
+    text = "\n".join(["Metadata-Version: 2.1", *lines, ""]) if metadata is None else metadata
+    (info / "METADATA").write_text(text)
+    if module:
+        (info / "top_level.txt").write_text(module + "\n")
+        (folder / f"{module}.py").touch()
+
+
+MESS = {  # folders that pip, conda and interrupted updates leave behind
+    "no name": {"name": "", "version": "1.0"},
+    "no version": {"name": "half", "version": ""},
+    "no version that is one": {"name": "old", "version": "2004d-final"},
+    "empty": {"name": "nothing", "version": "1.0", "metadata": ""},
+    "no text": {"name": "binary", "version": "1.0", "metadata": "\x00\x01"},
+}
+
+
+@pytest.mark.parametrize("kind", MESS)
+def test_a_messy_environment_is_survived(kind, tmp_path, monkeypatch, capsys):
+    write_package(tmp_path, **MESS[kind])
+    (tmp_path / "gone.dist-info").mkdir()  # without any metadata
+    monkeypatch.syspath_prepend(str(tmp_path))
+    colab.install()
+    assert capsys.readouterr().out == "everything that this course needs is installed\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "module", "wanted"),
+    [("pillow", "PIL", True), ("scikit-learn", "sklearn", True), ("fsspec", "fsspec", False)],
+)
+def test_a_replaced_package_that_was_loaded_asks_for_a_restart(name, module, wanted, tmp_path, monkeypatch, capsys):
+    """Whatever it is imported as, and also if pip replaced it only along the way."""
+    old, new = tmp_path / "old", tmp_path / "new"
+    write_package(old, name, "0.1" if wanted else "2026.9.0", module)
+    write_package(new, name, "99.0", module)
+    monkeypatch.syspath_prepend(str(old))
+    monkeypatch.setitem(sys.modules, module, None)  # as if a cell had imported it
+    if not wanted:  # nothing is wrong with this one, pip replaces it for another
+        write_package(old, "tqdm", "0.1", "tqdm")
+
+    def pip(command, **options):
+        monkeypatch.syspath_prepend(str(new))
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    monkeypatch.setattr(colab.subprocess, "run", pip)
+    colab.install()
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert name in last and "was loaded before: restart the session (Runtime menu)" in last
+
+
 def test_a_failing_pip_stops_the_cell(monkeypatch):
     failed = subprocess.CompletedProcess([], 1, "", "WARNING: x\nERROR: no matching distribution found\n")
     monkeypatch.setattr(colab.importlib.metadata, "distributions", list)
@@ -101,9 +155,7 @@ def machine(tmp_path):
     (stubs / "pip" / "__init__.py").touch()
     (stubs / "pip" / "__main__.py").write_text(PIP)
     for name, version in {"torch": COLAB["torch"], "ipywidgets": "7.7.1", "imageio-ffmpeg": "0.1"}.items():
-        info = stubs / f"{name.replace('-', '_')}-{version}.dist-info"
-        info.mkdir()
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+        write_package(stubs, name, version)
     work = tmp_path / "content"
     work.mkdir()
     path = os.pathsep.join([str(stubs), os.environ["PYTHONPATH"]])
