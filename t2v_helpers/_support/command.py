@@ -56,6 +56,9 @@ def run(
             print(f"{parser.module}: {' '.join(str(problem).split())}", file=sys.stderr)
 
     given = {}
+    for stream in (sys.stdout, sys.stderr):  # a name that the terminal cannot show is printed as an escape
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
     with warnings.catch_warnings():
         warnings.simplefilter("default", UserWarning)
         warnings.showwarning = lambda message, *_: report(message)

@@ -12,6 +12,7 @@ import typing
 import unicodedata
 from collections.abc import Iterable
 
+from .._support.texts import read_lines
 from ..models import Request, fit
 
 MANIFEST = "manifest.jsonl"
@@ -30,14 +31,9 @@ def read_jobs(path: pathlib.Path, asked: Request) -> tuple[list[Job], list[tuple
     Each line asks for what `asked` does, apart from what it says itself. Returns the jobs, and what is wrong with the
     other lines: (line, message). OSError: the file cannot be read. ValueError: it is not text, or holds no prompts.
     """
-    try:
-        lines = path.read_text(encoding="utf-8-sig").split("\n")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path}: byte {error.start} is not UTF-8, expected a text file") from None
     jobs, bad = [], []
-    for number, line in enumerate(lines, 1):
-        text = line.strip()
-        if not text or text.startswith("#"):
+    for number, text in read_lines(path):
+        if text.startswith("#"):
             continue
         try:
             given = _object(text) if path.suffix.lower() == ".jsonl" else {"prompt": text}

@@ -5,11 +5,11 @@ is an error that names it; the libraries would fill in random numbers, or an emp
 """
 
 import importlib
-import json
 import pathlib
 import re
 import typing
 
+from .._support.texts import read_json
 from .registry import CLASSES
 
 if typing.TYPE_CHECKING:
@@ -51,11 +51,9 @@ def check(folder: pathlib.Path) -> Checkpoint:
 def read_index(file: pathlib.Path) -> tuple[str, dict[str, tuple[str, str]]]:
     """The pipeline class that a model_index.json names, and its components: {name: (library, class name)}."""
     try:
-        index = json.loads(file.read_text(encoding="utf-8"))
+        index = read_json(file)
     except FileNotFoundError:
         raise FileNotFoundError(f"{file.parent} is not a pipeline: it has no {file.name}") from None
-    except ValueError:
-        raise ValueError(f"{file} is broken: it is not JSON") from None
     asked = index.get("_class_name") if isinstance(index, dict) else None
     if asked not in CLASSES:
         raise ValueError(f"{file} is for the pipeline {asked!r}, expected {' or '.join(CLASSES)}")

@@ -12,6 +12,7 @@ import typing
 import unicodedata
 
 from .._support import command
+from .._support.texts import check_text
 from .registry import Model, check_shape, describe
 
 # Short words that are used often. Those that English shares with a neighbour (die, in, an, no, do) are in neither list,
@@ -94,6 +95,7 @@ def check_prompt(
     name = "negative prompt" if negative else "prompt"
     if not isinstance(prompt, str):
         raise ValueError(f"{name} {prompt!r}: expected a text, got {type(prompt).__name__}")
+    check_text(f"the {name}", prompt)
     known, notes, model = known_words(tokenizer), [], model or Model("")
     if known:
         prompt = plain(prompt)
@@ -108,7 +110,8 @@ def check_prompt(
     if known:
         unknown = [word for word in dict.fromkeys(prompt.replace(",", " ").split()) if word not in known]
         if unknown:
-            said, known = ", ".join(map(repr, unknown)), ", ".join(known)
+            said, more = ", ".join(map(repr, unknown)), f" and {len(known) - 60} more" * (len(known) > 60)
+            known = ", ".join(known[:60]) + more
             raise ValueError(f"the {name} says {said}, which the scale model does not know; it knows {known}")
         if beyond:  # two of the tokens are marks
             over = f"is over the scale model's limit of {limit - 2} tokens"
@@ -127,7 +130,8 @@ def known_words(tokenizer: typing.Any) -> tuple[str, ...]:
 
 def plain(prompt: str) -> str:
     """A prompt as the scale model's captions are written: lower case, one space, no mark at a word's end but commas."""
-    clauses = ([word.rstrip(".!?") for word in clause.split()] for clause in prompt.lower().split(","))
+    text = unicodedata.normalize("NFC", prompt.lower())
+    clauses = ([word.rstrip(".!?") for word in clause.split()] for clause in text.split(","))
     clauses = (" ".join(filter(None, words)) for words in clauses)
     return ", ".join(filter(None, clauses))
 

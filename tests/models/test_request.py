@@ -61,6 +61,16 @@ def test_blank_prompt(prompt, tokenizer):
         check_prompt(f" {prompt}., ..", tokenizer)  # marks alone are blank to the scale model
 
 
+@pytest.mark.parametrize("half", ["\udcff", "\ud83d", "\udfff"])
+def test_half_a_character_is_refused_at_the_door(half):
+    for arguments in [(f"a red {half}circle",), ("a red circle", f"blue {half}")]:
+        with pytest.raises(
+            ValueError, match=r"^the (negative )?prompt holds (the byte 0xff|half a character), "
+        ) as error:
+            Request(*arguments)
+        assert str(error.value).isprintable()
+
+
 @pytest.mark.parametrize("text", [None, 3, ["a red circle"], b"a red circle"])
 def test_what_is_no_text(text):
     with pytest.raises(ValueError, match=r"^prompt .*: expected a text, got "):
