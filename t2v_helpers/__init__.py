@@ -14,6 +14,7 @@ _NAMES = {
     "schedules": "NoiseSchedule",
     "diffusion": "q_sample",
     "plots": "plot_noise_schedule",
+    "clips": "read_video",
     "video": "show_video save_video save_frames film_strip",
     "models.pipelines": "load_pipeline generate",
     "models.budget": "plan",

@@ -10,6 +10,7 @@ import html
 import io
 import os
 import pathlib
+import struct
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ._support.ffmpeg import find_ffmpeg
 from ._support.files import whole_folder, write_whole
 from ._support.outputs import check_fps, check_frames_folder, check_output
 
@@ -32,11 +34,12 @@ Caption = str | Sequence[str] | None
 def as_frames(video: Clip) -> np.ndarray:
     """Check a clip, and return it in the form that the whole course uses.
 
-    - A numpy array has shape (F, H, W, 3), and floats in [0, 1] or uint8.
+    - A numpy array has shape (F, H, W, 3), and floats in [0, 1], uint8 or uint16.
     - A torch tensor has (F, 3, H, W), or (F, H, W, 3) if axis 1 has neither length 3 nor 1.
     - A list holds frames of one size: PIL images, arrays (H, W, 3) or tensors (3, H, W).
 
-    A channel axis of length 1, grey, is repeated. Values up to 0.001 outside [0, 1], as resampling makes, are clipped.
+    What is transparent in a PIL image shows white, as on a web page. A channel axis of length 1, grey, is repeated.
+    Values up to 0.001 outside [0, 1], as resampling makes, are clipped.
 
     Returns:
         Frames of shape (F, H, W, 3), float32 in [0, 1]. An array that already has this form is not copied.
@@ -48,15 +51,15 @@ def as_frames(video: Clip) -> np.ndarray:
     dtype('float32')
     """
     frames, expected = _as_array(video), "expected (F, H, W, 3)"
-    if frames.dtype.kind != "f" and frames.dtype != np.uint8:
+    if frames.dtype.kind != "f" and frames.dtype not in (np.uint8, np.uint16):
         got = f"dtype {frames.dtype}" if frames.ndim else f"a {type(video).__name__}"
-        raise ValueError(f"a clip is floats in [0, 1] or uint8: got {got}, {expected}")
+        raise ValueError(f"a clip is floats in [0, 1], uint8 or uint16: got {got}, {expected}")
     if frames.ndim != 4 or frames.shape[-1] not in (1, 3):
         raise ValueError(f"a clip has four axes, the last one red, green, blue: got shape {frames.shape}, {expected}")
     if frames.size == 0:
         raise ValueError(f"got an empty clip, shape {frames.shape}, {expected} with at least one frame and pixel")
-    if frames.dtype == np.uint8:
-        frames = frames / np.float32(255)
+    if frames.dtype.kind == "u":
+        frames = frames / np.float32(np.iinfo(frames.dtype).max)
     finite = np.isfinite(frames).all(axis=(1, 2, 3))
     if not finite.all():
         raise ValueError(f"got NaN or infinite values in {(~finite).sum()} of {len(frames)} frames, expected [0, 1]")
@@ -79,15 +82,30 @@ def _as_array(picture: object) -> np.ndarray:
             raise ValueError("got an empty clip, expected at least one frame")
         if len(shapes) > 1:
             raise ValueError(f"got frames of different shapes, {shapes[0]} and {shapes[1]}, expected all of one")
+        if len(dtypes := sorted({str(one.dtype) for one in pictures})) > 1 and "uint" in "".join(dtypes):
+            raise ValueError(f"got frames of {dtypes[0]} and {dtypes[1]}, expected all of one dtype")
         return np.stack(pictures)
     if hasattr(picture, "convert"):  # PIL
-        return np.asarray(picture.convert("RGB"))
+        return _from_pil(picture)
     if hasattr(picture, "detach"):  # torch
         picture = picture.detach().cpu()
         if picture.ndim >= 3 and picture.shape[-3] in (1, 3):
             picture = picture.movedim(-3, -1)
         return (picture.float() if picture.is_floating_point() else picture).numpy()
     return np.asarray(picture)
+
+
+def _from_pil(image: "PIL.Image.Image") -> np.ndarray:
+    """A PIL image of any mode as an array (H, W, 1 or 3); Pillow's own conversion would clip what has over 8 bits."""
+    from PIL import Image
+
+    if image.mode == "I":
+        raise ValueError("got a picture of mode I, whose white is not known, expected mode L, I;16, F, RGB or the like")
+    if image.mode == "F" or image.mode.startswith("I;16"):
+        return np.asarray(image, dtype=np.float32 if image.mode == "F" else np.uint16)[..., None]
+    if image.has_transparency_data:
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA"))
+    return np.asarray(image.convert("RGB"))
 
 
 def _as_clips(video: Clip) -> list[np.ndarray]:
@@ -209,7 +227,7 @@ def save_video(video: Clip, path: str | os.PathLike, fps: float = 8, *, overwrit
 
     - .mp4 is h264 in yuv420p, which every browser plays. An odd height or width repeats its last row or column.
     - .gif has at most 256 colours in a frame and counts time in 1/100 s.
-    - .webp keeps every pixel and counts time in 1/1000 s. In both, a frame equal to the one before extends its delay.
+    - .webp keeps every pixel and counts time in 1/1000 s.
 
     Args:
         video: A clip, see `as_frames`.
@@ -264,13 +282,11 @@ def _encode_mp4(frames: np.ndarray, fps: float) -> bytes:
     Its colours are BT.601, which players assume for small pictures if they overlook the tag. Not imageio's writer: that
     rescales odd sizes and ignores ffmpeg's failures.
     """
-    import imageio_ffmpeg
-
     frames = np.pad(frames, ((0, 0), (0, frames.shape[1] % 2), (0, frames.shape[2] % 2), (0, 0)), mode="edge")
     size, rate = f"{frames.shape[2]}x{frames.shape[1]}", str(Fraction(float(fps)).limit_denominator(1001))
     with tempfile.TemporaryDirectory(prefix="t2v_") as folder:
         file = os.path.join(folder, "clip.mp4")
-        command = [imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "error", "-filter_threads", "1"]
+        command = [find_ffmpeg(), "-loglevel", "error", "-filter_threads", "1"]
         command += f"-f rawvideo -pix_fmt rgb24 -s {size} -r {rate} -i - -an -threads 1".split()
         flags = "bicubic+accurate_rnd+full_chroma_int+bitexact"
         tags = "setparams=color_primaries=bt709:color_trc=iec61966-2-1"  # those of sRGB
@@ -285,13 +301,34 @@ def _encode_mp4(frames: np.ndarray, fps: float) -> bytes:
 
 
 def _encode_animation(frames: np.ndarray, fps: float, extension: str) -> bytes:
-    """Encode a GIF or a WebP, which loop forever."""
-    from PIL import Image
+    """Encode a GIF or a WebP, which loop forever.
+
+    Each frame is a patch over the one before; one that changes nothing has a patch all the same, so that none is lost.
+    Pillow encodes the patches. Its own animations, and libwebp's, merge frames that are equal.
+    """
+    from PIL import GifImagePlugin, Image, ImageChops
 
     unit = 10 if extension == ".gif" else 1  # milliseconds
     edges = [round(1000 * i / float(fps) / unit) * unit for i in range(len(frames) + 1)]
-    first, *others = (Image.fromarray(frame) for frame in to_uint8(frames))
-    options = {"lossless": True, "exact": True} if extension == ".webp" else {}
-    data, durations = io.BytesIO(), np.diff(edges).tolist()
-    first.save(data, extension[1:], save_all=True, append_images=others, duration=durations, loop=0, **options)
-    return data.getvalue()
+    pictures, parts = [Image.fromarray(frame) for frame in to_uint8(frames)], []
+    (width, height), last = pictures[0].size, None
+    for picture, duration in zip(pictures, np.diff(edges).tolist(), strict=True):
+        box = (ImageChops.difference(picture, last).getbbox() or (0, 0, 1, 1)) if last else (0, 0, width, height)
+        x, y, last = box[0] // 2 * 2, box[1] // 2 * 2, picture  # WebP stores half of it
+        patch = picture.crop((x, y, *box[2:]))
+        if extension == ".gif":
+            patch = patch.convert("P", palette=Image.Palette.ADAPTIVE)
+            parts += GifImagePlugin.getdata(patch, (x, y), duration=duration, include_color_table=True)
+            continue
+        single = io.BytesIO()
+        patch.save(single, "WEBP", lossless=True, exact=True)
+        numbers = (x // 2, y // 2, patch.width - 1, patch.height - 1, duration)
+        body = b"".join(number.to_bytes(3, "little") for number in numbers) + b"\0" + single.getvalue()[12:]
+        parts.append(b"ANMF" + len(body).to_bytes(4, "little") + body)
+    if extension == ".gif":
+        head = struct.pack("<6sHHBBB", b"GIF89a", width, height, 0, 0, 0)
+        return b"".join([head, b"!\xff\x0bNETSCAPE2.0\x03\x01\0\0\0", *parts, b";"])
+    size = (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
+    head = b"WEBPVP8X" + struct.pack("<II", 10, 2) + size + b"ANIM" + struct.pack("<IIH", 6, 0, 0)  # 2: it is animated
+    data = b"".join([head, *parts])
+    return b"RIFF" + len(data).to_bytes(4, "little") + data

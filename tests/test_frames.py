@@ -52,6 +52,47 @@ def test_grey_is_repeated():
         assert (as_frames(form) == expected).all()
 
 
+RAMP = np.linspace(0, 1, 256)[None].repeat(4, 0)
+
+
+@pytest.mark.parametrize(
+    "ramp",
+    [
+        Image.fromarray((RAMP * 65535).round().astype(np.uint16)),
+        Image.frombytes("I;16B", (256, 4), (RAMP * 65535).round().astype(">u2").tobytes()),
+        Image.fromarray(RAMP.astype(np.float32)),
+        (RAMP * 65535).round().astype(np.uint16)[..., None],
+        torch.from_numpy((RAMP * 65535).round().astype(np.uint16))[None],
+        torch.from_numpy(RAMP)[None].half(),
+        Image.fromarray((RAMP * 255).round().astype(np.uint8)).convert("CMYK"),
+        Image.fromarray((RAMP * 255).round().astype(np.uint8)).convert("YCbCr"),
+        Image.merge("LA", [Image.fromarray((RAMP * 255).round().astype(np.uint8)), Image.new("L", (256, 4), 255)]),
+        Image.fromarray((255 * (1 - RAMP)).round().astype(np.uint8)),
+    ],
+    ids="I;16 I;16B F uint16 torch-uint16 half CMYK YCbCr LA alpha".split(),
+)
+def test_a_ramp_is_a_ramp_in_every_depth_and_mode(ramp, request):
+    if request.node.callspec.id == "alpha":  # black that vanishes: on white it is the same ramp
+        black = Image.new("L", ramp.size)
+        ramp = Image.merge("RGBA", [black, black, black, ramp])
+    assert np.abs(as_frames([ramp])[0] - RAMP[..., None]).max() < 5e-3
+
+
+def test_numbers_whose_white_is_not_known_are_refused():
+    wide = Image.fromarray(np.full((2, 2), 70000, dtype=np.int32))
+    for bad, says in [
+        ([wide], "mode I, whose white is not known"),
+        ([Image.fromarray(np.float32([[0, 255]]))], r"values from 0 to 255, expected \[0, 1\]"),
+        (
+            [np.zeros((2, 2, 3), np.uint8), np.zeros((2, 2, 3), np.uint16)],
+            "frames of uint16 and uint8, expected all of",
+        ),
+        (np.zeros((1, 2, 2, 3), np.uint32), "dtype uint32"),
+    ]:
+        with pytest.raises(ValueError, match=says):
+            as_frames(bad)
+
+
 def test_pictures_with_a_palette_are_read_as_rgb():
     assert (as_frames([Image.new("RGB", (4, 4), (255, 0, 0)).convert("P")])[0, 0, 0] == (1, 0, 0)).all()
 

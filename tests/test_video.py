@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from t2v_helpers import shapes
+from t2v_helpers import read_video, shapes
 from t2v_helpers._support.outputs import EXTENSIONS
 from t2v_helpers.video import check_frames_folder, check_output, save_frames, save_video, show_video, to_uint8
 
@@ -106,13 +106,15 @@ def test_mp4_keeps_the_rate(tmp_path, fps):
     assert meta["duration"] == pytest.approx(3 / fps, abs=0.011)
 
 
-def test_a_frame_that_repeats_lengthens_the_delay(tmp_path):
-    frames = noise(3)[[0, 0, 0, 1, 2]]
-    save_video(frames, tmp_path / "clip.gif", fps=10)
-    with Image.open(tmp_path / "clip.gif") as image:
-        assert (image.n_frames, image.info["duration"]) == (3, 300)
-    save_video(frames, tmp_path / "clip.mp4", fps=10)
-    assert len(read(tmp_path / "clip.mp4")) == 5
+@pytest.mark.parametrize("ending, least", [(".mp4", 10), (".gif", 24), (".webp", 50)])
+@pytest.mark.parametrize("order", [[0, 0, 0, 1, 2], [0, 1, 1, 0, 0], [2, 2], [1] * 9])
+def test_frames_that_repeat_are_kept_with_their_times(tmp_path, ending, least, order):
+    frames = noise(3, 32, 32)[order]
+    save_video(frames, tmp_path / f"clip{ending}", fps=10)
+    back, times = read_video(tmp_path / f"clip{ending}")
+    assert back.shape == frames.shape and psnr(255 * back, 255 * frames) > least
+    assert np.abs(times - np.arange(len(order) + 1) / 10).max() < 1e-6
+    assert (read(tmp_path / f"clip{ending}") == to_uint8(back)).all()  # as Pillow and imageio see them
 
 
 # --- bad input ---
@@ -196,6 +198,18 @@ def test_an_empty_folder_is_taken_and_a_link_followed(tmp_path):
     (tmp_path / "frames").symlink_to(tmp_path / "real")
     save_frames(CLIP, tmp_path / "frames")
     assert (tmp_path / "frames").is_symlink() and len(os.listdir(tmp_path / "real")) == 16
+
+
+@pytest.mark.parametrize("name", [".DS_Store", "Thumbs.db", "desktop.ini", "._frame_000.png", ".ipynb_checkpoints/"])
+def test_files_that_appear_by_themselves_are_no_obstacle(tmp_path, name):
+    save_frames(OTHER[:5], tmp_path / "frames")
+    (tmp_path / "frames" / name).mkdir() if name.endswith("/") else (tmp_path / "frames" / name).write_text("x")
+    back, _ = read_video(tmp_path / "frames")
+    assert (to_uint8(back) == to_uint8(OTHER[:5])).all()
+    with pytest.raises(FileExistsError, match="holds frames already"):
+        check_frames_folder(tmp_path / "frames", overwrite=False)
+    save_frames(CLIP[:2], tmp_path / "frames")
+    assert sorted(os.listdir(tmp_path / "frames")) == ["frame_000.png", "frame_001.png"]
 
 
 @pytest.mark.parametrize("other", ["frame_000.jpg", "frame_1.png.bak", ".hidden", "frame_9.png/x"])

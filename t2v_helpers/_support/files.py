@@ -8,6 +8,14 @@ import shutil
 from collections.abc import Iterator
 
 
+def appears_by_itself(path: pathlib.Path) -> bool:
+    """Whether a file or folder is one that macOS, Windows or Jupyter leaves in folders it has shown."""
+    names = (".ds_store", "thumbs.db", "ehthumbs.db", "desktop.ini", ".directory", ".localized")
+    if path.name == ".ipynb_checkpoints":  # Colab's, empty
+        return path.is_dir() and not any(path.iterdir())
+    return (path.name.lower() in names or path.name.startswith("._")) and not path.is_dir()
+
+
 def check_folder(folder: pathlib.Path) -> None:
     """Raise FileNotFoundError or PermissionError, in one line, unless files can be written in this folder."""
     if not folder.is_dir():

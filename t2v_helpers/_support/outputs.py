@@ -7,7 +7,8 @@ import re
 
 import numpy as np
 
-from .files import check_file, check_folder
+from .ffmpeg import find_ffmpeg
+from .files import appears_by_itself, check_file, check_folder
 
 EXTENSIONS = (".mp4", ".gif", ".webp")
 
@@ -28,6 +29,8 @@ def check_output(path: str | os.PathLike, overwrite: bool = True) -> pathlib.Pat
     if path.is_file() and not overwrite:
         raise FileExistsError(f"{str(path)!r} exists already, expected a new name, or --overwrite (overwrite=True)")
     check_file(path)
+    if path.suffix.lower() == ".mp4":
+        find_ffmpeg()
     return path.absolute()
 
 
@@ -39,7 +42,7 @@ def check_frames_folder(folder: str | os.PathLike, overwrite: bool = True) -> pa
     if not path.exists():
         check_folder(path.resolve().parent)
         return path.absolute()
-    files = sorted(path.iterdir())
+    files = sorted(file for file in path.iterdir() if not appears_by_itself(file))
     other = next((f.name for f in files if not re.fullmatch(r"frame_\d+\.png", f.name) or f.is_dir()), None)
     if other:
         raise FileExistsError(f"folder {str(folder)!r} holds {other!r}, expected a new folder, or frames alone")

@@ -50,6 +50,8 @@ def check(args):
     asked.check_shape(args.model)
     if args.fps is not None:
         video.check_fps(args.fps, f".{args.format}")
+    if args.format == "mp4":
+        video.find_ffmpeg()
     folder = args.output_dir.resolve()
     if folder.exists() and not folder.is_dir():
         raise FileExistsError(f"{str(args.output_dir)!r} is a file, expected a folder")
