@@ -29,6 +29,7 @@ WITHOUT_TORCH = {
         => required: PROMPT
         '' => the prompt is empty
         ' \n' => the prompt is empty
+        'a red circle \xff' => the prompt holds the byte 0xff, expected text in UTF-8: 'a red circle ?'
         a red circle => unrecognized arguments: red circle
         {P} --step 3 => unrecognized arguments: --step 3
         {P} --steps => --steps: expected one argument
@@ -56,8 +57,10 @@ WITHOUT_TORCH = {
         prompts.txt => required: --output-dir
         no.txt --output-dir clips => No such file or directory: 'no.txt'
         empty.txt --output-dir clips => empty.txt holds no prompts
-        latin.txt --output-dir clips => latin.txt: byte 2 is not UTF-8
+        latin.txt --output-dir clips => latin.txt, line 1: byte 0xff is not UTF-8
         full --output-dir clips => Is a directory: 'full'
+        wide.txt --output-dir clips => wide.txt, line 2: byte 0xd8 is not UTF-16, expected a text file in UTF-8
+        half.jsonl --output-dir clips --model no/such => half.jsonl line 1: the prompt holds half a character, '\\ud83d'
         bad.jsonl --output-dir clips --model no/such => bad.jsonl line 1: '{': expected an object
         prompts.txt --output-dir no/such/folder => does not exist
         prompts.txt --output-dir old.mp4 => old.mp4' is a file, expected a folder
@@ -103,8 +106,10 @@ WITH_TORCH = {
     """,
     "t2v_helpers.training": """
         => required: --output
-        --output model --data nowhere => nowhere is no folder, expected one with clips and metadata.jsonl
-        --output model --data full => metadata.jsonl is missing
+        --output model --data nowhere => nowhere is not a folder, expected clips with metadata.jsonl
+        --output model --data full => full has no clips, expected clips with metadata.jsonl
+        --output model --data full --size 64x48 => --size 64x48: expected a square
+        --output model --any-captions => --any-captions is for clips of your own, expected --data
         --output model --unet-lr 0 => --unet-lr: '0', expected a number above 0
         --output model --clip-steps -3 => --clip-steps: '-3', expected a whole number from 1
         --output model --every 0 => --every: '0', expected a whole number from 1
@@ -120,13 +125,15 @@ WITH_TORCH = {
 def cases(table):
     """Each (command, what is typed, what the line says) of a table."""
     lines = [(command, line.split("=> ")) for command, text in table.items() for line in text.strip().split("\n")]
-    return [(command, typed.replace(r"\n", "\n").strip(" "), said) for command, (typed, said) in lines]
+    typed = [typed.replace(r"\n", "\n").replace(r"\xff", "\udcff").strip(" ") for _, (typed, _) in lines]
+    return [(command, line, said) for (command, (_, said)), line in zip(lines, typed, strict=True)]
 
 
 def prepare():
     """Put files that must not change into the working folder."""
     texts = {"old.mp4": b"old", "full/mine.txt": b"mine", "prompts.txt": b"a red circle\n", "empty.txt": b"\n# a\n"}
     texts |= {"latin.txt": b"a \xff", "bad.jsonl": b"{\n", "two\nlines/file": b""}
+    texts |= {"half.jsonl": b'{"prompt": "a \\ud83d"}', "wide.txt": b"\xff\xfea\0\n\0\xd8\xd8\n\0"}
     for name, text in texts.items():
         pathlib.Path(name).parent.mkdir(exist_ok=True)
         pathlib.Path(name).write_bytes(text)

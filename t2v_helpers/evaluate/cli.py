@@ -120,8 +120,10 @@ def work(args):
     if not os.path.isdir(folder):
         raise ValueError(f"model {args.model!r}: expected tiny, or a folder with a model of the shapes' world")
     pipeline = load_pipeline(model)
-    if not known_words(pipeline.tokenizer):
-        raise ValueError(f"model {args.model!r}: expected one of the shapes' world, whose tokenizer carries its words")
+    from .. import shapes
+
+    if not {word for text in shapes.captions() for word in text.split()} <= set(known_words(pipeline.tokenizer)):
+        raise ValueError(f"model {args.model!r}: expected one of the shapes' world; the judge knows no other captions")
     asked, _ = fit(asked, pipeline)
     from ..training import scale_model
 

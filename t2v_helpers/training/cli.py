@@ -10,8 +10,11 @@ from .worlds import Folder, Rendered
 ABOUT = "Train the scale model: three stages, each on its own, as ModelScope's were trained."
 EPILOG = """\
 One process or many, on CPUs or GPUs: accelerate launch --num_processes 2 -m t2v_helpers.training ...
-(--cpu without a GPU, --mixed_precision bf16 with one). Batches are those of all processes together. --data names a
-folder with clips and metadata.jsonl, a line for each clip: {"file_name": "0.webp", "text": "a red circle moving left"}.
+(--cpu without a GPU, --mixed_precision bf16 with one). Batches are those of all processes together.
+
+--data names a folder of clips: mp4, mov, mkv, webm, avi, GIF, WebP, APNG, or folders of pictures, also in subfolders.
+Their captions are in metadata.jsonl, a line for each clip: {"file_name": "0.webp", "text": "a red circle moving left"};
+or in metadata.csv, with the columns file_name and text; or in a text file beside each clip, 0.txt for 0.webp.
 Exit code: 0 trained, 2 bad input or a loss that diverges (one line says what), 130 interrupted.
 """
 
@@ -24,6 +27,14 @@ def parser():
     about = f"folder for checkpoints, metrics and samples; an interrupted run resumes from it {default}"
     p.add_argument("--work", metavar="DIR", type=path, default=path("runs/tiny-t2v"), help=about)
     p.add_argument("--data", metavar="DIR", type=path, help="folder of clips to train on (default: clips are rendered)")
+    about = "scale clips to cover this square, such as 64x64, and crop them at the center (default: as they are)"
+    p.add_argument("--size", metavar="WxH", type=command.size, help=about)
+    about = "take this many frames of each clip: the first ones at --fps, or evenly spaced in time (default: all)"
+    p.add_argument("--frames", metavar="N", type=count, help=about)
+    about = "take the frames of each clip at this rate; also the rate of a folder of pictures (default: all; 8)"
+    p.add_argument("--fps", metavar="N", type=command.positive, help=about)
+    about = "let captions say anything, not only what the judge of the shapes' world can check; nothing is judged then"
+    p.add_argument("--any-captions", action="store_true", help=about)
     for name, stage in RECIPE.items():
         for what, kind, letter, about in (
             ("steps", count, "N", "training steps"),
@@ -38,7 +49,14 @@ def parser():
 
 def work(given):
     """Train by the RECIPE, with what the parsed arguments say instead."""
-    world, recipe = Folder(given.data) if given.data else Rendered(), {}
+    if unused := [
+        name for name in ("size", "frames", "fps", "any_captions") if getattr(given, name) and not given.data
+    ]:
+        raise ValueError(f"--{unused[0].replace('_', '-')} is for clips of your own, expected --data as well")
+    shape = {"size": given.size, "num_frames": given.frames, "fps": given.fps}
+    world, recipe = Folder(given.data, judged=not given.any_captions, **shape) if given.data else Rendered(), {}
+    if not world.judged:
+        print("captions of any kind: the judge is not asked, so metrics have no adherence, and evaluate cannot be used")
     from accelerate import Accelerator
 
     for name, stage in RECIPE.items():

@@ -18,15 +18,17 @@ WIDTH = 64  # of the text tower; ModelScope: 1024
 LATENT = (4, shapes.NUM_FRAMES, shapes.SIZE // 8, shapes.SIZE // 8)  # ModelScope: (4, 16, 32, 32)
 
 
-def new_tokenizer():
-    """A CLIPTokenizer, its byte-pair merges learned from the captions of the world; `known_words` names its words."""
+def new_tokenizer(texts=None):
+    """A CLIPTokenizer, its byte-pair merges learned from texts, or the world's captions; `known_words`: their words."""
     from tokenizers import Tokenizer, models, pre_tokenizers, trainers
     from transformers import CLIPTokenizer
 
-    texts = sorted({text for names in shapes.COMBINATIONS for text in shapes.wordings(names)})
+    texts = sorted(texts or {text for names in shapes.COMBINATIONS for text in shapes.wordings(names)})
     bpe = Tokenizer(models.BPE(end_of_word_suffix="</w>"))
     bpe.pre_tokenizer = pre_tokenizers.Whitespace()
     words = sorted({word for text in texts for word in text.replace(",", " ").split()})
+    byte_level = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)  # how CLIP writes what is not ASCII
+    texts = [" ".join(byte_level.pre_tokenize_str(word)[0][0] for word in text.split()) for text in texts]
     letters = sorted({letter for text in texts for letter in text} - {" "})
     # The trainer numbers letters in an order that changes from run to run, and breaks ties by number: so name them.
     special = ["<|startoftext|>", "<|endoftext|>", *letters, *(f"{letter}</w>" for letter in letters)]

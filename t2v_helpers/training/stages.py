@@ -10,6 +10,7 @@ import math
 import os
 import pathlib
 import tempfile
+import warnings
 
 import torch
 from torch import nn
@@ -69,6 +70,8 @@ def train_autoencoder(accelerator, stage, folder, world, watch=None, latent_chan
             return model(images, eps)
 
     def measure(step):
+        if not world.judged:
+            return {}
         return {"adherence": reconstruction_adherence(vae, world, min(54, 3 * len(world.kinds)))}
 
     model = AutoencoderLoss(vae).to(accelerator.device)
@@ -114,7 +117,10 @@ class ContrastiveLoss(nn.Module):
 
 def train_clip(accelerator, stage, folder, world, watch=None):
     """Stage 2: the text tower, whose words the UNet will read, and a video tower to measure CLIPSIM with."""
-    tokenizer = scale_model.new_tokenizer()
+    tokenizer = scale_model.new_tokenizer(None if world.judged else world.kinds)
+    many, most = len(world.kinds), scale_model.MAX_TOKENS
+    if not world.judged and (long := sum(len(tokenizer(text).input_ids) > most for text in world.kinds)):
+        warnings.warn(f"{long} of {many} captions have over {most} tokens, and their ends are not read", stacklevel=2)
     with first_weights(stage, "clip"):
         text_encoder = scale_model.new_text_encoder(tokenizer, rng(stage.seed, "embeddings"))
         model = ContrastiveLoss(text_encoder, scale_model.VideoTower()).to(accelerator.device)

@@ -13,10 +13,13 @@ import numpy as np
 
 from .. import shapes
 from .._support.files import write_whole
-from ..video import as_frames, save_video
+from ..clips import read_video
+from ..models.request import plain
+from ..video import save_video, to_uint8
+from .data import METADATA, find_clips
 from .loop import choose, rng
 
-METADATA = "metadata.jsonl"  # one line a clip: {"file_name": "0000.webp", "text": "a red circle moving left"}
+UNJUDGED = " (--any-captions takes any caption, and does not ask the judge)"
 
 
 class Rendered:
@@ -30,6 +33,7 @@ class Rendered:
     """
 
     examples_per_kind = 80
+    judged = True  # whether shapes.judge knows what the clips show
 
     def __init__(self, trained=None, held_out=None, *, size=shapes.SIZE, num_frames=shapes.NUM_FRAMES, plain=False):
         self.trained = tuple(shapes.combinations(held_out=False) if trained is None else trained)
@@ -67,78 +71,63 @@ def small():
 
 
 class Folder(Rendered):
-    """Clips from a folder of mp4, GIF or WebP files, with `metadata.jsonl` to say what each shows.
+    """Captioned clips from a folder, see `find_clips`; size, num_frames, fps: as in `read_video`, for all of them.
 
     Clips that show the same are of one kind, and each caption of theirs may go with any of them. All are read and
     checked when the folder is opened; ValueError or OSError, in one line, names the file that cannot be used, such as
-    one in which `shapes.judge` does not see what the caption says.
+    one in which `shapes.judge` does not see what the caption says. With judged=False captions may say anything, and a
+    kind is clips with one caption.
     """
 
-    def __init__(self, folder):
-        folder = pathlib.Path(folder)
-        self.files, shape = {}, None  # what is shown -> [(frames, caption)]
-        for number, (file, text) in enumerate(_entries(folder), 1):
-            frames, names = _read(folder, file), shapes.parse(text)
+    def __init__(self, folder, *, size=None, num_frames=None, fps=None, judged=True):
+        if size and (size[0] != size[1] or size[0] % 8 or size[0] < 16):
+            raise ValueError(f"--size {size[0]}x{size[1]}: expected a square, a multiple of 8 from 16")
+        self.judged, self.files, shape = judged, {}, None
+        for file, text, where in find_clips(pathlib.Path(folder)):
+            names, frames = self._shown(text, where), _read(file, where, size, num_frames, fps)
             shape = shape or frames.shape
             if frames.shape != shape:
-                raise ValueError(f"{file} has frames {frames.shape}, expected {shape} as the first clip")
-            if (seen := shapes.judge(frames)) != names:
-                raise ValueError(f"{file} (clip {number}) is captioned {text!r}, and shows {seen}")
-            self.files.setdefault(names, []).append((frames, text))
-        if not self.files:
-            raise ValueError(f"{folder / METADATA} names no clips, expected one line for each")
+                expected = f"{shape} as the first clip; --size and --frames make them alike"
+                raise ValueError(f"{file} has frames {frames.shape}, expected {expected}")
+            if judged and (seen := shapes.judge(frames)) != names:
+                raise ValueError(f"{file} is captioned {text!r}, and shows {seen}{UNJUDGED}")
+            self.files.setdefault(names, []).append((to_uint8(frames), text if judged else names))
         super().__init__(self.files, size=shape[1], num_frames=shape[0])
         self.examples_per_kind = max(map(len, self.files.values()))
 
+    def _shown(self, text, where):
+        """What a caption says: attributes or, if nothing is judged, its plain wording."""
+        if not self.judged and not plain(text):
+            raise ValueError(f"{where}: got caption {text!r}, expected words")
+        try:
+            return shapes.parse(text) if self.judged else plain(text)
+        except ValueError as error:
+            raise ValueError(f"{where}: {error}{UNJUDGED}") from None
+
     def clip(self, kind, generator):
         """One of the clips of a kind."""
-        return choose(self.files[self.trained[kind]], generator)[0]
+        return choose(self.files[self.trained[kind]], generator)[0] / np.float32(255)
 
     def example(self, kind, number, generator=None):
         """Each clip of a kind in its turn; where another kind has more, from the first one on again."""
         clips = self.files[self.trained[kind]]
-        return clips[number % len(clips)][0]
+        return clips[number % len(clips)][0] / np.float32(255)
 
     def text(self, kind, generator):
         """One of the captions of a kind."""
         return choose(self.files[self.trained[kind]], generator)[1]
 
 
-def _entries(folder):
-    """The (file name, caption) of each line of a folder's metadata."""
-    if not folder.is_dir():
-        raise NotADirectoryError(f"{folder} is no folder, expected one with clips and {METADATA}")
-    path = folder / METADATA
-    if not path.is_file():
-        line = '{"file_name": "0000.webp", "text": "a red circle moving left"}'
-        raise FileNotFoundError(f"{path} is missing, expected one line for each clip: {line}")
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        if not line.strip():
-            continue
-        try:
-            entry = json.loads(line)
-            yield str(entry["file_name"]), str(entry["text"])
-        except (ValueError, KeyError, TypeError):
-            what = f"{path}, line {number}: got {line[:60]!r}"
-            raise ValueError(f"{what}, expected file_name and text, as JSON") from None
-
-
-def _read(folder, file):
-    """Frames of one file of the folder, as rendered clips are: square, from 16 pixels, sides multiples of 8."""
-    import imageio.v3 as iio
-
-    path = folder / file
-    if path.resolve().parent != folder.resolve():
-        raise ValueError(f"file_name {file!r} leads out of {folder}, expected a file in it")
+def _read(file, where, size, num_frames, fps):
+    """Frames of one clip, as rendered ones are: square, from 16 pixels, sides multiples of 8."""
     try:
-        frames = as_frames(np.asarray(iio.imread(path, index=...))[..., :3])
+        frames, _ = read_video(file, size=size, num_frames=num_frames, fps=fps)
     except FileNotFoundError:
-        raise FileNotFoundError(f"{path} is missing, and {METADATA} names it") from None
-    except Exception as error:  # each reader has its own
-        raise ValueError(f"{path} cannot be read as a clip ({' '.join(str(error).split())[:100]})") from None
+        raise FileNotFoundError(f"{file} is missing, and {where} names it") from None
     height, width = frames.shape[1:3]
     if height != width or height % 8 or height < 16:
-        raise ValueError(f"{file} has frames of {width}x{height} pixels, expected square ones, a multiple of 8 from 16")
+        expected = "square ones, a multiple of 8 from 16; --size crops and scales them"
+        raise ValueError(f"{file} has frames of {width}x{height} pixels, expected {expected}")
     return frames
 
 
@@ -151,4 +140,4 @@ def write_folder(folder, world, count, seed=0):
         kind = number % len(world.trained)
         save_video(world.clip(kind, generator), folder / file)
         lines.append(json.dumps({"file_name": file, "text": world.text(kind, generator)}) + "\n")
-    write_whole(folder / METADATA, "".join(lines).encode())  # last, so that it names only what is there
+    write_whole(folder / METADATA[0], "".join(lines).encode())  # last, so that it names only what is there

@@ -9,11 +9,13 @@ import sys
 import time
 import types
 
+import numpy as np
 import pytest
 import torch
 from accelerate import Accelerator
 
-from t2v_helpers import shapes
+from t2v_helpers import generate, save_frames, shapes
+from t2v_helpers.evaluate import cli as evaluate_cli
 from t2v_helpers.training import cli, loop, worlds
 from t2v_helpers.training.loop import Stage
 
@@ -51,6 +53,25 @@ def alone(tmp_path_factory, clips):
 
 def losses(folder, stage):
     return [json.loads(line)["loss"] for line in (folder / stage / "metrics.jsonl").read_text().splitlines()]
+
+
+def test_captions_of_any_kind_train_a_model_that_the_judge_leaves_alone(clips, tmp_path, capsys):
+    said = {"file_name": "00000.webp", "caption": "Un café, près du lac! " + "Et puis la nuit tombe. " * 5}
+    (tmp_path / "clips").mkdir()
+    (tmp_path / "clips" / "00000.webp").symlink_to(clips / "00000.webp")
+    save_frames(np.random.default_rng(0).random((5, 30, 40, 3)), tmp_path / "clips" / "frames")
+    lines = [json.dumps(said), json.dumps({"file_name": "frames", "text": "a dog"})]
+    (tmp_path / "clips" / "metadata.jsonl").write_text("\ufeff" + "\r\n".join(lines), encoding="utf-8")
+    asked = [*options(tmp_path, tmp_path / "clips"), "--any-captions", "--size", "32x32", "--frames", "4"]
+    assert cli.main(asked) == 0
+    out, err = capsys.readouterr()
+    assert "captions of any kind: the judge is not asked" in out and "1 of 2 captions have over 24 tokens" in err
+    assert all("adherence" not in (tmp_path / stage / "metrics.jsonl").read_text() for stage in STAGES)
+    assert (tmp_path / "unet" / "samples-00002.png").exists()
+    shape = {"num_frames": 4, "height": 32, "width": 32, "steps": 2}
+    assert np.isfinite(generate("A DOG, près du café.", tmp_path / "model", **shape)).all()
+    assert evaluate_cli.main([str(tmp_path / "model")]) == 2
+    assert "expected one of the shapes' world; the judge knows no other captions" in capsys.readouterr().err
 
 
 @pytest.mark.long

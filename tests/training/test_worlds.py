@@ -53,8 +53,8 @@ def test_a_folder_gives_the_clips_that_were_written(folder):
 
 
 def test_every_clip_of_a_folder_is_an_example_and_none_is_lost_or_drawn_twice(folder):
-    lines = (folder / worlds.METADATA).read_text().splitlines(keepends=True)
-    (folder / worlds.METADATA).write_text("".join(lines[:5]))  # of the third kind one clip alone
+    lines = (folder / worlds.METADATA[0]).read_text().splitlines(keepends=True)
+    (folder / worlds.METADATA[0]).write_text("".join(lines[:5]))  # of the third kind one clip alone
     world = worlds.Folder(folder)
     assert world.examples_per_kind == 2
     for kind in range(3):
@@ -66,13 +66,13 @@ def test_every_clip_of_a_folder_is_an_example_and_none_is_lost_or_drawn_twice(fo
 @pytest.mark.parametrize(
     "lines, says",
     [
-        (["", "  "], r"metadata.jsonl names no clips, expected one line for each"),
+        (["", "  "], r"metadata.jsonl has no clips, expected clips with"),
         ([LINE, "{"], r"metadata.jsonl, line 2: got '\{', expected file_name and text"),
         (['{"file_name": "00000.webp"}'], "line 1: .* expected file_name and text"),
-        ([LINE.replace("00000", "9")], r"9.webp is missing, and metadata.jsonl names it"),
+        ([LINE.replace("00000", "9")], r"9.webp is missing, and .*metadata.jsonl, line 1 names it"),
         ([LINE.replace("00000.webp", "../x.webp")], r"'../x.webp' leads out of"),
         ([LINE.replace("red", "mauve")], "names 0 of a color, expected one of: red"),
-        ([LINE.replace("red", "blue")], r"00000.webp \(clip 1\) is captioned 'a blue circle .*', and shows a red"),
+        ([LINE.replace("red", "blue")], r"00000.webp is captioned 'a blue circle .*', and shows a red"),
     ],
 )
 def test_bad_metadata_is_told_in_one_line(folder, lines, says):
@@ -83,13 +83,13 @@ def test_bad_metadata_is_told_in_one_line(folder, lines, says):
 
 
 def test_no_folder_no_metadata_and_a_broken_clip(tmp_path, folder):
-    with pytest.raises(NotADirectoryError, match=r"nowhere is no folder, expected one with clips and metadata.jsonl"):
+    with pytest.raises(NotADirectoryError, match=r"nowhere is not a folder, expected clips with metadata.jsonl"):
         worlds.Folder(tmp_path / "nowhere")
     (folder / "00000.webp").write_bytes(b"no clip")
     with pytest.raises(ValueError, match=r"00000.webp cannot be read as a clip"):
         worlds.Folder(folder)
     (folder / "metadata.jsonl").unlink()
-    with pytest.raises(FileNotFoundError, match=r"metadata.jsonl is missing, expected one line for each clip"):
+    with pytest.raises(FileNotFoundError, match=r"00000.webp has no caption: 00000.txt is missing beside it, expected"):
         worlds.Folder(folder)
 
 
