@@ -149,6 +149,8 @@ def _read_movie(path: pathlib.Path, keep: Callable, delay: float, end: float | N
     command = [find_ffmpeg(), *"-nostdin -hide_banner -nostats -loglevel level+info -xerror".split()]
     with open(path, "rb") as file:
         head = file.read(2**16)
+    if head[4:12] in (b"ftypheic", b"ftypheix", b"ftypmif1"):  # of whose tiles ffmpeg would take the first
+        raise ValueError("it is a HEIC photo, expected JPEG or PNG")
     if b"\x53\xc0\x81\x01" in head:  # Matroska's AlphaMode: only this decoder reads the transparency
         command += ["-c:v", "libvpx-vp9" if b"V_VP9" in head else "libvpx"]
     command += ["-t", str(end)] if end else []

@@ -275,6 +275,7 @@ REFUSED = {
     "text.mp4": (lambda p: p.write_text("not a clip"), "Invalid data"),
     "zeros.webm": (lambda p: p.write_bytes(bytes(5000)), "Invalid data"),
     "notes.txt": (lambda p: p.write_text("ffmpeg would film this as it is typed. " * 50), "it holds no video"),
+    "photo.heic": (lambda p: p.write_bytes(b"\0\0\0\x18ftypheic" + bytes(99)), "it is a HEIC photo, expected JPEG"),
     "sound.m4a": (sound, "it holds no video"),
     "sound.mp4": (sound, "it holds no video"),
     "cover.mp3": (song_with_a_cover, "it holds no video"),
