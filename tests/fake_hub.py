@@ -90,7 +90,7 @@ def write_hub_cache(cache, repo=REPO):
         files[f"{name}/{stem}.safetensors"] = save(tensors, {"format": "pt"})
         files[f"{name}/{stem}.fp16.safetensors"] = save(half, {"format": "pt"})
         files[f"{name}/{pickle}.bin"] = files[f"{name}/{pickle}.fp16.bin"] = "a pickle that must never be opened"
-    return _store(cache, files, repo)
+    return store_files(cache, files, repo)
 
 
 def _old_names(part, tensors):
@@ -113,19 +113,19 @@ def letters():
     return vocab, {"bos_token": START, "eos_token": END, "unk_token": END, "pad_token": END}
 
 
-def store_folder(cache, repo, folder):
+def store_folder(cache, repo, folder, revision=REVISION):
     """Put a pipeline's folder into a hub cache as the repository of that id; returns the snapshot's folder."""
     files = [path for path in pathlib.Path(folder).rglob("*") if path.is_file()]
-    return _store(cache, {str(path.relative_to(folder)): path.read_bytes() for path in files}, repo)
+    return store_files(cache, {str(path.relative_to(folder)): path.read_bytes() for path in files}, repo, revision)
 
 
-def _store(cache, files, repo=REPO):
+def store_files(cache, files, repo=REPO, revision=REVISION):
     """Write files as the hub's client does: contents under blobs/<hash>, links under snapshots/<commit>/."""
     repo = pathlib.Path(cache) / f"models--{repo.replace('/', '--')}"
-    snapshot = repo / "snapshots" / REVISION
+    snapshot = repo / "snapshots" / revision
     for folder in (repo / "blobs", repo / "refs", snapshot):
         folder.mkdir(parents=True, exist_ok=True)
-    (repo / "refs" / "main").write_text(REVISION)
+    (repo / "refs" / "main").write_text(revision)
     for name, content in files.items():
         content = content.encode() if isinstance(content, str) else content
         blob = repo / "blobs" / hashlib.sha256(content).hexdigest()

@@ -7,18 +7,23 @@ import http.server
 import json
 import re
 import threading
+import time
 
 COMMIT = "8227dddca75a8561bf858d604cc5dae52b954d01"
 
 
 class Hub:
-    """gated: files are refused; missing: names listed and answered 404; down: every answer is 503. drop: {name: bytes
+    """gated: files are refused; missing: names listed and answered 404; down: every answer is 503. token: the one that
+    is valid; private: the repository needs it. says: (pattern of paths, status, message, headers) of an answer, a text
+    for a page; hang: seconds before an answer. swap: {name: the bytes that are sent in place of a file's}; unranged:
+    names that no part can be had of. drop: {name: bytes
     after which the connection is closed, once, and the hub is down}; cut: the same with a hub that stays. damage: names
     sent with a byte changed. served: bytes of each file that went out; ranges: (name, start) asked for."""
 
     def __init__(self, repo, files):
         self.repo, self.files, self.served = repo, files, collections.Counter()
-        self.gated = self.down = False
+        self.gated = self.down = self.private = False
+        self.token, self.says, self.hang, self.swap, self.unranged = "hf_valid", None, 0, {}, set()
         self.missing, self.drop, self.cut, self.damage, self.ranges = set(), {}, {}, set(), []
 
 
@@ -43,8 +48,13 @@ def _handler(hub):
             self.end_headers()
 
         def say(self, status, content, **headers):
-            body = json.dumps(content).encode()
-            self.start(status, Content_Type="application/json", Content_Length=len(body), **headers)
+            body = content.encode() if isinstance(content, str) else json.dumps(content).encode()
+            self.start(
+                status,
+                Content_Type="text/html" if isinstance(content, str) else "application/json",
+                Content_Length=len(body),
+                **headers,
+            )
             if self.command != "HEAD":
                 self.wfile.write(body)
 
@@ -53,13 +63,24 @@ def _handler(hub):
 
         def do_GET(self):
             path = self.path.split("?")[0]
+            time.sleep(hub.hang)
             if hub.down:
                 return self.refuse(503, "ServiceUnavailable")
+            if hub.says and re.search(hub.says[0], path):
+                _, status, message, headers = hub.says
+                return self.say(status, {"error": message} if status >= 400 else message, **headers)
+            login = self.headers.get("Authorization")
+            if login not in (None, f"Bearer {hub.token}"):
+                message = "Invalid credentials in Authorization header"
+                return self.say(401, {"error": message}, X_Error_Message=message)
+            self.unknown = 404 if login else 401
+            if hub.private and not login:
+                return self.refuse(401, "RepoNotFound")
             if info := re.fullmatch(r"/api/models/([^/]+/[^/]+)(?:/revision/([^/]+))?", path):
                 return self.listing(*info.groups())
             file = re.fullmatch(r"/([^/]+/[^/]+)/resolve/([^/]+)/(.+)", path)
             if not file or file[1] != hub.repo:
-                return self.refuse(401, "RepoNotFound")
+                return self.refuse(self.unknown, "RepoNotFound")
             if file[2] not in ("main", COMMIT):
                 return self.refuse(404, "RevisionNotFound")
             if hub.gated:
@@ -72,7 +93,7 @@ def _handler(hub):
 
         def listing(self, repo, revision):
             if repo != hub.repo:
-                return self.refuse(401, "RepoNotFound")
+                return self.refuse(self.unknown, "RepoNotFound")
             if revision not in (None, "main", COMMIT):
                 return self.refuse(404, "RevisionNotFound")
             entries = [{"rfilename": name} | _about(content) for name, content in hub.files.items()]
@@ -81,6 +102,9 @@ def _handler(hub):
         def file(self, name, content):
             about = _about(content)
             start = int((re.match(r"bytes=(\d+)-", self.headers.get("Range", "")) or [0, 0])[1])
+            if start and name in hub.unranged:
+                return self.refuse(416, "RangeNotSatisfiable")
+            content = hub.swap.get(name, content)
             headers = {"ETag": f'"{about["lfs"]["sha256"] if "lfs" in about else about["blobId"]}"'}
             if start:
                 hub.ranges.append((name, start))

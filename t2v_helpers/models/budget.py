@@ -38,7 +38,7 @@ class Counts:
     parameters: weights of text encoder, denoiser and autoencoder. denoiser, decoder: peak of the tensors alive in one
     call, beside the weights; decoder_saved: with sliced or tiled decoding. layer: weights of the largest layer. step,
     once: floating-point operations of a guided step, and of text encoder and decoder; attention: those of a step that
-    grow with the square of the clip.
+    grow with the square of the clip. stored: bytes a weight in the hub's files.
     """
 
     parameters: tuple[int, int, int]
@@ -49,21 +49,18 @@ class Counts:
     step: float
     attention: float
     once: float
+    stored: int = 2
 
 
-_MODELSCOPE = (340_387_840, 1_411_233_860, 83_653_863)
+# Wan's files are 28.9 GB in all, and the text encoder of LTX-Video comes in four shards of up to 5 GB.
 COUNTS = {
     "modelscope": Counts(
-        _MODELSCOPE, denoiser=0.70e9, decoder=1.61e9, decoder_saved=0.11e9, layer=0.10e9,
+        (340_387_840, 1_411_233_860, 83_653_863), denoiser=0.70e9, decoder=1.61e9, decoder_saved=0.11e9, layer=0.10e9,
         step=9.774e12, attention=0.287e12, once=10.04e12,
-    ),
-    "zeroscope": Counts(
-        _MODELSCOPE, denoiser=2.93e9, decoder=6.80e9, decoder_saved=0.31e9, layer=0.10e9,
-        step=42.79e12, attention=3.115e12, once=42.35e12,
     ),
     "wan": Counts(
         (5_680_910_336, 1_418_996_800, 126_892_531), denoiser=1.60e9, decoder=8.18e9, decoder_saved=1.82e9,
-        layer=2.10e9, step=566.0e12, attention=401.8e12, once=280.2e12,
+        layer=2.10e9, step=566.0e12, attention=401.8e12, once=280.2e12, stored=4,
     ),
     "cogvideox": Counts(
         (4_762_310_656, 1_693_783_872, 215_583_907), denoiser=1.65e9, decoder=15.82e9, decoder_saved=4.04e9,
@@ -71,7 +68,7 @@ COUNTS = {
     ),
     "ltx": Counts(
         (4_762_310_656, 1_923_385_472, 419_193_649), denoiser=0.98e9, decoder=5.81e9, decoder_saved=4.23e9,
-        layer=0.26e9, step=74.26e12, attention=25.50e12, once=52.91e12,
+        layer=0.26e9, step=74.26e12, attention=25.50e12, once=52.91e12, stored=4,
     ),
 }  # fmt: skip
 
@@ -143,7 +140,7 @@ class Estimate:
         machines = "\n".join(f"  {card.name:<30}{took:<30}{_time(t):>8}" for card, took, t in self.choices)
         return f"""\
 {self.name}: {self.clip}
-  download {self.download / 1e9:.2f} GB at two bytes a weight, {self.cached / 1e9:.2f} GB of it in the cache
+  download {self.download / 1e9:.2f} GB, {self.cached / 1e9:.2f} GB of it in the cache
   arithmetic {self.step / 1e12:.2f} TFLOP a step, {self.flops / 1e12:.0f} a clip
   RAM {self.ram / 1e9:.1f} GB
 
@@ -212,7 +209,7 @@ def plan(
         return card, took, max(compute, copying) if took == "layer-offload" else compute + copying
 
     clip = f"{frames} frames of {width}x{height}, {steps} steps, guidance {guidance:g}"
-    download, cached = 2 * sum(counts.parameters), hub.cached_bytes(model.repo)
+    download, cached = counts.stored * sum(counts.parameters), hub.cached_bytes(model.repo, *model.also)
     return Estimate(
         key, clip, download, cached, need, ram, step, flops, [take(card) for card in (*cards, _here(model))]
     )

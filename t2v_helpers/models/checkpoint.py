@@ -8,12 +8,15 @@ import importlib
 import pathlib
 import re
 import typing
+from collections.abc import Collection
 
 from .._support.texts import read_json
 from .registry import CLASSES
 
 if typing.TYPE_CHECKING:
     import torch
+
+SMALL = (".json", ".txt", ".model")  # how configs and the files of tokenizers end
 
 
 class Checkpoint(typing.NamedTuple):
@@ -32,8 +35,7 @@ def check(folder: pathlib.Path) -> Checkpoint:
         part, variant = folder / name, None
         if "Tokenizer" in kind:
             _need(part, "tokenizer.json", "vocab.json", "spiece.model")
-            if not any((part / name).is_file() for name in ("tokenizer.json", "vocab.json")):
-                _need_sentencepiece(part)
+            need_sentencepiece([file.name for file in part.iterdir()], part)
         elif "Scheduler" in kind:
             _need(part, "scheduler_config.json")
         else:
@@ -77,7 +79,8 @@ def weight_files(names: list[str], where: str | pathlib.Path) -> tuple[list[str]
                 raise FileNotFoundError(f"{where}/{missing[0]} is missing")
             return every, variant
     if pickled := sorted(name for name in names if name.endswith((".bin", ".ckpt", ".pt", ".pth"))):
-        raise ValueError(f"{where} has only pickled weights ({pickled[0]}), which are not opened: expected safetensors")
+        why = f"only pickled weights ({pickled[0]}), which are not opened because they can run any code"
+        raise ValueError(f"{where} has {why}: expected safetensors (hf.co/spaces/safetensors/convert makes them)")
     raise FileNotFoundError(f"{where} has no weights: expected a file such as model.safetensors")
 
 
@@ -86,11 +89,17 @@ def _need(part: pathlib.Path, *any_of: str) -> None:
         raise FileNotFoundError(f"{part / any_of[0]} is missing")
 
 
-def _need_sentencepiece(part: pathlib.Path) -> None:
+def need_sentencepiece(names: Collection[str], where: str | pathlib.Path) -> None:
+    """Raise ValueError if a tokenizer's files can be read only with packages that are not installed here."""
+    if {"tokenizer.json", "vocab.json"} & set(names):
+        return
     from transformers.utils import is_protobuf_available, is_sentencepiece_available
 
-    if not (is_sentencepiece_available() and is_protobuf_available()):
-        raise ValueError(f"{part}/spiece.model needs packages not installed here: pip install sentencepiece protobuf")
+    # transformers 5 converts a SentencePiece model with both of them. Wan's pipeline uses ftfy only if it is there.
+    here = {"sentencepiece": is_sentencepiece_available(), "protobuf": is_protobuf_available()}
+    if lacking := " ".join(name for name, there in here.items() if not there):
+        install = f"pip install {lacking}, then start Python anew"
+        raise ValueError(f"{where}/spiece.model needs packages that are not installed here: {install}")
 
 
 def _check_header(file: pathlib.Path) -> None:

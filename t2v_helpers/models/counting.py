@@ -39,7 +39,7 @@ def skeleton(name: str = "modelscope") -> "dict[str, torch.nn.Module]":
     """Build a model's networks on the meta device: shapes without numbers, in the precision of its GPU runs.
 
     Args:
-        name: "modelscope", "zeroscope" (the same architecture), "wan", "cogvideox" or "ltx".
+        name: "modelscope", "wan", "cogvideox" or "ltx".
 
     Returns:
         The networks by the pipeline's names.
@@ -57,14 +57,14 @@ def skeleton(name: str = "modelscope") -> "dict[str, torch.nn.Module]":
                 "transformer": getattr(diffusers, net)(**(WAN if name == "wan" else {})),
                 "vae": getattr(diffusers, vae)(),
             }
-        elif name in ("modelscope", "zeroscope"):
+        elif name == "modelscope":
             parts = {
                 "text_encoder": transformers.CLIPTextModel(transformers.CLIPTextConfig(**modelscope.TEXT)),
                 "unet": diffusers.UNet3DConditionModel(**modelscope.UNET),
                 "vae": diffusers.AutoencoderKL(**modelscope.VAE),
             }
         else:
-            raise ValueError(f"model {name!r}: expected modelscope, zeroscope, {', '.join(NEWER)}")
+            raise ValueError(f"model {name!r}: expected modelscope, {', '.join(NEWER)}")
         for part, module in parts.items():
             dtype = "float32" if part in MODELS[name].float32 else MODELS[name].gpu_dtype
             module.eval().to(getattr(torch, dtype))

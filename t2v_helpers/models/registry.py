@@ -44,8 +44,8 @@ class Model:
     licence: str = ""
 
 
-# ModelScope's revision is pinned. The newer models' commits could not be looked up when this was written, so they use
-# main as it was when first fetched; that weights are safetensors and classes are diffusers' is checked anyway.
+# Commits of ModelScope, Wan and CogVideoX are those that main was at; LTX-Video's main still grows, and is used as it
+# was when first fetched. That weights are safetensors and classes are diffusers' is checked anyway.
 MODELS = {
     "tiny": Model(
         repo=str(ASSETS / "tiny-t2v"),
@@ -67,17 +67,9 @@ MODELS = {
         licence="ModelScope's licence: research, not commercial use (CC-BY-NC-4.0 in its metadata, "
         "CC-BY-NC-ND-4.0 on its card)",
     ),
-    "zeroscope": Model(
-        repo="cerspense/zeroscope_v2_576w",
-        about="ModelScope, trained on for wide clips without a watermark",
-        scheduler="DPMSolverMultistepScheduler",
-        steps=40,
-        num_frames=24,
-        size=(576, 320),
-        licence="zeroscope's licence: not for commercial use (CC-BY-NC-4.0)",
-    ),
     "wan": Model(
         repo="Wan-AI/Wan2.1-T2V-1.3B-Diffusers",
+        revision="0fad780a534b6463e45facd96134c9f345acfa5b",
         about="Wan 2.1, the small one: five seconds of film, and a text encoder of 5.7 billion weights",
         pipeline_class="WanPipeline",
         guidance=5.0,
@@ -94,6 +86,7 @@ MODELS = {
     ),
     "cogvideox": Model(
         repo="THUDM/CogVideoX-2b",
+        revision="1137dacfc2c9c012bed6a0793f4ecf2ca8e7ba01",
         also=("zai-org/CogVideoX-2b",),
         about="CogVideoX, the small one: six seconds of film, trained on this one size",
         pipeline_class="CogVideoXPipeline",

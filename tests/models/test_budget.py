@@ -35,6 +35,11 @@ def test_machines_and_the_table():
     assert max(map(len, text.splitlines())) <= 120
 
 
+def test_a_download_is_as_large_as_the_hubs_files():
+    """The sum of the 19 files that Wan's pipeline needs at the pinned commit, as a public manifest of them lists it."""
+    assert budget.plan("wan").download == pytest.approx(28_928_887_859, rel=1e-3)
+
+
 def test_a_longer_clip_costs_more_and_no_guidance_half():
     one, two = budget.plan("modelscope"), budget.plan("modelscope", num_frames=32)
     assert two.need["layer-offload"] > 1.5 * one.need["layer-offload"] and 2 <= two.flops / one.flops < 2.2

@@ -1,7 +1,6 @@
 """Every model of the table is run by its name: a tiny random pipeline of its class, in a hub's cache or a folder."""
 
 import functools
-import importlib.util
 import shutil
 
 import fake_hub
@@ -38,15 +37,11 @@ def load(folders):
     return functools.cache(lambda name: load_pipeline(folders[name], device="cpu"))
 
 
-@pytest.mark.parametrize("name", ("zeroscope", *NEWER))
+@pytest.mark.parametrize("name", NEWER)
 def test_by_name_from_the_hubs_cache(folders, tmp_path, monkeypatch, name):
-    """By its id; zeroscope is ModelScope's architecture."""
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     model, small = MODELS[name], smallest(name)
-    if name in folders:
-        fake_hub.store_folder(tmp_path, model.repo, folders[name])
-    else:
-        fake_hub.write_hub_cache(tmp_path, repo=model.repo)
+    fake_hub.store_folder(tmp_path, model.repo, folders[name], model.revision or fake_hub.REVISION)
     pipe = load_pipeline(name, device="cpu")
     assert type(pipe).__name__ == model.pipeline_class and pipe.t2v_model is model
     clip = generate(PROMPT, pipe, seed=3, **small)
@@ -88,7 +83,7 @@ def test_a_folder_takes_the_rules_of_its_class(folders, name):
     assert model.repo == str(folders[name]) and model.revision is None and not model.licence
 
 
-@pytest.mark.parametrize("name", ("zeroscope", *NEWER))
+@pytest.mark.parametrize("name", NEWER)
 def test_a_shape_that_breaks_a_rule_is_refused_before_anything_is_loaded(name):
     """Nothing is there to be loaded: HF_HUB_OFFLINE is set, and the cache has none of them."""
     model, step = MODELS[name], MODELS[name].frame_step
@@ -113,15 +108,6 @@ def test_shards(folders, tmp_path):
         file.unlink()
         with pytest.raises(FileNotFoundError, match=f"{file} is missing$"):
             load_pipeline(folder)
-
-
-@pytest.mark.skipif(importlib.util.find_spec("sentencepiece") is not None, reason="sentencepiece is installed")
-def test_a_sentencepiece_model_alone_names_the_packages(folders, tmp_path):
-    """CogVideoX-2b's tokenizer comes so."""
-    folder = shutil.copytree(folders["cogvideox"], tmp_path / "cog")
-    (folder / "tokenizer" / "tokenizer.json").rename(folder / "tokenizer" / "spiece.model")
-    with pytest.raises(ValueError, match=r"spiece.model needs packages .*: pip install sentencepiece protobuf$"):
-        load_pipeline(folder)
 
 
 def test_wan_reads_chinese(load, recwarn):
