@@ -71,6 +71,7 @@ def gpu(monkeypatch):
     seen = types.SimpleNamespace(free=80e9, placed=None)
     monkeypatch.setattr(placing, "device_of", lambda name: torch.device("cuda" if name is None else name))
     monkeypatch.setattr(placing, "free_bytes", lambda device: seen.free)
+    monkeypatch.setattr(placing, "has_bfloat16", lambda device: True)
     monkeypatch.setattr(placing, "place", lambda pipe, device, plan: setattr(seen, "placed", device))
     return seen
 

@@ -41,6 +41,7 @@ WITHOUT_TORCH = {
         {P} --frames 0 => num_frames 0: expected
         {P} --size 64 => --size: '64', expected width and height in pixels
         {P} --size 0x64 => width 0: expected
+        {P} --dtype half => --dtype: invalid choice: 'half'
         {P} --fps 0 => fps 0.0
         {P} --fps inf => --fps: 'inf', expected a finite number
         {P} --fps 120 --output clip.gif => fps 120.0
@@ -65,6 +66,8 @@ WITHOUT_TORCH = {
         prompts.txt --output-dir no/such/folder => does not exist
         prompts.txt --output-dir old.mp4 => old.mp4' is a file, expected a folder
         prompts.txt --output-dir clips --format avi => 'avi'
+        prompts.txt --output-dir clips --dtype fp16 => --dtype: invalid choice: 'fp16'
+        prompts.txt --output-dir clips --model wrong => t2v_settings.json: 'frames', expected an object
         prompts.txt --output-dir clips --fps 0 => fps 0.0
         prompts.txt --output-dir clips --model nope => model 'nope': expected one of auto, tiny, modelscope
         prompts.txt --output-dir clips --model wan --frames 80 => num_frames 80: expected 4N + 1
@@ -73,6 +76,8 @@ WITHOUT_TORCH = {
     "t2v_helpers.evaluate": """
         nosuch => model 'nosuch': expected one of
         tiny more => unrecognized arguments: more
+        wrong => t2v_settings.json: 'frames', expected an object
+        --dtype int8 => --dtype: invalid choice: 'int8'
         --seeds 0 => --seeds: '0', expected a whole number from 1
         --steps 0 => steps 0: expected a whole number from 1
         --guidance nan => --guidance: 'nan', expected a finite number
@@ -134,6 +139,7 @@ def prepare():
     texts = {"old.mp4": b"old", "full/mine.txt": b"mine", "prompts.txt": b"a red circle\n", "empty.txt": b"\n# a\n"}
     texts |= {"latin.txt": b"a \xff", "bad.jsonl": b"{\n", "two\nlines/file": b""}
     texts |= {"half.jsonl": b'{"prompt": "a \\ud83d"}', "wide.txt": b"\xff\xfea\0\n\0\xd8\xd8\n\0"}
+    texts["wrong/t2v_settings.json"] = b'"frames"'
     for name, text in texts.items():
         pathlib.Path(name).parent.mkdir(exist_ok=True)
         pathlib.Path(name).write_bytes(text)

@@ -9,7 +9,7 @@ import warnings
 
 from .. import video
 from .._support import command, files
-from ..models import MODELS, Request, add_options, describe, load_pipeline, make
+from ..models import MODELS, Request, add_options, describe, identity, load_pipeline, make
 from . import jobs
 
 EPILOG = """\
@@ -19,7 +19,8 @@ where "seed" and "negative_prompt" are optional and replace --seed and --negativ
 
 A clip is named after its line and its words, 0007-a-red-circle-falling.mp4. Once it is finished, DIR/manifest.jsonl
 has a line about it. Started again, the command skips a clip that is whole and whose line, prompt, seed, settings and
-model are the same, and makes the others. So add prompts at the end, and put # before one that you no longer want.
+model are the same, and makes the others. A model is what its files hold, wherever they lie. So add prompts at the end,
+and put # before one that you no longer want.
 
 on several GPUs:  accelerate launch -m t2v_helpers.batch PROMPTS --output-dir DIR
 on several CPUs:  torchrun --nproc-per-node 2 -m t2v_helpers.batch PROMPTS --output-dir DIR
@@ -86,7 +87,8 @@ def work(args):
 
     state = processes()
     with state.local_main_process_first():  # which downloads, if need be, for all
-        pipe = load_pipeline(args.model, device=str(state.device) if state.device.type == "cuda" else "cpu")
+        device = str(state.device) if state.device.type == "cuda" else "cpu"
+        pipe = load_pipeline(args.model, device=device, dtype=args.dtype)
     pipe.set_progress_bar_config(disable=True)
     asked, unfit, notes = jobs.fit_jobs(asked, pipe)
     if bad or unfit:
@@ -95,7 +97,8 @@ def work(args):
         warnings.warn(note, stacklevel=1)
 
     folder, fps = args.output_dir, args.fps or pipe.t2v_model.fps
-    entries = {job: jobs.entry_of(job, _identity(pipe.t2v_model), fps, f".{args.format}") for job in asked}
+    model = identity(pipe)
+    entries = {job: jobs.entry_of(job, model, fps, f".{args.format}") for job in asked}
     if state.is_main_process:
         folder.mkdir(exist_ok=True)
         jobs.tidy(folder)
@@ -118,18 +121,13 @@ def work(args):
         raise command.Failed(*named(args, failed))
 
 
-def _identity(model):
-    """A name that changes with the weights: with the revision or a file's last change; the hub's main is just main."""
-    name = next((name for name, known in MODELS.items() if known.repo == model.repo), model.repo)
-    stamps = (file.stat().st_mtime_ns for file in pathlib.Path(os.path.expanduser(model.repo)).glob("*/*"))
-    return f"{name}@{model.revision or max(stamps, default='main')}"
-
-
 def _make(asked, entry, pipe, folder):
     begin, path = time.perf_counter(), folder / entry["file"]
     video.save_video(make(asked, pipe), path, entry["settings"]["fps"])
     seconds = round(time.perf_counter() - begin, 3)
-    jobs.record(entry | {"sha256": jobs.digest(path), "seconds": seconds}, folder)
+    repo = pipe.t2v_model.repo
+    name = next((name for name, known in MODELS.items() if known.repo == repo), repo)
+    jobs.record(entry | {"model_name": name, "sha256": jobs.digest(path), "seconds": seconds}, folder)
 
 
 def main(arguments=None):

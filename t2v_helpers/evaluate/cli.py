@@ -3,6 +3,7 @@
 The result is the table of the model card.
 """
 
+import dataclasses
 import json
 import os
 import pathlib
@@ -14,51 +15,56 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from .._support import command, files
-from ..models import Request, describe, fit, known_words, load_pipeline
+from ..models import DTYPES, Request, describe, fit, known_words, load_pipeline
 
 EPILOG = "Exit code: 0 measured, 2 bad input (one line says what), 130 interrupted."
 
 
 def generate_clips(
-    pipeline: Callable, prompts: Sequence[str], seeds: Sequence[int], steps: int, guidance: float, batch: int = 18
+    pipeline: Callable, prompts: Sequence[str], seeds: Sequence[int], asked: Request, batch: int = 18
 ) -> np.ndarray:
-    """A clip for every prompt and seed, from the noise that `generate` draws: (clips, F, H, W, 3), prompt by prompt."""
+    """A clip for every prompt and seed, from the noise that `generate` draws: (clips, F, H, W, 3), prompt by prompt.
+
+    asked: steps, guidance, length and size of each, completed by `fit`.
+    """
     import torch
     from tqdm.auto import tqdm
 
-    from .. import shapes
-
     jobs, clips = [(prompt, seed) for prompt in prompts for seed in seeds], []
-    shape = {"num_frames": shapes.NUM_FRAMES, "height": shapes.SIZE, "width": shapes.SIZE}
-    asked = shape | {"num_inference_steps": steps, "guidance_scale": guidance, "output_type": "np"}
+    settings = {name: getattr(asked, name) for name in ("num_frames", "height", "width")}
+    settings |= {"num_inference_steps": asked.steps, "guidance_scale": asked.guidance, "output_type": "np"}
     with tqdm(total=len(jobs), unit="clip", leave=False, disable=None) as bar:  # None: off if stderr is a file
         for begin in range(0, len(jobs), batch):
             some = jobs[begin : begin + batch]
             noise = [torch.Generator().manual_seed(seed) for _, seed in some]
             with torch.inference_mode():
-                clips.append(pipeline([prompt for prompt, _ in some], generator=noise, **asked).frames)
+                clips.append(pipeline([prompt for prompt, _ in some], generator=noise, **settings).frames)
             bar.update(len(some))
     return np.concatenate(clips)
 
 
 def evaluate(
-    pipeline: Callable, seeds: Sequence[int], steps: int, guidance: float, video_tower: typing.Any = None
+    pipeline: Callable, seeds: Sequence[int], asked: Request, video_tower: typing.Any = None
 ) -> list[tuple[str, dict[str, float]]]:
     """Measure every number of the model card: the rows of the table, with shares or values by column.
 
-    seeds: of the clips of each caption; a single one leaves "seeds differ" empty. video_tower: for CLIPSIM; optional.
+    seeds: of the clips of each caption; a single one leaves "seeds differ" empty. asked: see `generate_clips`.
+    video_tower: for CLIPSIM; optional.
     """
     from .. import shapes
     from ..measures import adherence, clipsim, object_overlap
 
-    def clips(prompts, seeds, w=guidance):
-        return generate_clips(pipeline, prompts, seeds, steps, w)
+    def clips(prompts, seeds, w=asked.guidance):
+        return generate_clips(pipeline, prompts, seeds, dataclasses.replace(asked, guidance=w))
+
+    def render(names, seed):
+        return shapes.render(names, seed, asked.num_frames, asked.height)
 
     trained, held_out, every = shapes.captions(held_out=False), shapes.captions(held_out=True), shapes.COMBINATIONS
     other = [shapes.wordings(names)[(7 * i + 1) % len(shapes.wordings(names))] for i, names in enumerate(every)]
     said, said_held_out = ([prompt for prompt in prompts for _ in seeds] for prompts in (trained, held_out))
     shuffled = [said[i] for i in np.random.default_rng(0).permutation(len(said))]
-    rendered = [shapes.render(names, 10**7 + i) for i, names in enumerate(every * 5)]
+    rendered = [render(names, 10**7 + i) for i, names in enumerate(every * 5)]
     own = clips(trained, seeds)
     by_prompt = own.reshape(len(trained), len(seeds), *own.shape[1:])
     differ = [object_overlap(a, b) < 0.8 for many in by_prompt for i, a in enumerate(many) for b in many[:i]]
@@ -74,7 +80,7 @@ def evaluate(
     ]
     if video_tower is not None:
         towers, first = (pipeline.tokenizer, pipeline.text_encoder, video_tower), by_prompt[:, 0]
-        real = [shapes.render(caption, 10**8 + i) for i, caption in enumerate(trained)]
+        real = [render(caption, 10**8 + i) for i, caption in enumerate(trained)]
         some = {"generated": first, "rendered": real, "captions reversed": first[::-1].copy()}
         alike = {what: clipsim(trained, those, *towers).diagonal().mean().item() for what, those in some.items()}
         rows += [(f"CLIPSIM, {what}", {"all": value}) for what, value in alike.items()]
@@ -104,6 +110,7 @@ def parser():
     p.add_argument("--seeds", metavar="N", type=command.count, default=3, help=about)
     p.add_argument("--steps", metavar="N", type=command.whole, help="denoising steps (default: the model's)")
     p.add_argument("--guidance", metavar="W", type=command.number, help="guidance scale, from 1 (default: the model's)")
+    p.add_argument("--dtype", choices=DTYPES, help="precision of the networks (default: float32)")
     p.add_argument("--json", metavar="FILE", type=pathlib.Path, help="also write the numbers to this file, as JSON")
     return p
 
@@ -119,17 +126,20 @@ def work(args):
     folder = os.path.expanduser(model.repo)
     if not os.path.isdir(folder):
         raise ValueError(f"model {args.model!r}: expected tiny, or a folder with a model of the shapes' world")
-    pipeline = load_pipeline(model)
+    pipeline = load_pipeline(model, dtype=args.dtype)
     from .. import shapes
 
     if not {word for text in shapes.captions() for word in text.split()} <= set(known_words(pipeline.tokenizer)):
         raise ValueError(f"model {args.model!r}: expected one of the shapes' world; the judge knows no other captions")
     asked, _ = fit(asked, pipeline)
+    if asked.height != asked.width:
+        raise ValueError(f"model {args.model!r} makes {asked.width}x{asked.height} pixels, expected a square to judge")
     from ..training import scale_model
 
     begin, tower = time.perf_counter(), scale_model.load_video_tower(folder)
-    rows = evaluate(pipeline, range(args.seeds), asked.steps, asked.guidance, tower)
-    print(f"{args.model}: {asked.steps} steps, guidance {asked.guidance:g}, {args.seeds} seeds a caption\n")
+    rows = evaluate(pipeline, range(args.seeds), asked, tower)
+    clip = f"{asked.num_frames} frames of {asked.width}x{asked.height}"
+    print(f"{args.model}: {clip}, {asked.steps} steps, guidance {asked.guidance:g}, {args.seeds} seeds a caption\n")
     print(table(rows))
     print(f"\n{time.perf_counter() - begin:.0f} s", file=sys.stderr)
     if args.json:

@@ -6,9 +6,9 @@ _NAMES = {
     "budget": "CARDS COUNTS PLANS plan",
     "counting": "profile skeleton",
     "machine": "clock cpu_autocast matmul_rate",
-    "pipelines": "fit generate load_pipeline make",
+    "pipelines": "fit generate identity load_pipeline make",
     "probes": "highlight record_attention without_time",
-    "registry": "MODELS Model check_shape describe",
+    "registry": "DTYPES MODELS SETTINGS Model check_shape describe settings",
     "request": "Request add_options check_prompt known_words looks_english",
 }
 __getattr__, __dir__, __all__ = attach(__name__, _NAMES)

@@ -4,6 +4,9 @@ Weights come from safetensors alone, because opening a pickle can run any code. 
 is an error that names it; the libraries would fill in random numbers, or an empty vocabulary.
 """
 
+import collections
+import functools
+import hashlib
 import importlib
 import pathlib
 import re
@@ -11,7 +14,7 @@ import typing
 from collections.abc import Collection
 
 from .._support.texts import read_json
-from .registry import CLASSES
+from .registry import CLASSES, SETTINGS
 
 if typing.TYPE_CHECKING:
     import torch
@@ -48,6 +51,49 @@ def check(folder: pathlib.Path) -> Checkpoint:
                 _check_header(part / file)
         components[name] = (library, kind, variant)
     return Checkpoint(folder, pipeline_class, components)
+
+
+def fingerprint(found: Checkpoint) -> str:
+    """A SHA-256 of all that a pipeline is loaded from: file names and contents, wherever they lie and however old.
+
+    A file of the hub's cache is not read: there it is a link to a blob that is named after its content.
+    """
+    files = {found.folder / name for name in ("model_index.json", SETTINGS) if (found.folder / name).is_file()}
+    for name, (_, _, variant) in found.components.items():
+        inside = [file for file in (found.folder / name).iterdir() if file.is_file()]
+        files |= {file for file in inside if file.suffix in SMALL}
+        if variant is not None:
+            files |= {found.folder / name / file for file in weight_files([file.name for file in inside], name)[0]}
+    lines = []
+    for file in sorted(files):
+        blob, stat = file.resolve(), file.stat()
+        named = blob.parent.name == "blobs" and re.fullmatch("[0-9a-f]{40}|[0-9a-f]{64}", blob.name)
+        what = blob.name if named else _digest(blob, stat.st_size, stat.st_mtime_ns)
+        lines.append(f"{file.relative_to(found.folder).as_posix()} {what}\n")
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+@functools.lru_cache(maxsize=1000)
+def _digest(file: pathlib.Path, size: int, changed: int) -> str:
+    """A file's SHA-256, computed once for a size and a time of change."""
+    with file.open("rb") as data:
+        return hashlib.file_digest(data, "sha256").hexdigest()
+
+
+def own_dtype(found: Checkpoint) -> str:
+    """The precision to run a pipeline's denoiser in on a GPU: that of its weights, by the headers of their files.
+
+    Weights of 32 bits run in 16. For the networks of ModelScope's class that is float16, in which it was published; for
+    transformers it is bfloat16, which has the range of float32, because few of them were trained to stay in float16's.
+    """
+    import safetensors
+
+    name = "unet" if "unet" in found.components else "transformer"
+    file = weight_files([file.name for file in (found.folder / name).iterdir()], name)[0][0]
+    with safetensors.safe_open(found.folder / name / file, framework="numpy") as tensors:
+        kinds = collections.Counter(tensors.get_slice(key).get_dtype() for key in tensors.keys())
+    by_class = "float16" if name == "unet" else "bfloat16"
+    return {"F16": "float16", "BF16": "bfloat16"}.get(kinds.most_common(1)[0][0], by_class)
 
 
 def read_index(file: pathlib.Path) -> tuple[str, dict[str, tuple[str, str]]]:

@@ -48,7 +48,7 @@ def work(args: argparse.Namespace) -> None:
     folder = args.frames_dir and video.check_frames_folder(args.frames_dir, args.overwrite)
     asked.check_shape(args.model)
 
-    pipe = load_pipeline(args.model)
+    pipe = load_pipeline(args.model, dtype=args.dtype)
     asked, notes = fit(asked, pipe)
     for note in notes:
         warnings.warn(note, stacklevel=1)

@@ -133,7 +133,7 @@ def _token_from() -> str:
 
 def _wanted(index: pathlib.Path, names: Collection[str], repo: str) -> list[str]:
     """The file names that a pipeline is loaded from: safetensors, configs and tokenizer files."""
-    files = ["model_index.json"]
+    files = ["model_index.json", *({checkpoint.SETTINGS} & set(names))]
     for part, (_, kind) in checkpoint.read_index(index)[1].items():
         inside = [name.removeprefix(f"{part}/") for name in names if name.startswith(f"{part}/")]
         keep = [name for name in inside if name.endswith(checkpoint.SMALL) and "/" not in name]

@@ -7,6 +7,7 @@ classes round a length or a size that they cannot make. `Request`, `fit` and `ch
 import copy
 import dataclasses
 import functools
+import hashlib
 import inspect
 import math
 import os
@@ -16,7 +17,7 @@ import warnings
 
 from .._support.logs import print_once, quiet
 from . import budget, checkpoint, hub, placing
-from .registry import MODELS, Model, check_shape, describe, of_class
+from .registry import DTYPES, MODELS, Model, check_shape, describe, of_class, of_folder, own_shape
 from .request import Request, check_prompt, known_words
 
 if typing.TYPE_CHECKING:
@@ -26,7 +27,11 @@ if typing.TYPE_CHECKING:
 
 
 def load_pipeline(
-    name: str | os.PathLike | Model = "auto", *, device: str | None = None, plan: str | None = None
+    name: str | os.PathLike | Model = "auto",
+    *,
+    device: str | None = None,
+    plan: str | None = None,
+    dtype: "str | torch.dtype | None" = None,
 ) -> "DiffusionPipeline":
     """Load a text-to-video pipeline, from safetensors alone, and put it where it fits.
 
@@ -35,17 +40,22 @@ def load_pipeline(
             machine has its weights, else the scale model. "auto" prints which and why, and never starts a download.
         device: Such as "cuda" or "cpu"; None takes CUDA if there is a GPU.
         plan: A name of `PLANS`, for a GPU; None takes the first that fits.
+        dtype: Of `DTYPES`, such as "bfloat16"; None: float32 on a CPU, on a GPU what the model was trained or published
+            in. A GPU without bfloat16 gets float32 in its place, and a line says so.
 
     Returns:
-        A pipeline of diffusers. Its `t2v_model` is its `Model` and its `t2v_plan` the plan.
+        A pipeline of diffusers. Its `t2v_model` is its `Model`, `t2v_plan` the plan, `t2v_files` the checkpoint.
 
     Raises:
-        ValueError: The name, device or plan is not one, or the files are broken. Every error is one line.
+        ValueError: The name, device, plan or dtype is not one, or the files are broken. Every error is one line.
         OSError: A file is missing, the hub cannot be reached (ConnectionError), or the disk is full.
     """
     model = None if name == "auto" else describe(name)  # a wrong name is reported before torch is imported
     if plan not in (None, *budget.PLANS):
         raise ValueError(f"plan {plan!r}: expected one of {', '.join(budget.PLANS)}")
+    asked = dtype if dtype is None else str(dtype).removeprefix("torch.")
+    if asked not in (None, *DTYPES):
+        raise ValueError(f"dtype {asked!r}: expected one of {', '.join(DTYPES)}")
     import torch
 
     device = placing.device_of(device)
@@ -54,9 +64,11 @@ def load_pipeline(
         print(f"auto: {name}, because {why}")
         model = MODELS[name]
     found = hub.locate(model)
-    if found.pipeline_class != model.pipeline_class:
+    if model == Model(model.repo):  # nothing is known of it but its name
+        model = of_folder(found.folder, model.repo)
+    elif found.pipeline_class != model.pipeline_class:
         model = of_class(found.pipeline_class, model.repo)
-    dtype = torch.float32 if device.type == "cpu" else getattr(torch, model.gpu_dtype)
+    dtype = getattr(torch, _dtype(asked, model, found, device))
     with quiet(bars=False):
         import diffusers
 
@@ -69,11 +81,34 @@ def load_pipeline(
     if model.scheduler:
         pipe.scheduler = getattr(diffusers, model.scheduler).from_config(pipe.scheduler.config)
     pipe.set_progress_bar_config(disable=not model.progress)
-    pipe.t2v_model, pipe.t2v_scheduler = model, pipe.scheduler
+    pipe.t2v_model, pipe.t2v_scheduler, pipe.t2v_files = model, pipe.scheduler, found
     placing.place(pipe, device, plan)
     if model.licence:
         print_once(model.licence)
     return pipe
+
+
+def _dtype(asked: str | None, model: Model, found: checkpoint.Checkpoint, device: "torch.device") -> str:
+    """The precision that a model is loaded in: as asked, or what suits the model and the device."""
+    if asked is None and device.type == "cpu":
+        return "float32"
+    dtype = asked or model.gpu_dtype or checkpoint.own_dtype(found)
+    if dtype != "bfloat16" or device.type != "cuda" or placing.has_bfloat16(device):
+        return dtype
+    if asked:
+        raise ValueError("dtype 'bfloat16': this GPU does not compute in it, expected float32 or float16")
+    print("this GPU does not compute in bfloat16, the model's precision: float32 it is, in twice the memory")
+    return "float32"
+
+
+def identity(pipe: "DiffusionPipeline") -> str:
+    """A SHA-256 of what decides, beside the request, which clips a pipeline makes: files, scheduler and precision.
+
+    Args:
+        pipe: What `load_pipeline` returns.
+    """
+    runs = pipe.scheduler.to_json_string(), str(placing.denoiser(pipe).dtype)
+    return hashlib.sha256("\n".join((checkpoint.fingerprint(pipe.t2v_files), *runs)).encode()).hexdigest()
 
 
 def _auto(device: "torch.device") -> tuple[str, str]:
@@ -110,7 +145,7 @@ def generate(
 
     Args:
         prompt: What the clip shows.
-        pipeline: A loaded one, or what `load_pipeline` takes: loaded once and kept (a folder: until a file changes).
+        pipeline: A loaded one, or what `load_pipeline` takes: loaded once and kept (a folder: until it changes).
         seed: In [0, 2**63). The noise is drawn on the CPU, so a seed is the same clip on every device, up to rounding.
         steps: Denoising steps; None for this and the next ones is the model's own value.
         guidance: w in eps_uncond + w (eps_text - eps_uncond) (Ho and Salimans 2022, eq. 6, there 1 + w): 0, or from 1.
@@ -151,13 +186,11 @@ def fit(request: Request, pipe: "DiffusionPipeline") -> tuple[Request, list[str]
     Raises:
         ValueError: The model cannot meet the request, in one line.
     """
-    if not hasattr(pipe, "t2v_model"):  # one from elsewhere gets the defaults of its class
-        pipe.t2v_plan, scale = None, known_words(pipe.tokenizer)
-        pipe.t2v_model = MODELS["tiny"] if scale else of_class(type(pipe).__name__)
-    model, names = pipe.t2v_model, ("vae_scale_factor", "vae_scale_factor_spatial", "vae_spatial_compression_ratio")
-    scale = next(getattr(pipe, name) for name in names if hasattr(pipe, name))  # pixels of a latent's side
+    if not hasattr(pipe, "t2v_model"):
+        pipe.t2v_plan, pipe.t2v_model = None, _from_elsewhere(pipe)
+    model, scale = pipe.t2v_model, _scale(pipe)
     steps, num_frames = int(request.steps or model.steps), int(request.num_frames or model.num_frames)
-    width, height = model.size or (pipe.unet.config.sample_size * scale,) * 2
+    width, height = model.size or own_shape(*_denoisers(pipe), scale)["size"]
     width, height = int(request.width or width), int(request.height or height)
     notes = check_scheduler(pipe, steps)
     divisor = math.lcm(model.divisor, scale)  # a class asks for its own, whatever its autoencoder does
@@ -170,6 +203,26 @@ def fit(request: Request, pipe: "DiffusionPipeline") -> tuple[Request, list[str]
         notes += more
     guidance = float(model.guidance if request.guidance is None else request.guidance)
     return Request(prompt, negative, int(request.seed), steps, guidance, num_frames, height, width), notes
+
+
+def _from_elsewhere(pipe: "DiffusionPipeline") -> Model:
+    """The model of a pipeline that was not loaded here: by the folder or the name that it came from, or by its kind."""
+    name = pipe.name_or_path or ""
+    if os.path.isdir(name) or any(name in (model.repo, *model.also) for model in MODELS.values()):
+        return describe(name)
+    kind = MODELS["tiny"] if known_words(pipe.tokenizer) else of_class(type(pipe).__name__)
+    return dataclasses.replace(kind, repo="", **own_shape(*_denoisers(pipe), _scale(pipe)))
+
+
+def _denoisers(pipe: "DiffusionPipeline") -> list[dict]:
+    """The configs of its UNet and of its transformer, one of them empty."""
+    return [getattr(getattr(pipe, name, None), "config", {}) for name in ("unet", "transformer")]
+
+
+def _scale(pipe: "DiffusionPipeline") -> int:
+    """Pixels of a latent's side."""
+    names = ("vae_scale_factor", "vae_scale_factor_spatial", "vae_spatial_compression_ratio")
+    return next(getattr(pipe, name) for name in names if hasattr(pipe, name))
 
 
 def check_scheduler(pipe: "DiffusionPipeline", steps: int) -> list[str]:
@@ -252,12 +305,22 @@ def _run(pipe: "DiffusionPipeline", seed: int, asked: dict) -> "np.ndarray":
         noise /= getattr(pipe.scheduler, "init_noise_sigma", 1)  # the class scales what it is given once more
         if type(pipe).__name__ in ("TextToVideoSDPipeline", "CogVideoXPipeline"):
             noise = noise.to(net.dtype)  # the others do that
-        frames = pipe(latents=noise, generator=generator, **asked).frames[0]
-    if not np.isfinite(frames).all():
+        finite, decoder = [], getattr(pipe.vae, "decoder", pipe.vae)  # an infinite pixel would be clipped to black
+        hook = decoder.register_forward_hook(lambda *call: finite.append(_all_finite(call[-1])))
+        try:
+            frames = pipe(latents=noise, generator=generator, **asked).frames[0]
+        finally:
+            hook.remove()
+    if not np.isfinite(frames).all() or not all(finite):
         dtype = str(net.dtype).removeprefix("torch.")
-        hint = "half precision overflows soon, try less guidance" if "16" in dtype else "the weights may be damaged"
+        hint = "16 bits overflow: try less guidance, or load_pipeline(..., dtype='float32')"
+        hint = hint if "16" in dtype else "the weights may be damaged"
         raise ValueError(f"the model gave frames that are not finite, in {dtype} ({hint})")
     return frames
+
+
+def _all_finite(out: "torch.Tensor | tuple[torch.Tensor, ...]") -> "torch.Tensor":
+    return (out[0] if isinstance(out, tuple) else out).isfinite().all()
 
 
 def _kept(pipeline: "str | os.PathLike | Model | DiffusionPipeline") -> "DiffusionPipeline":
@@ -267,10 +330,11 @@ def _kept(pipeline: "str | os.PathLike | Model | DiffusionPipeline") -> "Diffusi
             raise ValueError(f"pipeline {pipeline!r}: expected a loaded pipeline or the name of a model")
         return pipeline
     name = os.fspath(pipeline) if isinstance(pipeline, os.PathLike) else pipeline
-    files = () if name == "auto" else pathlib.Path(os.path.expanduser(describe(name).repo)).glob("*/*")
-    return _loaded(name, max((file.stat().st_mtime_ns for file in files), default=0))
+    folder = pathlib.Path("" if name == "auto" else os.path.expanduser(describe(name).repo))
+    own = name != "auto" and folder.is_dir()
+    return _loaded(name, checkpoint.fingerprint(checkpoint.check(folder)) if own else "")
 
 
 @functools.lru_cache(maxsize=4)
-def _loaded(name: str | Model, stamp: int) -> "DiffusionPipeline":
+def _loaded(name: str | Model, content: str) -> "DiffusionPipeline":
     return load_pipeline(name)

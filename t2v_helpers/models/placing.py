@@ -36,6 +36,14 @@ def device_of(name: str | None) -> "torch.device":
     return device
 
 
+def has_bfloat16(device: "torch.device") -> bool:
+    """Whether a GPU computes in bfloat16 itself, without emulation, which has no convolutions."""
+    import torch
+
+    with torch.cuda.device(device):
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+
+
 def denoiser(pipe: "DiffusionPipeline") -> "torch.nn.Module":
     """The network that predicts the noise: a UNet in ModelScope, a transformer in the newer models."""
     return getattr(pipe, "unet", None) or pipe.transformer

@@ -4,12 +4,17 @@ This needs no torch, so that a name, a default or a rule can be looked up at onc
 """
 
 import dataclasses
-import json
+import math
 import os
 import pathlib
 import re
+from collections.abc import Mapping
 
 from .. import ASSETS
+from .._support.texts import read_json
+
+SETTINGS = "t2v_settings.json"  # beside model_index.json, where diffusers does not look: what a model was trained for
+DTYPES = ("float32", "float16", "bfloat16")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,9 +23,9 @@ class Model:
 
     repo: its folder, or its id on the hub; revision: the commit to use; also: older ids. scheduler: the class that
     replaces its own. size: width and height, pixels; None: what its network says. frame_step: divides num_frames - 1;
-    divisor: divides width and height. gpu_dtype: its precision on a GPU (on a CPU: float32); float32: the parts that
-    keep single precision there. tokens: how many of a prompt are read; None: its tokenizer's limit. english: whether it
-    was trained on English alone.
+    divisor: divides width and height. gpu_dtype: its precision on a GPU (on a CPU: float32); None: its weights' own;
+    float32: the parts that keep single precision there. tokens: how many of a prompt are read; None: its tokenizer's
+    limit. english: whether it was trained on English alone.
     """
 
     repo: str
@@ -36,7 +41,7 @@ class Model:
     size: tuple[int, int] | None = None
     divisor: int = 8
     fps: int = 8
-    gpu_dtype: str = "float16"
+    gpu_dtype: str | None = None
     float32: tuple[str, ...] = ()
     tokens: int | None = None
     english: bool = True
@@ -64,6 +69,7 @@ MODELS = {
         scheduler="DPMSolverMultistepScheduler",
         steps=25,
         size=(256, 256),
+        gpu_dtype="float16",
         licence="ModelScope's licence: research, not commercial use (CC-BY-NC-4.0 in its metadata, "
         "CC-BY-NC-ND-4.0 on its card)",
     ),
@@ -95,6 +101,7 @@ MODELS = {
         frame_step=8,
         size=(720, 480),
         divisor=16,
+        gpu_dtype="float16",  # this one alone was trained in it; its larger siblings are bfloat16
         tokens=226,
         licence="CogVideoX-2b's licence: Apache 2.0",
     ),
@@ -120,11 +127,10 @@ def describe(name: str | os.PathLike | Model) -> Model:
     """Look up a model by name.
 
     Args:
-        name: Of `MODELS`, a folder, a hub id (org/name), or a `Model`, which is returned. A folder whose tokenizer has
-            the scale model's words gets the scale model's defaults, other folders those of their pipeline class.
+        name: Of `MODELS`, a folder (see `of_folder`), a hub id (org/name), or a `Model`, which is returned.
 
     Raises:
-        ValueError: It is none of these.
+        ValueError: It is none of these, or the folder's settings are broken.
     """
     if isinstance(name, Model):
         return name
@@ -133,14 +139,7 @@ def describe(name: str | os.PathLike | Model) -> Model:
         if name in (key, model.repo, *model.also):
             return model
     if isinstance(name, str) and os.path.isdir(os.path.expanduser(name)):
-        folder = pathlib.Path(os.path.expanduser(name))
-        config = folder / "tokenizer" / "tokenizer_config.json"
-        if config.is_file() and b'"known_words"' in config.read_bytes():
-            return dataclasses.replace(MODELS["tiny"], repo=name)
-        try:
-            return of_class(json.loads((folder / "model_index.json").read_bytes())["_class_name"], name)
-        except (OSError, ValueError, LookupError, TypeError):
-            return Model(repo=name)  # loading it will say what is wrong
+        return of_folder(name)
     if isinstance(name, str) and re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", name):
         return Model(repo=name)
     known = ", ".join(("auto", *MODELS))
@@ -151,8 +150,83 @@ def of_class(pipeline_class: str, repo: str = "") -> Model:
     """A `Model` for a repository that is not in `MODELS`: the defaults and rules of its pipeline class."""
     for model in MODELS.values():
         if model.pipeline_class == pipeline_class != Model.pipeline_class:
-            return dataclasses.replace(model, repo=repo, revision=None, also=(), about="", licence="")
+            own = {"repo": repo, "revision": None, "also": (), "about": "", "licence": "", "gpu_dtype": None}
+            return dataclasses.replace(model, **own)
     return Model(repo=repo)
+
+
+def of_folder(folder: str | os.PathLike, repo: str = "") -> Model:
+    """A `Model` for a pipeline's folder: what its `SETTINGS` say, else its networks' configs, else its kind's defaults.
+
+    The configs tell the size, and for CogVideoX the length. The kind is the scale model if the tokenizer carries its
+    words, else the pipeline class; from it come the frames per second, the steps and the guidance that no config has.
+
+    Args:
+        folder: With model_index.json and, optionally, `SETTINGS`.
+        repo: What to call it; "": the folder.
+
+    Raises:
+        ValueError: `SETTINGS` say what cannot be; one line. What else is wrong is reported when it is loaded.
+    """
+    repo, folder = repo or os.fspath(folder), pathlib.Path(folder).expanduser()
+
+    def config(*names: str) -> dict:
+        try:
+            found = read_json(folder.joinpath(*names))
+        except (OSError, ValueError):
+            found = None
+        return found if isinstance(found, dict) else {}
+
+    levels = config("vae", "config.json").get("block_out_channels", (1, 2, 4, 4))
+    own = own_shape(config("unet", "config.json"), config("transformer", "config.json"), 2 ** (len(levels) - 1))
+    if "known_words" in config("tokenizer", "tokenizer_config.json"):
+        model = dataclasses.replace(MODELS["tiny"], repo=repo)
+    else:
+        model = of_class(config("model_index.json").get("_class_name"), repo)
+    return dataclasses.replace(model, **own | _said(folder / SETTINGS))
+
+
+def own_shape(unet: Mapping, transformer: Mapping, scale: int) -> dict:
+    """The size, and for CogVideoX the length, that a denoiser's config tells, as fields of `Model`.
+
+    Args:
+        unet: Its config; like `transformer`, empty if there is none.
+        transformer: Its config.
+        scale: Pixels of a latent's side.
+    """
+    if side := unet.get("sample_size"):
+        height, width = (side, side) if isinstance(side, int) else side
+        return {"size": (width * scale, height * scale)}
+    if "sample_width" not in transformer:
+        return {}
+    width, height = transformer["sample_width"] * scale, transformer["sample_height"] * scale
+    return {"size": (width, height), "num_frames": transformer["sample_frames"]}
+
+
+def settings(model: Model) -> dict:
+    """What `SETTINGS` hold for a model with a size and a dtype: a dict that JSON can hold, read by `of_folder`."""
+    width, height = model.size
+    clip = {"width": width, "height": height, "num_frames": model.num_frames, "fps": model.fps}
+    return clip | {"steps": model.steps, "guidance": model.guidance, "dtype": model.gpu_dtype}
+
+
+def _said(file: pathlib.Path) -> dict:
+    """The fields of `Model` that a file of settings gives."""
+    try:
+        said = read_json(file)
+    except FileNotFoundError:
+        return {}
+    known = settings(MODELS["tiny"])
+    if not isinstance(said, dict) or said.keys() - known or ("width" in said) != ("height" in said):
+        raise ValueError(f"{file}: {said!r:.60}, expected an object with some of {', '.join(known)}, width with height")
+    for name, value in said.items():
+        number = type(value) is int or (type(value) is float and name in ("fps", "guidance") and math.isfinite(value))
+        low = {"guidance": 0, "fps": 0.01}.get(name, 1)
+        if value not in DTYPES if name == "dtype" else not number or value < low:
+            kinds = {"dtype": " or ".join(DTYPES), "guidance": "0, or a number from 1", "fps": "a number from 0.01"}
+            raise ValueError(f"{file}: {name} {value!r}, expected {kinds.get(name, 'a whole number from 1')}")
+    size = {"size": (said.pop("width"), said.pop("height"))} if "width" in said else {}
+    return {"gpu_dtype" if name == "dtype" else name: value for name, value in said.items()} | size
 
 
 def check_shape(

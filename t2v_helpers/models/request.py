@@ -13,7 +13,7 @@ import unicodedata
 
 from .._support import command
 from .._support.texts import check_text
-from .registry import Model, check_shape, describe
+from .registry import DTYPES, Model, check_shape, describe
 
 # Short words that are used often. Those that English shares with a neighbour (die, in, an, no, do) are in neither list,
 # except for a few that hardly any English prompt does without.
@@ -173,3 +173,5 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--frames", metavar="N", type=command.whole, help="number of frames (default: the model's)")
     add("--size", metavar="WxH", type=command.size, help="width and height in pixels (default: the model's)")
     add("--fps", metavar="N", type=command.number, help="frames per second (default: the model's)")
+    about = "precision of the networks (default: on a GPU the model's, on a CPU float32)"
+    add("--dtype", choices=DTYPES, help=about)

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import hashlib
 import io
 import json
 import math
@@ -10,6 +11,7 @@ import signal
 import threading
 import time
 
+import numpy as np
 import torch
 from tqdm.auto import tqdm
 
@@ -33,6 +35,26 @@ def rng(*numbers):
     return torch.Generator().manual_seed(random.Random(repr(numbers)).getrandbits(63))
 
 
+def digest(*things):
+    """A SHA-256 of networks, tensors, arrays and what has a repr: it names, by content, what something was made from.
+
+    >>> digest("a red circle", torch.zeros(2)) == digest("a red circle", torch.tensor([0.0, 1e-9]))
+    False
+    """
+    sha = hashlib.sha256()
+    for thing in things:
+        if isinstance(thing, torch.nn.Module):
+            thing = digest(*(part for named in thing.state_dict().items() for part in named))
+        elif isinstance(thing, torch.Tensor):
+            sha.update(thing.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+            thing = thing.dtype, thing.shape
+        elif isinstance(thing, np.ndarray):
+            sha.update(np.ascontiguousarray(thing))
+            thing = thing.dtype, thing.shape
+        sha.update(f"{thing!r}\n".encode())
+    return sha.hexdigest()
+
+
 @contextlib.contextmanager
 def first_weights(stage, name):
     """Let constructors draw from the stage's seed: a run that resumes draws what the first one drew."""
@@ -51,16 +73,17 @@ def share(accelerator, batch):
     return range(accelerator.process_index, batch, accelerator.num_processes)
 
 
-def fit(accelerator, model, loss_of, stage, folder, *, ema=None, measure=None, watch=None):
+def fit(accelerator, model, loss_of, stage, folder, *, ema=None, measure=None, watch=None, made_from=()):
     """Minimise `loss_of(model, step)` with AdamW; each `stage.every` steps a checkpoint and a line of metrics.
 
     ema: a copy of the model that follows its weights (`follow`), or None. measure: called as measure(step) at each
     checkpoint; the dict it returns joins the line in folder/metrics.jsonl. watch: called with all lines so far;
-    without it the line is printed.
+    without it the line is printed. made_from: {what: its digest} of what `loss_of` reads, such as the data.
 
     Resumes from folder/checkpoint.pt as if it had not been stopped. Ctrl-C, or "interrupt" in a notebook, ends the
     step that runs, keeps a checkpoint of it, and then raises KeyboardInterrupt. ValueError: the checkpoint is of
-    another model or recipe, or the processes cannot share the batch; FloatingPointError: the loss runs away.
+    another model or recipe, or made from something else, or the processes cannot share the batch; FloatingPointError:
+    the loss runs away.
     """
     if stage.batch % accelerator.num_processes:
         many = f"{accelerator.num_processes} processes"
@@ -68,7 +91,7 @@ def fit(accelerator, model, loss_of, stage, folder, *, ema=None, measure=None, w
     folder.mkdir(parents=True, exist_ok=True)
     optimizer = torch.optim.AdamW(model.parameters(), lr=stage.lr, weight_decay=1e-4, betas=(0.9, 0.99))
     kept = {"model": model, "optimizer": optimizer} | ({"ema": ema} if ema is not None else {})
-    run = Run(stage, folder / "checkpoint.pt", kept)
+    run = Run(stage, folder / "checkpoint.pt", kept, dict(made_from))
     if run.step >= stage.steps:
         return
     parallel, optimizer = accelerator.prepare(model, optimizer)
@@ -129,8 +152,8 @@ class Run:
 
     PROGRESS = ("step", "losses", "recent", "bound", "lines")
 
-    def __init__(self, stage, path, kept):
-        self.stage, self.path, self.kept = stage, path, kept
+    def __init__(self, stage, path, kept, made_from):
+        self.stage, self.path, self.kept, self.made_from = stage, path, kept, made_from
         self.step, self.losses, self.recent, self.bound, self.lines = 0, [], [], 0.0, []
         if path.exists():
             self._load()
@@ -154,7 +177,8 @@ class Run:
 
     def save(self):
         """Write a checkpoint, whole, and then the metrics file."""
-        progress = {name: getattr(self, name) for name in self.PROGRESS} | {"stage": dataclasses.asdict(self.stage)}
+        progress = {name: getattr(self, name) for name in (*self.PROGRESS, "made_from")}
+        progress |= {"stage": dataclasses.asdict(self.stage)}
         data = io.BytesIO()
         torch.save({name: thing.state_dict() for name, thing in self.kept.items()} | progress, data)
         write_whole(self.path, data.getvalue())
@@ -172,6 +196,11 @@ class Run:
             if of.get(name) != here[name]:
                 what = f"{self.path} is of a run with {name} {of.get(name)}, this one has {here[name]}"
                 raise ValueError(f"{what}: take the same, or another folder")
+        before, now = state.get("made_from", {}), self.made_from
+        if other := [name for name in now | before if before.get(name) != now.get(name)]:
+            what = f"{self.path} was not made from this run's {' and '.join(other)}"
+            which = f"{self.path.parent} and those of later stages"
+            raise ValueError(f"{what}: take another folder to work in, or delete {which} to train anew")
         for name, thing in self.kept.items():
             if isinstance(thing, torch.nn.Module):
                 _check_shapes(self.path, state.get(name, {}), thing.state_dict())

@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 from .. import shapes
 from .._support.files import write_whole
-from ..models import cpu_autocast
+from ..models import MODELS, SETTINGS, cpu_autocast, settings
 from . import scale_model
 from .loop import Stage, choose, first_weights, fit, rng, share
 from .scale_model import to_model
@@ -75,7 +75,8 @@ def train_autoencoder(accelerator, stage, folder, world, watch=None, latent_chan
         return {"adherence": reconstruction_adherence(vae, world, min(54, 3 * len(world.kinds)))}
 
     model = AutoencoderLoss(vae).to(accelerator.device)
-    fit(accelerator, model, loss_of, stage, folder, measure=measure, watch=watch)
+    made_from = {"data": world.identity()}
+    fit(accelerator, model, loss_of, stage, folder, measure=measure, watch=watch, made_from=made_from)
     vae.register_to_config(scaling_factor=1 / _latent_deviation(vae, world))
     return vae.eval()
 
@@ -142,7 +143,8 @@ def train_clip(accelerator, stage, folder, world, watch=None):
     def loss_of(model, step):
         return model(*batch(stage.seed, step, len(world.trained)))
 
-    fit(accelerator, model, loss_of, stage, folder, measure=measure, watch=watch)
+    made_from = {"data": world.identity()}
+    fit(accelerator, model, loss_of, stage, folder, measure=measure, watch=watch, made_from=made_from)
     return tokenizer, text_encoder.eval(), model.video_tower.eval()
 
 
@@ -155,7 +157,7 @@ def train(accelerator, recipe, work, output, world):
     image_unet = train_images(accelerator, recipe["image"], work / "image", parts, latents, world)
     unet = train_clips(accelerator, recipe["unet"], work / "unet", parts, latents, world, image_unet)
     if accelerator.is_main_process:
-        save(output, tokenizer, text_encoder, vae, unet, video_tower)
+        save(output, tokenizer, text_encoder, vae, unet, video_tower, world)
         history = {}
         for name, stage in recipe.items():
             lines = (work / name / "metrics.jsonl").read_text().splitlines()
@@ -163,10 +165,11 @@ def train(accelerator, recipe, work, output, world):
         write_whole(output / "training.json", (json.dumps(history, indent=1) + "\n").encode())
 
 
-def save(output, tokenizer, text_encoder, vae, unet, video_tower):
-    """Write the pipeline's folder, weights as safetensors in half precision, and the video tower beside it.
+def save(output, tokenizer, text_encoder, vae, unet, video_tower, world):
+    """Write the pipeline's folder, weights as safetensors in half precision, beside it video tower and settings.
 
-    All is written beside `output` first and moved there file by file, so that a full disk leaves the old model.
+    All is written beside `output` first and moved there file by file, so that a full disk leaves the old model. What an
+    older model had in a part's folder goes, so that none of its weights are loaded in place of these.
     """
     from safetensors.torch import save_file
 
@@ -180,6 +183,13 @@ def save(output, tokenizer, text_encoder, vae, unet, video_tower):
         config.write_text(config.read_text().replace('"dtype": "float16"', '"dtype": "float32"'))
         (new / "video_tower").mkdir()
         save_file(video_tower.half().state_dict(), new / "video_tower" / "model.safetensors")
-        for file in filter(pathlib.Path.is_file, list(new.rglob("*"))):
-            (output / file.relative_to(new)).parent.mkdir(exist_ok=True)
-            os.replace(file, output / file.relative_to(new))
+        own = dataclasses.replace(MODELS["tiny"], size=(world.size,) * 2, num_frames=world.num_frames, fps=world.fps)
+        (new / SETTINGS).write_text(json.dumps(settings(own), indent=1) + "\n")
+        files = [file.relative_to(new) for file in new.rglob("*") if file.is_file()]
+        for file in files:
+            (output / file).parent.mkdir(exist_ok=True)
+            os.replace(new / file, output / file)
+        for part in {file.parent for file in files} - {pathlib.Path()}:
+            for file in (output / part).iterdir():
+                if file.relative_to(output) not in files and file.suffix in (".safetensors", ".json", ".txt"):
+                    file.unlink()

@@ -12,7 +12,7 @@ from accelerate.utils import gather_object
 from .. import shapes
 from .._support.files import write_whole
 from . import scale_model
-from .loop import choose, first_weights, fit, rng, share
+from .loop import choose, digest, first_weights, fit, rng, share
 
 UNCONDITIONAL = 0.1  # share of captions replaced by "" (classifier-free guidance, Ho & Salimans 2022)
 
@@ -21,10 +21,12 @@ UNCONDITIONAL = 0.1  # share of captions replaced by "" (classifier-free guidanc
 def encode_clips(accelerator, vae, world, path, clips_per_kind=None):
     """Latents of clips, scaled to deviation 1: (kinds * clips_per_kind, 4, F, size / 8, size / 8), float16.
 
-    Kind by kind, without those held out; kept in `path` and read from there the next time.
+    Kind by kind, without those held out; kept in `path` and read from there the next time, if world and autoencoder are
+    the same.
     """
     clips_per_kind = clips_per_kind or world.examples_per_kind
-    if not path.exists():
+    made_from = {"data": world.identity(), "autoencoder": digest(vae), "clips": clips_per_kind}
+    if _read_latents(path, made_from) is None:
         mine = []
         for index in share(accelerator, len(world.trained) * clips_per_kind):
             clip = world.example(*divmod(index, clips_per_kind), rng(0, index, "latents"))
@@ -34,10 +36,19 @@ def encode_clips(accelerator, vae, world, path, clips_per_kind=None):
         if accelerator.is_main_process:
             path.parent.mkdir(parents=True, exist_ok=True)
             data = io.BytesIO()
-            torch.save(torch.stack([latent for _, latent in everyones]), data)
+            torch.save({"latents": torch.stack([latent for _, latent in everyones]), "made_from": made_from}, data)
             write_whole(path, data.getvalue())
         accelerator.wait_for_everyone()
-    return torch.load(path, weights_only=True)
+    return _read_latents(path, made_from)
+
+
+def _read_latents(path, made_from):
+    """What `encode_clips` has kept, or None if it kept nothing of this."""
+    try:
+        kept = torch.load(path, weights_only=True)
+        return kept["latents"] if kept["made_from"] == made_from else None
+    except Exception:  # no file, or whatever torch raises for one that is none of its own
+        return None
 
 
 def train_images(accelerator, stage, folder, parts, latents, world, watch=None):
@@ -47,22 +58,25 @@ def train_images(accelerator, stage, folder, parts, latents, world, watch=None):
     """
     with first_weights(stage, "image"):
         new = [scale_model.new_image_unet(*_sizes(parts, world)) for _ in range(2)]
-    return _train(accelerator, stage, folder, parts, latents, world, *new, 1, watch)
+    return _train(accelerator, stage, folder, parts, latents, world, *new, 1, watch, {})
 
 
 def train_clips(accelerator, stage, folder, parts, latents, world, image_unet, watch=None, still=True):
     """The same on whole clips, from the weights of `image_unet` on. still: see `scale_model.new_unet`."""
     with first_weights(stage, "unet"):
         new = [scale_model.new_unet(some, *_sizes(parts, world), still=still) for some in (image_unet, None)]
-    return _train(accelerator, stage, folder, parts, latents, world, *new, world.num_frames, watch)
+    start = {"image model": digest(image_unet), "start along time": still}
+    return _train(accelerator, stage, folder, parts, latents, world, *new, world.num_frames, watch, start)
 
 
 def _sizes(parts, world):
     return world.size // 8, parts[2].config.latent_channels
 
 
-def _train(accelerator, stage, folder, parts, latents, world, unet, ema, num_frames, watch):
-    device = accelerator.device
+def _train(accelerator, stage, folder, parts, latents, world, unet, ema, num_frames, watch, start):
+    device, (tokenizer, text_encoder, vae) = accelerator.device, parts
+    made_from = {"data": world.identity(), "autoencoder": digest(vae), "number of examples": len(latents)}
+    made_from |= {"text tower": digest(sorted(tokenizer.get_vocab().items()), text_encoder)} | start
     unet, ema = unet.to(device).eval(), ema.to(device).eval()  # the temporal convolutions' dropout helps nobody here
     ema.load_state_dict(unet.state_dict())
     ema.requires_grad_(False)
@@ -80,7 +94,7 @@ def _train(accelerator, stage, folder, parts, latents, world, unet, ema, num_fra
         pipeline = scale_model.new_pipeline(*parts, whole)
         return adherence(pipeline, world, num_frames, step, folder / f"samples-{step:05d}.png")
 
-    fit(accelerator, unet, loss_of, stage, folder, ema=ema, measure=measure, watch=watch)
+    fit(accelerator, unet, loss_of, stage, folder, ema=ema, measure=measure, watch=watch, made_from=made_from)
     return ema
 
 

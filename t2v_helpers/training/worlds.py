@@ -17,7 +17,7 @@ from ..clips import read_video
 from ..models.request import plain
 from ..video import save_video, to_uint8
 from .data import METADATA, find_clips
-from .loop import choose, rng
+from .loop import choose, digest, rng
 
 UNJUDGED = " (--any-captions takes any caption, and does not ask the judge)"
 
@@ -32,7 +32,7 @@ class Rendered:
     (4, 32, 32, 3)
     """
 
-    examples_per_kind = 80
+    examples_per_kind, fps = 80, shapes.FPS
     judged = True  # whether shapes.judge knows what the clips show
 
     def __init__(self, trained=None, held_out=None, *, size=shapes.SIZE, num_frames=shapes.NUM_FRAMES, plain=False):
@@ -56,6 +56,11 @@ class Rendered:
     def text(self, kind, generator):
         """The caption of a kind, or one of its wordings."""
         return str(self.kinds[kind]) if self.plain else choose(shapes.wordings(self.kinds[kind]), generator)
+
+    def identity(self):
+        """A digest of all that is trained on: what is rendered, or a folder's frames and captions."""
+        texts = [[str(names)] if self.plain else shapes.wordings(names) for names in self.kinds]
+        return digest(texts, len(self.trained), self.size, self.num_frames, shapes.COLORS, shapes.BACKGROUND)
 
 
 def small():
@@ -84,8 +89,9 @@ class Folder(Rendered):
             raise ValueError(f"--size {size[0]}x{size[1]}: expected a square, a multiple of 8 from 16")
         self.judged, self.files, shape = judged, {}, None
         for file, text, where in find_clips(pathlib.Path(folder)):
-            names, frames = self._shown(text, where), _read(file, where, size, num_frames, fps)
-            shape = shape or frames.shape
+            names, (frames, rate) = self._shown(text, where), _read(file, where, size, num_frames, fps)
+            if shape is None:
+                shape, self.fps = frames.shape, rate
             if frames.shape != shape:
                 expected = f"{shape} as the first clip; --size and --frames make them alike"
                 raise ValueError(f"{file} has frames {frames.shape}, expected {expected}")
@@ -117,18 +123,22 @@ class Folder(Rendered):
         """One of the captions of a kind."""
         return choose(self.files[self.trained[kind]], generator)[1]
 
+    def identity(self):
+        """See `Rendered.identity`."""
+        return digest(*(part for clips in self.files.values() for clip in clips for part in clip))
+
 
 def _read(file, where, size, num_frames, fps):
-    """Frames of one clip, as rendered ones are: square, from 16 pixels, sides multiples of 8."""
+    """Frames of one clip, square ones from 16 pixels with sides that are multiples of 8, and how many a second."""
     try:
-        frames, _ = read_video(file, size=size, num_frames=num_frames, fps=fps)
+        frames, times = read_video(file, size=size, num_frames=num_frames, fps=fps)
     except FileNotFoundError:
         raise FileNotFoundError(f"{file} is missing, and {where} names it") from None
     height, width = frames.shape[1:3]
     if height != width or height % 8 or height < 16:
         expected = "square ones, a multiple of 8 from 16; --size crops and scales them"
         raise ValueError(f"{file} has frames of {width}x{height} pixels, expected {expected}")
-    return frames
+    return frames, round(len(frames) / float(times[-1]), 2)
 
 
 def write_folder(folder, world, count, seed=0):

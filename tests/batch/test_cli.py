@@ -14,6 +14,7 @@ import torch
 
 from t2v_helpers import generate, save_video
 from t2v_helpers.batch import cli
+from t2v_helpers.models import SETTINGS
 
 TEXT = """\
 # moving shapes
@@ -137,14 +138,49 @@ def test_jsonl_lines_have_seeds_and_negative_prompts(scale_folder, here):
     assert (here / "clips" / "0001-a-red-circle-moving-left.mp4").read_bytes() == (here / "one.mp4").read_bytes()
 
 
-def test_weights_that_have_changed_make_other_clips(scale_folder, alone, here, capsys):
+def flip(file, place):
+    """Change one byte, and make the file look older, as a copy that is put back does."""
+    data = bytearray(file.read_bytes())
+    data[place] ^= 1
+    file.write_bytes(data)
+    os.utime(file, (1, 1))
+
+
+def edit(file, change):
+    """Change a JSON file's object."""
+    change(what := json.loads(file.read_text()))
+    file.write_text(json.dumps(what))
+
+
+def swap_words(tokenizer):
+    words = tokenizer["model"]["vocab"]
+    words["red</w>"], words["blue</w>"] = words["blue</w>"], words["red</w>"]
+
+
+MODEL_CHANGES = {
+    "another folder": (lambda model: None, (), 0),
+    "touched": (lambda model: [file.touch() for file in model.rglob("*")], (), 0),
+    "a readme": (lambda model: (model / "README.md").write_text("mine"), (), 0),
+    "a byte of a weight": (lambda model: flip(model / "unet" / "diffusion_pytorch_model.safetensors", -1), (), 4),
+    "the scheduler": (lambda m: edit(m / "scheduler" / "scheduler_config.json", lambda x: x.update(eta=1)), (), 4),
+    "a vocabulary": (lambda model: edit(model / "tokenizer" / "tokenizer.json", swap_words), (), 4),
+    "the decoder's scale": (lambda m: edit(m / "vae" / "config.json", lambda x: x.update(scaling_factor=0.2)), (), 4),
+    "the settings": (lambda model: (model / SETTINGS).write_text('{"guidance": 3}'), (), 4),
+    "the precision": (lambda model: None, ("--dtype", "bfloat16"), 4),
+}
+
+
+@pytest.mark.parametrize(("change", "more", "to_make"), MODEL_CHANGES.values(), ids=MODEL_CHANGES)
+def test_a_model_is_what_its_files_hold(scale_folder, alone, here, capsys, change, more, to_make):
     shutil.copytree(alone / "clips", here / "clips")
     model = shutil.copytree(scale_folder, here / "model")
-    for to_make in (4, 0, 4):
-        assert run(model, here / "prompts.txt", here / "clips") == 0
-        assert f"{to_make} to make" in capsys.readouterr().out
-        if to_make == 0:
-            (model / "unet" / "config.json").touch()
+    change(model)
+    assert run(model, here / "prompts.txt", here / "clips", *more) == 0
+    assert f"{to_make} to make" in capsys.readouterr().out
+    if to_make:
+        assert manifest(here / "clips")[-1]["model_name"] == str(model)
+        assert run(model, here / "prompts.txt", here / "clips", *more) == 0
+        assert "0 to make" in capsys.readouterr().out
 
 
 def test_one_prompt_that_fails_does_not_stop_the_others(scale_folder, alone, here, capsys):

@@ -1,6 +1,7 @@
 """The measures on a model that draws what it is asked for, and the command on one with random weights."""
 
 import json
+import shutil
 import types
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 
 from t2v_helpers import shapes
 from t2v_helpers.evaluate import cli
+from t2v_helpers.models import SETTINGS, Request
 
 
 class Renderer:
@@ -16,18 +18,21 @@ class Renderer:
     def __init__(self):
         self.calls = []
 
-    def __call__(self, prompts, generator, guidance_scale, **settings):
+    def __call__(self, prompts, generator, guidance_scale, num_frames, height, width, **settings):
+        assert height == width
         self.calls += [(prompt, g.initial_seed(), guidance_scale) for prompt, g in zip(prompts, generator, strict=True)]
         seeds = [g.initial_seed() for g in generator]
         texts = [prompt or "a red circle moving left" for prompt in prompts]
-        frames = [shapes.render(shapes.parse(text), seed) for text, seed in zip(texts, seeds, strict=True)]
+        frames = [
+            shapes.render(shapes.parse(text), seed, num_frames, width) for text, seed in zip(texts, seeds, strict=True)
+        ]
         return types.SimpleNamespace(frames=np.stack(frames))
 
 
 @pytest.fixture(scope="module")
 def measured():
     pipe = Renderer()
-    return pipe, dict(cli.evaluate(pipe, range(2), steps=3, guidance=2.0))
+    return pipe, dict(cli.evaluate(pipe, range(2), Request("-", None, 0, 3, 2.0, 8, 48, 48)))
 
 
 def test_a_model_that_draws_what_it_is_asked_for_is_right_and_the_controls_are_not(measured):
@@ -52,9 +57,20 @@ def test_the_command_writes_what_it_prints(scale_folder, tmp_path, monkeypatch, 
     file = tmp_path / "e.json"
     assert cli.main([str(scale_folder), "--seeds", "1", "--steps", "1", "--json", str(file)]) == 0
     out, rows = capsys.readouterr().out, json.loads(file.read_text())
-    assert out.startswith(f"{scale_folder}: 1 steps, guidance 2, 1 seeds a caption\n\n| | color |")
+    assert out.startswith(f"{scale_folder}: 16 frames of 64x64, 1 steps, guidance 2, 1 seeds a caption\n\n| | color |")
     assert out.endswith(cli.table(rows.items()) + "\n") and rows["seeds differ"] == {}
     assert rows["control: rendered clips"]["all"] == 1
+
+
+@pytest.mark.parametrize("width, code, says", [(32, 0, "4 frames of 32x32, 1 steps"), (40, 2, "makes 40x32 pixels")])
+def test_a_model_is_measured_at_its_own_size_and_length(scale_folder, tmp_path, monkeypatch, capsys, width, code, says):
+    monkeypatch.setattr(shapes, "COMBINATIONS", shapes.COMBINATIONS[:6])
+    made, measure = set(), shapes.judge
+    monkeypatch.setattr(shapes, "judge", lambda clip, *more: made.add(clip.shape) or measure(clip, *more))
+    model = shutil.copytree(scale_folder, tmp_path / "model")
+    (model / SETTINGS).write_text(json.dumps({"width": width, "height": 32, "num_frames": 4, "steps": 1}))
+    assert cli.main([str(model), "--seeds", "1"]) == code and says in "".join(capsys.readouterr())
+    assert made == ({(4, 32, 32, 3)} if code == 0 else set())
 
 
 def test_a_model_of_another_world_is_refused(cached, tmp_path, capsys):

@@ -1,8 +1,10 @@
 """Training that is stopped, killed, resumed, shared among processes, or given what it cannot use."""
 
+import importlib
 import json
 import math
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,8 +16,9 @@ import pytest
 import torch
 from accelerate import Accelerator
 
-from t2v_helpers import generate, save_frames, shapes
+from t2v_helpers import generate, save_frames, save_video, shapes
 from t2v_helpers.evaluate import cli as evaluate_cli
+from t2v_helpers.models import SETTINGS
 from t2v_helpers.training import cli, loop, worlds
 from t2v_helpers.training.loop import Stage
 
@@ -49,6 +52,74 @@ def alone(tmp_path_factory, clips):
     folder = tmp_path_factory.mktemp("alone")
     assert cli.main(options(folder, clips)) == 0
     return folder
+
+
+def other(clips, folder, change):
+    """A copy of the folder of clips, in which one thing was changed."""
+    folder = shutil.copytree(clips, folder / "clips")
+    lines = [json.loads(line) for line in (folder / worlds.METADATA[0]).read_text().splitlines()]
+    if change == "pixels":
+        save_video(worlds.Folder(folder).example(0, 0) * 0.99, folder / "00000.webp", overwrite=True)
+    elif change == "words":
+        lines[0]["text"] = next(text for text in shapes.wordings(shapes.COMBINATIONS[0]) if text != lines[0]["text"])
+    elif change == "fewer":
+        lines.pop()
+    (folder / worlds.METADATA[0]).write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return folder
+
+
+@pytest.mark.parametrize("change", ["pixels", "words", "fewer"])
+def test_a_run_is_not_resumed_on_other_data(alone, clips, tmp_path, capsys, change):
+    before = {path: path.read_bytes() for path in alone.rglob("*") if path.is_file()}
+    assert cli.main(options(alone, other(clips, tmp_path, change))) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"{alone}/autoencoder/checkpoint.pt was not made from this run's data: take another folder" in line
+    assert {path: path.read_bytes() for path in alone.rglob("*") if path.is_file()} == before
+
+
+def test_a_finished_run_is_found_again_by_the_content_of_its_data(alone, clips, tmp_path, monkeypatch):
+    model = {path: path.read_bytes() for path in (alone / "model").rglob("*.safetensors")}
+    monkeypatch.setattr(loop.Run, "save", None)
+    assert cli.main(options(alone, other(clips, tmp_path, "nothing"))) == 0
+    assert all(path.read_bytes() == data for path, data in model.items())
+
+
+def test_what_an_earlier_stage_gave_is_part_of_the_later_ones(alone, clips, tmp_path, capsys):
+    work = shutil.copytree(alone, tmp_path / "work")
+    latents = (work / "latents.pt").read_bytes()
+    shutil.rmtree(work / "autoencoder")
+    assert cli.main([*options(work, clips), "--autoencoder-steps=1"]) == 2
+    assert "image/checkpoint.pt was not made from this run's autoencoder:" in capsys.readouterr().err
+    assert (work / "latents.pt").read_bytes() != latents
+    shutil.copytree(alone, work, dirs_exist_ok=True)
+    shutil.rmtree(work / "image")
+    assert cli.main([*options(work, clips), "--image-lr=0.1"]) == 2
+    assert "unet/checkpoint.pt was not made from this run's image model:" in capsys.readouterr().err
+
+
+def test_a_trained_folder_is_run_at_the_size_and_length_of_its_clips(alone, clips, tmp_path, capsys):
+    world, model = worlds.Folder(clips), alone / "model"
+    said = json.loads((model / SETTINGS).read_text())
+    assert (said["width"], said["height"], said["num_frames"]) == (32, 32, 4) == (world.size, world.size, 4)
+    assert generate("a red circle moving left", model).shape == (4, 32, 32, 3)
+    arguments = ["a red circle moving left", "--model", str(model), "--output", str(tmp_path / "clip.gif")]
+    assert importlib.import_module("t2v_helpers.models.cli").main(arguments) == 0
+    assert "4 frames of 32x32, 0.5 s" in capsys.readouterr().out
+    (tmp_path / "prompts.txt").write_text("a red circle moving left\n")
+    arguments = [str(tmp_path / "prompts.txt"), "--output-dir", str(tmp_path / "clips"), "--model", str(model)]
+    assert importlib.import_module("t2v_helpers.batch.cli").main(arguments) == 0
+    settings = json.loads((tmp_path / "clips" / "manifest.jsonl").read_text())["settings"]
+    assert settings == {"steps": 10, "guidance": 2.0, "num_frames": 4, "height": 32, "width": 32, "fps": 8}
+
+
+def test_an_older_models_weights_do_not_stay_beside_the_new_ones(alone, clips, tmp_path):
+    work = shutil.copytree(alone, tmp_path / "work")
+    whole = (work / "model" / "unet" / "diffusion_pytorch_model.safetensors").read_bytes()
+    (work / "model" / "unet" / "diffusion_pytorch_model.fp16.safetensors").write_bytes(whole)  # it would be preferred
+    (work / "model" / "unet" / "notes.md").write_text("mine")
+    assert cli.main(options(work, clips)) == 0
+    names = {"config.json", "diffusion_pytorch_model.safetensors", "notes.md"}
+    assert {path.name for path in (work / "model" / "unet").iterdir()} == names
 
 
 def losses(folder, stage):
@@ -126,7 +197,7 @@ def test_ctrl_c_ends_the_step_and_keeps_it(tmp_path):
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def regression(folder, width=3, break_at=None, nan_at=None, **more):
+def regression(folder, width=3, break_at=None, nan_at=None, made_from=(), **more):
     """A small problem that uses `fit` as the stages do: what a step draws depends on its number alone."""
     torch.manual_seed(0)
     model, ema = torch.nn.Linear(width, 1), torch.nn.Linear(width, 1)
@@ -139,7 +210,7 @@ def regression(folder, width=3, break_at=None, nan_at=None, **more):
         x = torch.randn(8, width, generator=loop.rng(0, step))
         return (model(x) - x.sum(1, keepdim=True)).square().mean() * (math.nan if step == nan_at else 1)
 
-    loop.fit(Accelerator(cpu=True), model, loss_of, stage, folder, ema=ema)
+    loop.fit(Accelerator(cpu=True), model, loss_of, stage, folder, ema=ema, made_from=made_from)
     return [torch.cat([p.detach().flatten() for p in some.parameters()]) for some in (model, ema)]
 
 
@@ -186,6 +257,12 @@ def test_a_loss_that_diverges_is_told_and_the_last_checkpoint_kept(tmp_path, set
         ({"width": 4}, r"is of another model: weight is \[1, 3\], expected \[1, 4\]"),
         ({"lr": 0.1}, "is of a run with lr 0.05, this one has 0.1: take the same, or another folder"),
         ({"steps": 90}, "is of a run with steps 60, this one has 90"),
+        ({"batch": 4}, "is of a run with batch 8, this one has 4"),
+        ({"seed": 1}, "is of a run with seed 0, this one has 1"),
+        (
+            {"made_from": {"data": "b", "words": "c"}},
+            "not made from this run's data and words: .* delete .*run and",
+        ),
     ],
 )
 def test_a_checkpoint_of_another_run_or_none_is_refused_and_kept(tmp_path, change, says):

@@ -1,9 +1,12 @@
+import pathlib
+
 import numpy as np
 import pytest
 import torch
 from accelerate import Accelerator
 
 from t2v_helpers import shapes
+from t2v_helpers.models import MODELS, SETTINGS
 from t2v_helpers.training import loop, scale_model, stages, unet, worlds
 from t2v_helpers.training.loop import Stage
 
@@ -49,6 +52,40 @@ def test_latents_are_those_of_every_example_kind_by_kind(accelerator, tmp_path):
         frames = scale_model.to_model(world.example(i // 3, i % 3)).movedim(1, 0)
         wanted = vae.encode(frames).latent_dist.mean.movedim(0, 1) * vae.config.scaling_factor
         torch.testing.assert_close(latent.float(), wanted, rtol=1e-3, atol=1e-3)
+
+
+def test_latents_of_something_else_are_not_taken(accelerator, tmp_path):
+    """Each time from the same file: they are those of a first call with an empty folder."""
+    vaes = [scale_model.new_autoencoder(32).eval() for _ in range(2)]
+    names, small = shapes.COMBINATIONS, {"size": 32, "num_frames": 2}
+    ways = {
+        "first": (vaes[0], worlds.Rendered(names[:2], **small), 2),
+        "again": (vaes[0], worlds.Rendered(names[:2], **small), 2),
+        "clips": (vaes[0], worlds.Rendered(names[:2], **small), 1),
+        "autoencoder": (vaes[1], worlds.Rendered(names[:2], **small), 2),
+        "kinds": (vaes[0], worlds.Rendered(names[1:3], **small), 2),
+        "length": (vaes[0], worlds.Rendered(names[:2], size=32, num_frames=3), 2),
+    }
+    file, times = tmp_path / "latents.pt", []
+    for way, (vae, world, count) in ways.items():
+        latents = unet.encode_clips(accelerator, vae, world, file, count)
+        assert torch.equal(latents, unet.encode_clips(accelerator, vae, world, tmp_path / way, count)), way
+        times.append(file.stat().st_mtime_ns)
+    assert times[0] == times[1] and len(set(times)) == 5
+    file.write_bytes(b"cut short")
+    assert torch.equal(latents, unet.encode_clips(accelerator, vae, world, file, count))
+
+
+def test_a_worlds_identity_is_what_it_shows_and_says(monkeypatch):
+    def world(*kinds, **more):
+        return worlds.Rendered(kinds, **more).identity()
+
+    a, b, c = shapes.COMBINATIONS[:3]
+    some = [world(a, b), world(b, a), world(a, b, c), world(a, b, held_out=[c]), world(a, b, size=32)]
+    some += [world(a, b, num_frames=8), world(a, b, plain=True)]
+    monkeypatch.setitem(shapes.COLORS, "red", (1.0, 0.0, 0.0))
+    some.append(world(a, b))
+    assert len(set(some)) == 8 and world(a, b) == some[-1]
 
 
 def test_to_model_moves_channels_before_frames_and_scales():
@@ -107,7 +144,9 @@ def test_stages_fit_together_and_the_folder_loads_in_plain_diffusers(accelerator
     monkeypatch.setattr(unet, "_log_samples", lambda clips, path: None)
     world.examples_per_kind = 2
     stages.train(accelerator, recipe, tmp_path / "work", tmp_path / "out", world)
-    assert len(torch.load(tmp_path / "work" / "latents.pt", weights_only=True)) == 4 * 2
+    assert len(torch.load(tmp_path / "work" / "latents.pt", weights_only=True)["latents"]) == 4 * 2
+    shipped = pathlib.Path(MODELS["tiny"].repo)
+    assert (tmp_path / "out" / SETTINGS).read_text() == (shipped / SETTINGS).read_text()
 
     from diffusers import DiffusionPipeline
 
