@@ -180,7 +180,7 @@ class NoiseSchedule:
         if len(self) < 2:
             raise ValueError(f"zero_terminal_snr needs T >= 2 steps, got T = {len(self)}")
         root = self.alpha_bars.sqrt()
-        root = (root - root[-1]) * root[0] / (root[0] - root[-1])  # Eq. 2.5
+        root = (root - root[-1]) * root[0] / (root[0] - root[-1])  # Eq. 2.6
         return type(self)(_betas_of(root**2), f"{self.name}, zero terminal SNR")
 
 

@@ -135,7 +135,7 @@ def test_zero_terminal_snr(schedule):
     theirs = scheduling_ddim.rescale_zero_terminal_snr(schedule.betas.clone())
     torch.testing.assert_close(zero.betas, theirs, rtol=1e-9, atol=1e-12)
     assert zero.betas[-1] == 1 and zero.alpha_bars[-1] == 0 and zero.snr[-1] == 0
-    # Eq. 2.5: sqrt(alpha_bar) goes through one straight line, which keeps the first value and sends the last to 0
+    # Eq. 2.6: sqrt(alpha_bar) goes through one straight line, which keeps the first value and sends the last to 0
     root, moved = schedule.alpha_bars.sqrt().numpy(), zero.alpha_bars.sqrt().numpy()
     np.testing.assert_allclose(moved, np.interp(root, [root[-1], root[0]], [0, root[0]]), atol=1e-12)
     torch.testing.assert_close(zero.zero_terminal_snr().betas, zero.betas)

@@ -12,17 +12,18 @@ def nearest(x, centers):
     return torch.cdist(x, centers).argmin(1).unique()
 
 
-def last(betas):
-    return betas[-1] if betas else 0.0
+def chain(x0, betas, generator, keep=lambda b: (1 - b).sqrt(), add=torch.sqrt, shape=None, once=False):
+    x, eta = x0, None
+    for beta in betas:
+        if eta is None or not once:
+            eta = torch.randn(shape or x0.shape, generator=generator)
+        x = keep(beta) * x + add(beta) * eta
+    return x
 
 
-def zero_based(betas):
-    below = (torch.cumprod(1 - betas, 0) < 0.5).nonzero()
-    return below[0].item() if len(below) else None
-
-
-def always(betas):
-    return int((torch.cumprod(1 - betas, 0) < 0.5).int().argmax()) + 1
+def needed(schedule, difference, share, at=-1, half=2, power=1, rounded=math.ceil):
+    z = torch.distributions.Normal(0.0, 1.0).icdf(torch.tensor(share)).item()
+    return rounded((half * z / difference) ** 2 / schedule.snr[at].item() ** power)
 
 
 def weigh(x, points, a, power=2, two=2, scale=None, axis=1):
@@ -88,23 +89,35 @@ WRONG = {
         "None": lambda x, c, r: None,
     },
     "2.1": {
-        "square roots are missing": lambda x0, a, eps: a * x0 + (1 - a) * eps,
-        "noise's variance": lambda x0, a, eps: a.sqrt() * x0 + (1 - a) * eps,
-        "swapped": lambda x0, a, eps: (1 - a).sqrt() * x0 + a.sqrt() * eps,
-        "add up to 1": lambda x0, a, eps: a.sqrt() * x0 + (1 - a.sqrt()) * eps,
-        "None": lambda x0, a, eps: None,
+        "inside the loop": lambda x0, betas, g: chain(x0, betas, g, once=True),
+        "shrink": lambda x0, betas, g: chain(x0, betas, g, keep=lambda b: 1),
+        "square root": lambda x0, betas, g: chain(x0, betas, g, add=lambda b: b),
+        "shape of x0": lambda x0, betas, g: chain(x0, betas, g, shape=(1, 2)),
+        "generator": lambda x0, betas, g: chain(x0, betas, None),
+        "0.568": lambda x0, betas, g: chain(x0, betas[:2], g),
+        "the mean": lambda x0, betas, g: chain(0 * x0, betas, g),
+        "expected that of x0": lambda x0, betas, g: chain(x0[:5], betas, g),
+        "None": lambda x0, betas, g: None,
     },
     "2.2": {
-        "plain sum": lambda betas: sum(betas),
-        "left of the signal": lambda betas: torch.prod(1 - torch.tensor(betas)).item(),
-        "standard deviation": lambda betas: (1 - torch.prod(1 - torch.tensor(betas)).item()) ** 0.5,
-        "only the last": last,
+        "round up: with": lambda s, d, p: needed(s, d, p, rounded=int),
+        "whole numbers": lambda s, d, p: needed(s, d, p, rounded=float),
+        "square of": lambda s, d, p: math.ceil(needed(s, d, p, rounded=float) ** 0.5),
+        "half of": lambda s, d, p: needed(s, d, p, half=1),
+        "SNR itself": lambda s, d, p: needed(s, d, p, power=2),
+        "last step": lambda s, d, p: needed(s, d, p, at=0),
+        "icdf": lambda s, d, p: math.ceil((2 * p / d) ** 2 / s.snr[-1].item()),
+        "it is 79": lambda s, d, p: 100,
     },
     "2.3": {
-        "index": zero_based,
-        "one step's noise": lambda betas: (betas > 0.5).nonzero()[0].item() + 1,
-        "square": lambda betas: (torch.cumprod((1 - betas) ** 2, 0) < 0.5).nonzero()[0].item() + 1,
-        "expected None": always,
+        "that a step keeps": lambda T, bits, n: (1 - 2 ** (-2 * bits / n)) ** (1 / T),
+        "after all steps": lambda T, bits, n: 1 - 2 ** (-2 * bits / n),
+        "all at once": lambda T, bits, n: 2 ** (-2 * bits / n),
+        "factors multiply": lambda T, bits, n: 2 ** (-2 * bits / n) / T,
+        "not nats": lambda T, bits, n: 1 - (1 - math.exp(-2 * bits / n)) ** (1 / T),
+        "factor 1/2": lambda T, bits, n: 1 - (1 - 2 ** (-bits / n)) ** (1 / T),
+        "all numbers": lambda T, bits, n: 1 - (1 - 2 ** (-2 * bits)) ** (1 / T),
+        "it is 0.0328": lambda T, bits, n: 0.011,
     },
     "3.1": {
         "printed": lambda x, b, n: (1 - b).sqrt() * x - b.sqrt() * n,

@@ -11,50 +11,57 @@ from . import ANYTHING, exercise, first_mistake
 
 
 @exercise("2.1")
-def _noisy(attempt: Callable) -> None:
-    x0, eps = torch.randn(2, 3, 4, generator=torch.Generator().manual_seed(0))
-    a = torch.tensor(0.3)
-    signal, noise = a.sqrt(), (1 - a).sqrt()
-    more_noise = signal * x0 + (1 - signal) * eps
-    mistakes = {
-        "the square roots are missing: alpha_bar is a share of variance, x_t needs amplitudes": a * x0 + (1 - a) * eps,
-        "1 - alpha_bar is the noise's variance: its amplitude is the square root": signal * x0 + (1 - a) * eps,
-        "the two factors are swapped: at alpha_bar = 1 there is no noise": noise * x0 + signal * eps,
-        "1 - sqrt(alpha_bar) is not sqrt(1 - alpha_bar): the variances have to add up to 1": more_noise,
-        "alpha_bar = 1 has to give x0, alpha_bar = 0 to give eps, and 0.3 neither": ANYTHING,
+def _chain(attempt: Callable) -> None:
+    x0, betas = torch.full((20_000, 2), 3.0), torch.tensor([0.1, 0.2, 0.4])
+    runs = [attempt(x0.clone(), betas, torch.Generator().manual_seed(seed)) for seed in (0, 0)]
+    assert runs[0] is not None, "it returns None: is the return missing?"
+    x = torch.as_tensor(runs[0])
+    assert x.shape == x0.shape, f"x_T has shape {tuple(x.shape)}, expected that of x0, {tuple(x0.shape)}"
+    assert torch.equal(*runs), "two runs with the same seed differ: draw all noise from the generator that is passed"
+    spread, mean = x.var(0).mean().item(), x.mean().item()
+    assert spread > 1e-3, "all samples got the same noise: draw it in the shape of x0"
+    likely = {
+        1.435: "the noise of all steps is still one and the same draw: draw it inside the loop",
+        0.7: "x has to shrink before the noise is added: the factor sqrt(1 - beta) is missing",
+        0.189: "beta is a variance: the noise is multiplied by its square root",
     }
-    first_mistake(attempt(x0, a, eps), signal * x0 + noise * eps, mistakes)
+    for variance, mistake in likely.items():
+        assert abs(spread - variance) > 0.03, mistake
+    assert abs(spread - 0.568) < 0.03, f"for betas 0.1, 0.2, 0.4 the variance of x_T is 0.568, got {spread:.3f}"
+    assert abs(mean - 1.972) < 0.03, f"from x0 = 3, the mean of x_T is 3 sqrt(0.432) = 1.97, got {mean:.2f}"
 
 
 @exercise("2.2")
-def _noise_variance(attempt: Callable) -> None:
-    betas = [0.1, 0.2, 0.4]
-    got = attempt(list(betas))
+def _numbers_needed(attempt: Callable) -> None:
+    schedule = NoiseSchedule([0.5, 0.5])  # SNR 1 after the first step, 1/3 after the second
+    got = attempt(schedule, 0.5, 0.9)
     mistakes = {
-        "a plain sum: each step also shrinks the noise that is there, by 1 - beta in variance": 0.7,
-        "that is what is left of the signal, 1 minus it is the noise": 0.432,
-        "that is a standard deviation, expected its square, the variance": 0.568**0.5,
-        "only the last step's noise: the earlier ones are still there, shrunk": 0.4,
-        "noise shrinks in amplitude by sqrt(1 - beta), so in variance by 1 - beta": 1 - 0.432**0.5,
-        f"after betas {betas} the noise has variance 0.568, got {got}": ANYTHING,
+        "round up: with one number less, the share is not reached": 78,
+        "numbers are whole numbers: round up": 78.829,
+        "N numbers that differ by d are sqrt(N) d apart, so N is the square of what you have": 9,
+        "half of the distance counts: the border is half way between the two": 20,
+        "(2.8) has the root of the SNR, so once you square it, it is the SNR itself": 237,
+        "take the SNR of the last step, which says what is left at the end, not of the first": 27,
+        "turn the share into a distance first, by `icdf`, the inverse of the distribution function": 39,
+        f"for SNR 1/3, difference 0.5 and share 0.9 it is 79, got {got}": ANYTHING,
     }
-    first_mistake(got, 0.568, mistakes)
-    first_mistake(attempt([]), 0.0, {"no steps, no noise: expected 0 for an empty list": ANYTHING})
+    first_mistake(got, 79, mistakes, 0.01)
 
 
 @exercise("2.3")
-def _half_noise(attempt: Callable) -> None:
-    betas = torch.tensor([0.1, 0.25, 0.2, 0.3, 0.6])  # alpha_bar: 0.9, 0.675, 0.54, 0.378, 0.15
-    got = attempt(betas)
+def _constant_beta(attempt: Callable) -> None:
+    got = attempt(4, 3, 2)  # 4 steps, 3 bits, 2 numbers: alpha_bar = 1 - 2^-3
     mistakes = {
-        "3 is the index in the table: steps are counted from 1, t = index + 1": 3,
-        "beta_t > 1/2 is about one step's noise: it is alpha_bar_t that has to fall below 1/2": 5,
-        "compare alpha_bar itself with 1/2: it is a share of variance already, do not square it": 2,
-        f"for betas {[round(b, 2) for b in betas.tolist()]} the step is t = 4, got {got}": ANYTHING,
+        "that is 1 - beta, the share that a step keeps": 0.875**0.25,
+        "that is alpha_bar after all steps; beta is what one of the T equal steps adds": 0.875,
+        "that is the noise of one step that does it all at once: take the T-th root of alpha_bar": 0.125,
+        "divided by T: factors multiply, so take the T-th root of alpha_bar": 0.125 / 4,
+        "bits, not nats: 2 to the power, not e": 1 - (1 - np.exp(-3)) ** 0.25,
+        "(2.7) has a factor 1/2, so the exponent has a factor 2": 1 - (1 - 2**-1.5) ** 0.25,
+        "the bits are those of all numbers together: divide by `numbers`": 1 - (1 - 2**-6.0) ** 0.25,
+        f"for T = 4, 3 bits and 2 numbers it is 0.0328, got {got}": ANYTHING,
     }
-    first_mistake(got, 4, mistakes)
-    never = attempt(torch.tensor([0.1, 0.1]))
-    assert never is None, "with betas 0.1, 0.1 there is always more signal than noise: expected None"
+    first_mistake(got, 1 - 0.875**0.25, mistakes, 1e-6)
 
 
 @exercise("3.1")

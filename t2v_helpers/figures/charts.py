@@ -92,11 +92,41 @@ def bars(values: Mapping[str, float], *, xlabel: str, line: tuple[str, float] | 
         else:
             ax.barh(rows, numbers, color=COLORS["diffusion"], height=0.6)
         for row, number in zip(rows, numbers, strict=True):
-            ax.annotate(f"{number:.2g}", (number, row), (8, 0), textcoords="offset points", va="center")
+            ax.annotate(f"{float(f'{number:.2g}'):g}", (number, row), (8, 0), textcoords="offset points", va="center")
         ax.set(xlabel=xlabel, xscale="log" if log else "linear", yticks=rows, yticklabels=list(values), xmargin=0.12)
         ax.set_ylim(len(values) - 0.4, -0.6)  # the first on top
         if line is not None:
             _mark(ax, line[1], line[0], color=COLORS["gan"], linestyle="--")
+
+
+def intervals(
+    measured: Mapping[str, Mapping[str, tuple[float, float]]], *, expected: Mapping, xlabel: str, line: tuple
+) -> None:
+    """Draw measurements as dots with bars of one interval to each side, a row for each name, a colour for each series.
+
+    Args:
+        measured: Series to name to (value, half-width of its interval).
+        expected: As measured, series to name to value, drawn as a grey diamond behind the dot; a series may be missing.
+        xlabel: With the unit.
+        line: (name, x) of an upright line to compare with.
+    """
+    names = list(next(iter(measured.values())))
+    with sheet(height=1.2 + 0.6 * len(names), style={"axes.grid.axis": "x"}) as [[ax]]:
+        for i, (series, values) in enumerate(measured.items()):
+            rows = np.arange(len(names)) + 0.32 * (i - (len(measured) - 1) / 2)
+            centres, halves = np.transpose([values[name] for name in names])
+            if series in expected:
+                diamonds = [expected[series][name] for name in names]
+                ax.plot(diamonds, rows, "D", color="#BBBBBB", markersize=11, label=f"{series}, calculated")
+            look = {"color": CYCLE[i], "capsize": 4, "markersize": 6, "zorder": 3}
+            ax.errorbar(centres, rows, xerr=halves, fmt=MARKERS[i], label=f"{series}, measured", **look)
+            for x, half, row in zip(centres, halves, rows, strict=True):
+                ax.annotate(f"{x:.1%}", (x + half, row), (9, 0), textcoords="offset points", va="center")
+        ax.set(xlabel=xlabel, yticks=range(len(names)), yticklabels=names, xmargin=0.12)
+        ax.xaxis.set_major_formatter("{x:.0%}")
+        ax.set_ylim(len(names) - 0.5, -0.5)
+        _mark(ax, line[1], line[0], color=COLORS["gan"], linestyle="--")
+        legend_below(ax)
 
 
 def brightness(panels: Mapping[str, ArrayLike], data: ArrayLike) -> None:

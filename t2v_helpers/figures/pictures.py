@@ -1,12 +1,14 @@
 """Matrices, images and digits as pictures."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
+from matplotlib.patches import ConnectionPatch
 from numpy.typing import ArrayLike
 
-from ..plots import role_color
+from ..plots import COLORS, role_color
 from .sheet import BOXED, WIDTH, in_rows, sheet
 
 
@@ -66,3 +68,43 @@ def digit_sheet(rows: Mapping[str, torch.Tensor], count: int = 12) -> None:
             ax.imshow(strip.numpy(), cmap="gray_r")
             ax.set_title(title, loc="left", color=role_color(title))
             ax.axis("off")
+
+
+def forward_strip(states: Mapping[int, ArrayLike], notes: Sequence[str]) -> None:
+    """Draw pictures of x_t in a row: short arrows between them for the steps of the chain, a long one for the jump.
+
+    Args:
+        states: t to a picture (H, W, 3) in [0, 1], from t = 0 on.
+        notes: What is written below each.
+    """
+    with sheet(1, len(states), 2.5, style=BOXED) as axes:
+        figure, axes = axes[0, 0].figure, axes[0]
+        figure.get_layout_engine().set(rect=(0, 0, 1, 0.78), wspace=0.25)
+        for ax, (t, picture), note in zip(axes, states.items(), notes, strict=True):
+            ax.imshow(np.asarray(picture), interpolation="nearest")
+            ax.set(xticks=[], yticks=[], title=f"$x_{{{t}}}$", xlabel=note)
+        look = {"coordsA": "axes fraction", "coordsB": "axes fraction", "arrowstyle": "->", "mutation_scale": 14}
+        for left, right in itertools.pairwise(axes):
+            step = ConnectionPatch((1.02, 0.5), (-0.02, 0.5), axesA=left, axesB=right, color=COLORS["noise"], **look)
+            figure.add_artist(step)
+        bent = look | {"connectionstyle": "arc3,rad=-0.16", "color": COLORS["diffusion"], "linewidth": 1.5}
+        figure.add_artist(ConnectionPatch((0.6, 1.18), (0.42, 1.2), axesA=axes[0], axesB=axes[-2], **bent))
+        words = {"ha": "center", "va": "center", "fontsize": 11}
+        figure.text(0.43, 0.95, "one jump, (2.2)", color=COLORS["diffusion"], **words)
+        figure.text(0.92, 0.95, "pink: many steps of (2.1)", color=COLORS["noise"], **words)
+
+
+def with_clock(frames: ArrayLike, shares: Sequence[float]) -> np.ndarray:
+    """Draw a bar at the foot of each frame, as long as a share of the frame's width, to show how far a process is.
+
+    Args:
+        frames: (F, H, W, 3) in [0, 1].
+        shares: F numbers from 0 to 1.
+
+    Returns:
+        Frames (F, H + 2, W, 3), for `show_video`.
+    """
+    frames = np.pad(np.asarray(frames), ((0, 0), (0, 2), (0, 0), (0, 0)))
+    for frame, share in zip(frames, shares, strict=True):
+        frame[-2:, : round(share * frame.shape[1])] = 1.0
+    return frames

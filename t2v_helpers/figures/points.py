@@ -144,6 +144,7 @@ def film(
     count: int = 32,
     time: str = "$t$",
     role: str = "diffusion",
+    size: float = 6,
 ) -> np.ndarray:
     """Film walks side by side, for `show_video` or `save_video`.
 
@@ -155,6 +156,7 @@ def film(
         count: At most how many frames, evenly spaced over the walk, both ends included.
         time: What the first entry of a state is, for the text above each frame.
         role: Gives the points their colour, as in `clouds`.
+        size: Area of a dot, in points squared.
 
     Returns:
         Frames (count + 6, H, W, 3) of uint8, 900 pixels wide for three walks. The last stays, to be looked at.
@@ -172,7 +174,7 @@ def film(
                 ax.scatter(*_xy(behind[title]), **BEHIND)
             square(ax, title, reach, centres)
             ax.set(xticks=[], yticks=[])
-            moving.append(ax.scatter([], [], s=6, alpha=0.7, linewidths=0, color=COLORS[role]))
+            moving.append(ax.scatter([], [], s=size, alpha=0.7, linewidths=0, color=COLORS[role]))
         for i in np.linspace(0, len(states) - 1, min(count, len(states))).round().astype(int):
             for dots, (t, x, *_) in zip(moving, states[i], strict=True):
                 words.set_text(f"{time} = {t}")

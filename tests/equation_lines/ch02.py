@@ -1,4 +1,6 @@
-"""Notebook 02: by diffusers' DDPMScheduler, by entropies, by an integral."""
+"""Notebook 02: by diffusers' DDPMScheduler, by covariances along the chain, by entropies, by an integral."""
+
+import math
 
 import scipy
 import torch
@@ -29,16 +31,31 @@ any_x_T, x_T_of_x0 = (
     Normal(0.0, s).entropy() for s in (torch.ones(()).double(), (1 - scheduler.alphas_cumprod[2]).sqrt())
 )
 
+
+def noise_correlation(s, t):
+    """Of the noises of x_s and x_t, from the factors with which each step's eta arrives in them."""
+    arrived = torch.zeros(2, 3, dtype=torch.float64)
+    for row, last in enumerate((s, t)):
+        for step in range(last):
+            arrived[row] *= (1 - betas[step]).sqrt()
+            arrived[row, step] = betas[step].sqrt()
+    return (arrived[0] @ arrived[1]) / (arrived[0].norm() * arrived[1].norm())
+
+
 LINES = [
     Line("2.1", {}, noised(x0, eps, 1), call=(x0, 0.1, eps)),
     Line("2.2", jump, noised(x0, eps, 2), call=(x0, 2, betas, eps)),
     Line("2.3", jump, noised(x0, eps, 2), call=(x0, 2, betas, eps)),
-    Line("2.4", {"s": named(alpha_bars=scheduler.alphas_cumprod)}, compute_snr(scheduler, torch.tensor([2]))[0]),
-    Line("2.5", {"root": scheduler.alphas_cumprod.sqrt()}, (1 - rescale_zero_terminal_snr(betas)).cumprod(0).sqrt()),
-    Line("2.6", jump, (any_x_T - x_T_of_x0).item(), call=(named(alpha_bars=scheduler.alphas_cumprod),)),
+    Line("2.4", {"alpha_bar": scheduler.alphas_cumprod}, compute_snr(scheduler, torch.arange(3))),
+    Line(
+        "2.5", {"linear": named(snr=compute_snr(scheduler, torch.arange(3))), "s": 1, "t": 3}, noise_correlation(1, 3)
+    ),
+    Line("2.6", {"root": scheduler.alphas_cumprod.sqrt()}, (1 - rescale_zero_terminal_snr(betas)).cumprod(0).sqrt()),
     Line(
         "2.7",
-        {"shown": {"s": named(snr=torch.tensor([left / (1 - left)]).double())}, "a": a, "b": b, "Normal": Normal},
-        {"s": nearer},
+        {"torch": torch, "math": math},
+        5 * (any_x_T - x_T_of_x0).item() / math.log(2),
+        call=(named(alpha_bars=scheduler.alphas_cumprod), 5),
     ),
+    Line("2.8", {"Normal": Normal}, nearer, call=(named(snr=torch.tensor([left / (1 - left)]).double()), a, b)),
 ]

@@ -136,6 +136,29 @@ def test_matrices_images_and_digits():
     assert picture.shape == (8, 3 * 9) and picture.max() == 1 and (picture[:, :9] == -1).all()
 
 
+def test_intervals_reach_as_far_as_they_were_measured():
+    measured = {"one": {"a": (0.5, 0.1), "b": (0.9, 0.02)}, "two": {"a": (0.6, 0.1), "b": (0.7, 0.3)}}
+    (ax,) = drawn(
+        figures.intervals, measured, expected={"two": {"a": 0.6, "b": 0.8}}, xlabel="share", line=("c", 0.5)
+    ).values()
+    reach = [segment[:, 0].tolist() for bars in ax.collections for segment in bars.get_segments()]
+    np.testing.assert_allclose(reach, [[0.4, 0.6], [0.88, 0.92], [0.5, 0.7], [0.4, 1.0]])
+    assert [text.get_text() for text in ax.texts] == ["50.0%", "90.0%", "60.0%", "70.0%", "c"]
+    assert [line.get_xdata().tolist() for line in ax.lines if line.get_marker() == "D"] == [[0.6, 0.8]]
+    assert legend(ax) == ["two, calculated", "one, measured", "two, measured"]
+
+
+def test_a_strip_has_its_pictures_in_order_and_a_clock_shows_the_share():
+    pictures = {t: np.full((4, 4, 3), t / 9) for t in (0, 3, 9)}
+    axes = drawn(figures.forward_strip, pictures, ["a", "b", "c"])
+    assert list(axes) == ["$x_{0}$", "$x_{3}$", "$x_{9}$"] and axes["$x_{3}$"].get_xlabel() == "b"
+    assert [ax.images[0].get_array().max() for ax in axes.values()] == [0, 3 / 9, 1]
+    frames = torch.full((2, 4, 8, 3), 0.5)
+    film = figures.with_clock(frames, [0.25, 1.0])
+    assert film.shape == (2, 6, 8, 3) and (film[:, :4] == 0.5).all() and (frames == 0.5).all()
+    assert film[:, 4:].mean((1, 2, 3)).tolist() == [0.25, 1.0] and (film[0, -1, :2] == 1).all()
+
+
 @pytest.mark.parametrize("draw", [figures.gan_diagram, figures.gan_beside_diffusion])
 def test_in_a_diagram_no_box_lies_on_another_and_the_discriminator_has_its_colour(draw):
     (ax,) = drawn(draw).values()
