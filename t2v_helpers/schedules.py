@@ -100,8 +100,8 @@ class NoiseSchedule:
         NoiseSchedule('cosine', T=50, beta=0.00175..0.999, alpha_bar_T=9.71e-07)
         """
         t = torch.arange(check_count("T", T) + 1, dtype=torch.float64)
-        f = torch.cos((t / T + 0.008) / 1.008 * math.pi / 2) ** 2  # Eq. 4.3: alpha_bar_t = f(t) / f(0)
-        return cls((1 - f[1:] / f[:-1]).clamp(max=0.999), "cosine")
+        f = torch.cos((t / T + 0.008) / 1.008 * math.pi / 2) ** 2
+        return cls((1 - f[1:] / f[:-1]).clamp(max=0.999), "cosine")  # Eq. 4.3
 
     @classmethod
     def sigmoid(cls, T: int = 1000, start: float | None = None, end: float | None = None) -> Self:
@@ -118,6 +118,19 @@ class NoiseSchedule:
         T, start, end = _ends("sigmoid", T, start, end, 0.1, 20)
         climb = torch.linspace(-6, 6, T, dtype=torch.float64).sigmoid()
         return cls(start + (end - start) * climb, "sigmoid")  # Eq. 4.4
+
+    @classmethod
+    def from_alpha_bars(cls, alpha_bars: torch.Tensor | np.ndarray | Sequence[float], name: str = "custom") -> Self:
+        """Build the schedule that leaves these shares of signal: beta_t = 1 - alpha_bar_t / alpha_bar_{t-1}.
+
+        Args:
+            alpha_bars: Floats of shape (T,) that fall from below 1; the last may be 0.
+            name: What a legend calls this schedule.
+
+        >>> NoiseSchedule.from_alpha_bars([0.5, 0.25]).betas.tolist()
+        [0.5, 0.5]
+        """
+        return cls(_betas_of(_float_table(alpha_bars, "alpha_bars")), name)
 
     @classmethod
     def from_scheduler(cls, scheduler: object) -> Self:

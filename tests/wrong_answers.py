@@ -54,6 +54,17 @@ def forget_in_place(texts, u, p):
     return texts
 
 
+def multistep(guess, x, lams, remember, power=1):
+    a, s, before = (2 * lams).sigmoid().sqrt(), (-2 * lams).sigmoid().sqrt(), None
+    for i, h in enumerate(lams.diff()):
+        D = x0_hat = guess(x, lams[i])
+        if before is not None and remember:
+            D = x0_hat + (h / (lams[i] - lams[i - 1])) ** power / 2 * (x0_hat - before)
+        x = s[i + 1] / s[i] * x + a[i + 1] * (1 - (-h).exp()) * D
+        before = remember and remember(D, x0_hat)
+    return x
+
+
 WRONG = {
     "0.1": {
         "axis 0": lambda f: f.mean(axis=(1, 2)),
@@ -149,22 +160,26 @@ WRONG = {
         "with the true eps": lambda x, e, at, as_: (1 - as_).sqrt() * x0_of(x, e, at) + as_.sqrt() * e,
     },
     "4.1": {
-        "clean data": lambda steps, T: list(range(T, -1, -(T // steps))),
-        "have to fall": lambda steps, T: list(range(T // steps, T + 1, T // steps)),
-        "leading": lambda steps, T: list(range(0, T, T // steps))[::-1],
-        "indices": lambda steps, T: list(range(T - 1, 0, -(T // steps))),
-        "not for 5 of 50": lambda steps, T: [1000, 750, 500, 250],
+        "shortcut": lambda h: h / 2 * (1 - (-h).exp()),
+        "missing under": lambda h: h**2 / 2,
+        "constant x0_hat": lambda h: 1 - (-h).exp(),
+        "pulled out": lambda h: (h - 1) * h.exp() + 1,
+        "sign": lambda h: h + 1 - h.exp(),
+        "compare your k": lambda h: h**2,
     },
     "4.2": {
-        "noise so far": lambda alpha_bars: 1 - alpha_bars,
-        "missing": lambda alpha_bars: 1 - alpha_bars[1:] / alpha_bars[:-1],
-        "square root": root,
-        "ratio": difference,
+        "planted bug": lambda guess, x, lams: multistep(guess, x, lams, lambda D, x0_hat: D),
+        "DDIM": lambda guess, x, lams: multistep(guess, x, lams, None),
+        "upside down": lambda guess, x, lams: multistep(guess, x, lams, lambda D, x0_hat: x0_hat, -1),
+        "one line only": lambda guess, x, lams: guess(x, lams[-1]),
     },
     "4.3": {
-        "sign": lambda steps, errors: np.log(errors[-1] / errors[0]) / np.log(steps[-1] / steps[0]),
-        "exponent": lambda steps, errors: errors[0] / errors[-1],
-        "upside down": lambda steps, errors: -np.log(steps[-1] / steps[0]) / np.log(errors[-1] / errors[0]),
+        "even times": lambda schedule: list(range(1000, 0, -125)),
+        "clean data": lambda schedule: list(range(875, -1, -125)),
+        "eight times": lambda schedule: [1000, 500],
+        "fall": lambda schedule: list(range(125, 1001, 125)),
+        "has to be T": lambda schedule: [900, 703, 576, 425, 259, 127, 55, 22],
+        "on any schedule": lambda schedule: [1000, 703, 576, 425, 259, 127, 55, 22],
     },
     "5.1": {
         "not 0 for a set": lambda x, y: mean(x, y),

@@ -5,7 +5,8 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from ..diffusion import exact_denoiser
+from .. import toys
+from ..diffusion import ddim_sample, exact_denoiser, times
 from ..schedules import NoiseSchedule
 from . import ANYTHING, exercise, first_mistake
 
@@ -125,48 +126,68 @@ def _jump(attempt: Callable) -> None:
 
 
 @exercise("4.1")
-def _trailing(attempt: Callable) -> None:
-    got = attempt(4, 1000)
-    got = got if got is None else [int(t) for t in got]
+def _ramp(attempt: Callable) -> None:
+    h = torch.tensor([0.2, 1.0, 3.0], dtype=torch.float64)
+    shrunk = (-h).exp()
     mistakes = {
-        "0 is the clean data: nothing is left to denoise there": [1000, 750, 500, 250, 0],
-        "a sampler goes from noise to data: the times have to fall": [250, 500, 750, 1000],
-        "that is 'leading': it never looks at T, where sampling starts": [750, 500, 250, 0],
-        "those are indices: steps are counted from 1 in this course": [999, 749, 499, 249],
-        "0 is the clean data; with the first at T, the spacing is T / steps": [1000, 667, 333, 0],
-        f"4 steps of 1000 are [1000, 750, 500, 250], got {got}": ANYTHING,
+        "that is 2M's shortcut, the middle of the step for all of it: e^lambda gives the end more weight": (
+            h / 2 * (1 - shrunk)
+        ),
+        "e^lambda is missing under the integral": h.square() / 2,
+        "that is the factor of a constant x0_hat: under the integral there is also lambda - lambda_t": 1 - shrunk,
+        "you pulled out e^(lambda_t); what belongs in front is e^(lambda_s)": (h - 1) / shrunk + 1,
+        "the sign: on the way from t to s, lambda grows by h": h + 1 - h.exp(),
+        "compare your k with the integral of u e^(u - h) over u from 0 to h": ANYTHING,
     }
-    first_mistake(got, [1000, 750, 500, 250], mistakes)
-    assert list(attempt(5, 50)) == [50, 40, 30, 20, 10], "right for 4 steps of 1000, but not for 5 of 50"
+    first_mistake(attempt(h), h - 1 + shrunk, mistakes, 1e-9)
+
+
+def _multistep(guess: Callable, x: torch.Tensor, lams: torch.Tensor, memory: str = "x0_hat") -> torch.Tensor:
+    signal, noise = (2 * lams).sigmoid().sqrt(), (-2 * lams).sigmoid().sqrt()
+    before = None
+    for i, h in enumerate(lams.diff()):
+        D = x0_hat = guess(x, lams[i])
+        if before is not None and memory != "none":
+            r = h / (lams[i] - lams[i - 1]) if memory == "upside down" else (lams[i] - lams[i - 1]) / h
+            D = (1 + 1 / (2 * r)) * x0_hat - 1 / (2 * r) * before
+        x = noise[i + 1] / noise[i] * x - signal[i + 1] * ((-h).exp() - 1) * D
+        before = D if memory == "D" else x0_hat
+    return x
 
 
 @exercise("4.2")
-def _betas_of(attempt: Callable) -> None:
-    betas = torch.tensor([0.1, 0.2, 0.5, 0.9])
-    alpha_bars = torch.cumprod(1 - betas, 0)
-    before = torch.cat([torch.ones(1), alpha_bars[:-1]])
-    got = attempt(alpha_bars)
+def _planted(attempt: Callable) -> None:
+    def guess(x: torch.Tensor, lam: torch.Tensor) -> torch.Tensor:
+        alpha_bar = (2 * lam).sigmoid()
+        return 0.25 * alpha_bar.sqrt() * x / (0.25 * alpha_bar + 1 - alpha_bar)  # data N(0, 0.5^2)
+
+    lams = torch.tensor([-3, -2.2, -1, -0.5, 0.6, 1.9, 2.5], dtype=torch.float64)
+    x = torch.tensor([1.0, -0.3], dtype=torch.float64)
     mistakes = {
-        "one beta is missing: before the first step stands alpha_bar_0 = 1": betas[1:],
-        "that is the noise so far, not the noise of one step: divide by the step before": 1 - alpha_bars,
-        "those are the alphas; beta is 1 minus alpha": 1 - betas,
-        "no square root: alpha_bar is a share of variance, and so is beta": 1 - (1 - betas).sqrt(),
-        "a product is undone by a ratio, not by a difference": before - alpha_bars,
-        "the first is wrong: before it stands alpha_bar_0 = 1": np.r_[np.ravel(got)[:1], betas[1:]],
-        "the running product of 1 - beta_t has to be alpha_bar_t again": ANYTHING,
+        "still the planted bug: (4.9) extrapolates from guesses of the denoiser; what does D_before hold?": "D",
+        "that is DDIM, order 1: the memory is never used": "none",
+        "r is upside down: it is the last step's length over this one's": "upside down",
     }
-    first_mistake(got, betas, mistakes)
+    results = {said: _multistep(guess, x, lams, memory) for said, memory in mistakes.items()}
+    results["it is not (4.8) with the D of (4.9); change one line only"] = ANYTHING
+    first_mistake(attempt(guess, x, lams), _multistep(guess, x, lams), results, 1e-9)
 
 
 @exercise("4.3")
-def _order(attempt: Callable) -> None:
-    steps, errors = [10, 20, 40], [0.8, 0.21, 0.05]  # first to last: 16 times less in 4 times the steps
-    got = attempt(steps, errors)
-    mistakes = {
-        "the sign: an error that falls has a positive order": -2,
-        "that is the ratio of the errors: the order is in the exponent, take logarithms": 16,
-        "upside down: ln of the errors over ln of the steps": 0.5,
-        "divide by the logarithm of the ratio of the steps, 2 for four times as many": 4,
-        f"16 times less error in 4 times the steps is order 2, got {got}": ANYTHING,
-    }
-    first_mistake(got, 2.0, mistakes)
+def _eight_times(attempt: Callable) -> None:
+    centers, width = 2**0.5 * toys.ring_centers(), 2**0.5 * toys.RING_STD
+    x_T = torch.randn(1000, 2, generator=torch.Generator().manual_seed(0))
+    for schedule in (NoiseSchedule.linear(), NoiseSchedule.cosine(), NoiseSchedule.linear(end=0.3)):
+        chosen, T = [int(t) for t in attempt(schedule)], len(schedule)
+        where = f"{schedule!r}: "
+        assert len(chosen) == 8, f"{where}expected eight times, got {len(chosen)}"
+        assert 0 not in chosen, f"{where}0 is the clean data: nothing is left to denoise there"
+        assert chosen == sorted(set(chosen), reverse=True), f"{where}a sampler needs times that fall, got {chosen}"
+        assert chosen[0] == T, f"{where}pure noise belongs to T = {T}, so the first time has to be T, got {chosen[0]}"
+        denoise, stray = exact_denoiser(centers, schedule, width), []
+        for steps in (8, chosen):
+            *_, (_, x, _) = ddim_sample(denoise, x_T, schedule, steps=steps, predicts="x0")
+            stray.append((torch.cdist(x, centers).amin(1) > 3 * width).float().mean().item())
+        assert chosen != times(8, T), f"{where}those are the even times"
+        said = f"{where}{stray[1]:.0%} of the points stray; aim for 10 % (even times: {stray[0]:.0%}). "
+        assert stray[1] <= 0.1, said + "Which half log SNR should the eight have, on any schedule?"

@@ -166,3 +166,19 @@ def test_in_a_diagram_no_box_lies_on_another_and_the_discriminator_has_its_colou
     extents = [box.get_window_extent() for box in boxes.values()]
     assert len(boxes) >= 6 and not [1 for a, b in itertools.combinations(extents, 2) if a.overlaps(b)]
     assert boxes["discriminator $D$"].get_edgecolor()[:3] == matplotlib.colors.to_rgb(COLORS["discriminator"])
+
+
+def test_solvers_are_drawn_with_their_slopes_their_floor_and_their_shrinking():
+    axes = drawn(figures.orders, [16, 32], {"DDIM": [0.4, 0.2]}, {"DDIM": -1.02})
+    curve, straight = axes[0].lines
+    np.testing.assert_allclose(curve.get_ydata(), [0.4, 0.2])
+    np.testing.assert_allclose(straight.get_ydata(), [0.4, 0.2])
+    assert [text.get_text() for text in axes[0].texts] == ["DDIM\nslope -1.02"]
+    curves = {"DDPM": ([3.0, 1.0], [0.1, 0.1]), "DDIM": ([2.0, 1.0], None)}
+    axes = drawn(figures.quality, [8, 16], {"strays": curves, "width": curves}, {"strays": (0.5, 1), "width": (1, 2)})
+    assert list(axes) == ["strays", "width"] and axes["strays"].get_yscale() == "log"
+    assert sorted(legend(axes["strays"])) == ["DDIM", "DDPM", "fresh data"]
+    np.testing.assert_allclose(axes["width"].lines[0].get_xydata(), [[8, 3], [16, 1]])
+    assert axes["strays"].patches[0].get_y() == 0.5
+    way = drawn(figures.shrinking, {"two steps": [np.pi / 2, np.pi / 4, 0]})["two steps"].lines[1].get_xydata()
+    np.testing.assert_allclose(way, [[0, 1], [0.5, 0.5], [0.5, 0]], atol=1e-12)  # each cosine is the root of a half
