@@ -8,10 +8,6 @@ import torch
 from t2v_helpers import shapes
 
 
-def nearest(x, centers):
-    return torch.cdist(x, centers).argmin(1).unique()
-
-
 def chain(x0, betas, generator, keep=lambda b: (1 - b).sqrt(), add=torch.sqrt, shape=None, once=False):
     x, eta = x0, None
     for beta in betas:
@@ -65,6 +61,27 @@ def multistep(guess, x, lams, remember, power=1):
     return x
 
 
+def one_round(clear_first=False, clear=True, detach=True, cut=False, sign=1):
+    """A GAN's round of training with a bug: what is cleared when, what is detached, the sign of one term."""
+
+    def play(G, D, optimizers, x, z, z_next):
+        softplus = torch.nn.functional.softplus
+        for optimizer in optimizers if clear_first else ():
+            optimizer.zero_grad()
+        fake = G(z).detach() if detach else G(z)
+        if clear and not clear_first:
+            optimizers[1].zero_grad()
+        (softplus(-D(x)).mean() + sign * softplus(D(fake)).mean()).backward()
+        optimizers[1].step()
+        if clear and not clear_first:
+            optimizers[0].zero_grad()
+        fake = G(z_next).detach() if cut else G(z_next)
+        softplus(-D(fake)).mean().backward()
+        optimizers[0].step()
+
+    return play
+
+
 WRONG = {
     "0.1": {
         "axis 0": lambda f: f.mean(axis=(1, 2)),
@@ -79,25 +96,33 @@ WRONG = {
         "says the same": lambda p, cs: sum(str(shapes.judge(c)) == p for c in cs) / len(cs),
     },
     "1.1": {
-        "sign": lambda logits: torch.nn.functional.logsigmoid(logits).mean(),
-        "minimax": lambda logits: (1 - logits.sigmoid()).log().mean(),
-        "rewards the discriminator": lambda logits: -(1 - logits.sigmoid()).log().mean(),
-        "average": lambda logits: -logits.sigmoid().log().sum(),
-        "not probabilities": lambda logits: -logits.log().mean(),
-        "infinite": lambda logits: -logits.sigmoid().log().mean(),
-        "None": lambda logits: None,
+        "left in its gradients": one_round(clear_first=True, detach=False),
+        "detach G(z) in the discriminator's loss only": one_round(cut=True),
+        "an earlier loss": one_round(clear=False),
+        "doesn't follow (1.3)": one_round(sign=-1),
+        "its loss needs": lambda G, D, optimizers, x, z, z_next: None,
     },
     "1.2": {
-        "other way round": lambda p, q: q / (p + q),
-        "above 1": lambda p, q: p / q,
-        "sigmoid": lambda p, q: p.log() - q.log(),
-        "1/2": lambda p, q: (p > q).float(),
+        "other way round": lambda p, q, s: (1 - s) * q / (s * p + (1 - s) * q),
+        "1/2 only": lambda p, q, s: p / (p + q),
+        "swapped": lambda p, q, s: (1 - s) * p / ((1 - s) * p + s * q),
+        "above 1": lambda p, q, s: s * p / ((1 - s) * q),
+        "add up to 1": lambda p, q, s: s * p / (s * p + q),
+        "no data": lambda p, q, s: (p > q).float(),
     },
     "1.3": {
-        "count centres": lambda x, c, r: int((torch.cdist(x, c).min(1).values < r).sum()),
-        "for being the nearest": lambda x, c, r: len(nearest(x, c)),
-        "share": lambda x, c, r: float((torch.cdist(x, c).min(0).values < r).float().mean()),
-        "None": lambda x, c, r: None,
+        "exact copies": lambda data, generator: data,
+        "closer to a training point": lambda data, g: data + 0.002 * torch.randn(data.shape, generator=g),
+        "stay closer": lambda data, g: data + 0.3 * torch.randn(data.shape, generator=g),
+        "shape": lambda data, g: data[:10] + 0.02,
+        "None": lambda data, g: None,
+    },
+    "1.4": {
+        "infinitely small": lambda rate, rounds: 1.0,
+        "root": lambda rate, rounds: (1 + rate**2) ** rounds,
+        "Pythagoras": lambda rate, rounds: (1 + rate) ** rounds,
+        "one step": lambda rate, rounds: (1 + rate**2) ** 0.5,
+        "measured": lambda rate, rounds: rate * rounds,
     },
     "2.1": {
         "inside the loop": lambda x0, betas, g: chain(x0, betas, g, once=True),

@@ -13,7 +13,9 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 # How tools and tests call nbval: the same way as the Makefile.
 NBVAL = "--nbval --nbval-current-env --nbval-cell-timeout 300 --nbval-sanitize-with tests/nbval_sanitize.cfg".split()
-SOLUTION = re.compile(r"<details><summary>Solution</summary>\s*```python\n(.*?)```\s*</details>", re.S)
+SOLUTION = re.compile(
+    r"<details><summary>Solution</summary>(?:(?!```).)*```python\n(.*?)```(?:(?!```).)*</details>", re.S
+)  # words may stand before and after the code
 SIMPLE = (ast.Assign, ast.Return, ast.Assert, ast.Expr)
 
 

@@ -6,7 +6,9 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from .. import shapes
+from .. import shapes, toys
+from ..gan import alternating_step
+from ..measures import energy_distance, nearest_distance
 from . import ANYTHING, exercise, first_mistake
 
 
@@ -43,46 +45,79 @@ def _obedience(attempt: Callable) -> None:
 
 
 @exercise("1.1")
-def _generator_loss(attempt: Callable) -> None:
-    logits = torch.tensor([[0.5], [-2.0], [1.0]])
-    D = logits.sigmoid()
-    mistakes = {
-        "the sign: that falls when the generator gets worse, and a loss is made smaller": D.log().mean(),
-        "that is the minimax loss (1.6), the one whose slope vanishes": (1 - D).log().mean(),
-        "that rewards the discriminator: take log D(G(z)), not log(1 - D(G(z)))": -(1 - D).log().mean(),
-        "average over the samples, do not add them up": -D.log().sum(),
-        "logits are not probabilities and may be negative: D is the sigmoid of the logit": math.nan,
-        "expected minus the mean of log D, with D = sigmoid(logit)": ANYTHING,
-    }
-    first_mistake(attempt(logits), -D.log().mean(), mistakes)
-    extreme = attempt(torch.tensor([-200.0]))
-    assert math.isfinite(extreme), "infinite for a logit of -200, where D rounds to 0: use softplus or logsigmoid"
+def _mended_round(attempt: Callable) -> None:
+    def weights(play: Callable, rounds: int) -> list[torch.Tensor]:
+        generator = torch.Generator().manual_seed(0)
+        networks = [toys.MLP(sizes, generator) for sizes in ((2, 8, 2), (2, 8, 1))]
+        sgd = [torch.optim.SGD(net.parameters(), 0.5) for net in networks]
+        for _ in range(rounds):
+            play(*networks, sgd, *torch.randn(3, 16, 2, generator=generator))
+        return [torch.cat([p.detach().flatten() for p in net.parameters()]) for net in networks]
+
+    start, first, second = (weights(alternating_step, rounds) for rounds in range(3))
+    got = weights(attempt, 1)
+    stays, learns = (torch.equal(now, before) for now, before in zip(got, start, strict=True))
+    assert not learns, "the discriminator doesn't move: its loss needs a backward() and a step of its optimizer"
+    assert not stays, "the generator doesn't move: detach G(z) in the discriminator's loss only"
+    assert torch.allclose(got[1], first[1], atol=1e-6), "in the first round, the discriminator doesn't follow (1.3)"
+    said = "the generator doesn't follow (1.7) alone: what has D_loss.backward() left in its gradients?"
+    assert torch.allclose(got[0], first[0], atol=1e-6), said
+    said = "from the second round on, gradients of an earlier loss are added: clear them right before each backward()"
+    assert all(map(torch.allclose, weights(attempt, 2), second)), said
 
 
 @exercise("1.2")
 def _best_discriminator(attempt: Callable) -> None:
-    p, q = torch.tensor([0.2, 3.0, 0.0]), torch.tensor([0.6, 1.0, 2.0])
+    p, q, share = torch.tensor([0.2, 3.0, 0.0]), torch.tensor([0.6, 1.0, 2.0]), 0.2
     mistakes = {
-        "the other way round: D is the probability that x is data": q / (p + q),
-        "that ratio can be above 1, and D is a probability: divide by both densities together": p / q,
-        "that is the logit: D is its sigmoid": (p / q).log(),
-        "expected 1/2 where both densities are equal, and 0 where there are no data": ANYTHING,
+        "the other way round: D is the probability that x is data": 0.8 * q / (0.2 * p + 0.8 * q),
+        "that is (1.4), which holds for a share of 1/2 only": p / (p + q),
+        "the shares are swapped: share belongs to the data": 0.8 * p / (0.8 * p + 0.2 * q),
+        "that ratio can be above 1, and D is a probability: divide by both terms together": p / (4 * q),
+        "you need two weights that add up to 1: share for the data, 1 - share for the rest": 0.2 * p / (0.2 * p + q),
+        "expected 1/2 where share * p = (1 - share) * q, and 0 where there are no data": ANYTHING,
     }
-    first_mistake(attempt(p, q), p / (p + q), mistakes)
+    first_mistake(attempt(p, q, share), 0.2 * p / (0.2 * p + 0.8 * q), mistakes)
 
 
 @exercise("1.3")
-def _modes_reached(attempt: Callable) -> None:
-    centers = torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
-    x = torch.tensor([[0.05, 0.0], [0.0, -0.05], [0.02, 0.02], [0.4, 0.4], [1.0, 1.05], [0.3, 0.8]])
-    got = attempt(x, centers, 0.1)
+def _cheat(attempt: Callable) -> None:
+    generator = torch.Generator().manual_seed(0)
+    data, held_out = toys.ring(3000, generator), toys.ring(3000, generator)
+    worst = max(energy_distance(toys.ring(3000, generator), held_out) for _ in range(10))
+    x = attempt(data.clone(), generator)
+    assert x is not None, "it returns None: is the return missing?"
+    shape = tuple(np.shape(x))
+    assert shape == (3000, 2), f"the result has shape {shape}, expected as many points as there are data, (3000, 2)"
+    far, distance = energy_distance(x, held_out) / worst, nearest_distance(x, data)
+    share = (distance < nearest_distance(held_out, data).median()).float().mean().item()
+    assert (distance > 0).all(), f"{(distance == 0).float().mean():.0%} of them are exact copies: move every point"
+    said = "of the points are closer to a training point than usual, expected less than 55%: move them farther"
+    assert share < 0.55, f"{share:.0%} {said}"
+    said = "times the worst fresh draw, expected less than 2: stay closer to the training points"
+    assert far < 2, f"the energy distance is {far:.1f} {said}"
+
+
+@exercise("1.4")
+def _growth(attempt: Callable) -> None:
+    def measured(rate: float, rounds: int) -> float:
+        theta, psi = 1.0, 0.0
+        for _ in range(rounds):
+            theta, psi = theta + rate * psi, psi - rate * theta
+        return math.hypot(theta, psi)
+
+    rate, rounds = 0.2, 40
+    got = attempt(rate, rounds)
     mistakes = {
-        "4 are the samples near a mode (or the modes nearest to one, however far): count centres": 4,
-        "a mode counts only with a sample within the radius, not for being the nearest to one": 3,
-        "that is a share: give the number of centres": 0.5,
-        f"2 of these 4 centres have a sample within 0.1, got {got}": ANYTHING,
+        "1 holds for infinitely small steps; each real step leaves the circle along its tangent": 1.0,
+        "that is the squared distance: take the root": (1 + rate**2) ** rounds,
+        "a step moves at right angles to the way to the solution, so its length adds as in Pythagoras": (
+            (1 + rate) ** rounds
+        ),
+        "that is the growth of one step: there are `rounds` of them": (1 + rate**2) ** 0.5,
+        f"measured with rate 0.2 and 40 rounds: {measured(rate, rounds):.3f}, got {got}": ANYTHING,
     }
-    first_mistake(got, 2, mistakes)
+    first_mistake(got, measured(rate, rounds), mistakes)
 
 
 @exercise("5.1")

@@ -3,9 +3,9 @@
 from .._support.lazy import attach
 
 _NAMES = {
-    "points": "plane clouds discriminators chain paths film",
-    "charts": "lines bars intervals brightness scores history cost_panels",
-    "pictures": "heatmap images digit_sheet forward_strip with_clock",
+    "points": "plane clouds discriminators chain paths film noise_map",
+    "charts": "lines bars intervals brightness scores history cost_panels runs",
+    "pictures": "heatmap images digit_sheet forward_strip with_clock digit_film",
     "solvers": "orders quality shrinking",
     "diagrams": "gan_diagram gan_beside_diffusion",
     "explorers": "Watch schedule_explorer forward_explorer sampler_explorer training_explorer",

@@ -76,6 +76,44 @@ def lines(
         legend_beside(ax)
 
 
+def runs(
+    x: ArrayLike,
+    curves: Mapping[str, ArrayLike],
+    *,
+    xlabel: str,
+    ylabel: str,
+    levels: Mapping[str, float] | None = None,
+    log: str = "",
+) -> None:
+    """Draw a thin curve for each seed of several experiments, with the name of each experiment at its end.
+
+    Args:
+        x: Where the values are, (n,).
+        curves: Name of the experiment to values (n, seeds).
+        xlabel: With the unit.
+        ylabel: With the unit.
+        levels: Name to a value to compare with, drawn as a grey dashed line across.
+        log: Which axes are logarithmic: "x", "y" or "xy".
+    """
+    ends = []
+    with sheet() as [[ax]]:
+        _scales(ax, log)
+        for (name, values), color in zip(curves.items(), cycle(CYCLE), strict=False):
+            values, color = np.asarray(values), COLORS.get("gan" if name == "generator" else name, color)
+            ax.plot(x, values, color=color, linewidth=1.3, alpha=0.8)
+            ends.append((np.median(values[-1]), name, color))
+        for name, value in (levels or {}).items():
+            ax.axhline(value, color=GREY, linestyle="--", linewidth=1)
+            ends.append((value, name, GREY))
+        ax.set(xlabel=xlabel, ylabel=ylabel, xlim=(x[0], x[-1]))
+        at = ax.transData.transform([(x[-1], value) for value, *_ in ends])[:, 1] / ax.figure.dpi * 72
+        place = -np.inf  # in points above the foot of the page; names keep 13 of them between each other
+        for i in np.argsort(at):
+            place = max(at[i], place + 13)
+            offset = {"xytext": (8, place - at[i]), "textcoords": "offset points", "va": "center"}
+            ax.annotate(ends[i][1], (x[-1], ends[i][0]), color=ends[i][2], annotation_clip=False, **offset)
+
+
 def bars(values: Mapping[str, float], *, xlabel: str, line: tuple[str, float] | None = None, log: bool = False) -> None:
     """Draw one horizontal bar for each name, with its number; on a logarithmic axis, which has no zero, a dot.
 

@@ -5,10 +5,13 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
+from matplotlib import rc_context
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 from matplotlib.patches import ConnectionPatch
 from numpy.typing import ArrayLike
 
-from ..plots import COLORS, role_color
+from ..plots import COLORS, STYLE, role_color
 from .sheet import BOXED, WIDTH, in_rows, sheet
 
 
@@ -54,6 +57,12 @@ def images(arrays: Sequence[ArrayLike], *, titles: Sequence[str], cmap: str = "g
             ax.figure.colorbar(shown, ax=axes.ravel().tolist(), shrink=0.8)
 
 
+def _strip(x: torch.Tensor) -> np.ndarray:
+    """Digits (n, 64) side by side: (8, 9 n)."""
+    tiles = x.detach().reshape(-1, 8, 8).clamp(-1, 1)
+    return torch.nn.functional.pad(tiles, (1, 0), value=-1.0).movedim(0, 1).reshape(8, -1).numpy()
+
+
 def digit_sheet(rows: Mapping[str, torch.Tensor], count: int = 12) -> None:
     """Draw digits, one row for each title.
 
@@ -63,9 +72,7 @@ def digit_sheet(rows: Mapping[str, torch.Tensor], count: int = 12) -> None:
     """
     with sheet(len(rows), 1, (9 / count + 0.35) * len(rows), style=BOXED) as axes:
         for ax, (title, x) in zip(axes[:, 0], rows.items(), strict=True):
-            tiles = x.detach()[:count].reshape(-1, 8, 8).clamp(-1, 1)
-            strip = torch.nn.functional.pad(tiles, (1, 0), value=-1.0).movedim(0, 1).reshape(8, -1)
-            ax.imshow(strip.numpy(), cmap="gray_r")
+            ax.imshow(_strip(x[:count]), cmap="gray_r")
             ax.set_title(title, loc="left", color=role_color(title))
             ax.axis("off")
 
@@ -108,3 +115,28 @@ def with_clock(frames: ArrayLike, shares: Sequence[float]) -> np.ndarray:
     for frame, share in zip(frames, shares, strict=True):
         frame[-2:, : round(share * frame.shape[1])] = 1.0
     return frames
+
+
+def digit_film(rows: Mapping[str, torch.Tensor]) -> np.ndarray:
+    """Film digits that change, one row for each title, for `show_video`.
+
+    Args:
+        rows: Title to digits (frames, n, 64) in [-1, 1], all of as many frames.
+
+    Returns:
+        Frames (frames, H, 540, 3) of uint8.
+    """
+    frames, (n, *_) = [], [x.shape[1] for x in rows.values()]
+    with rc_context(STYLE | BOXED | {"axes.titlesize": 18.0}):
+        figure = Figure((WIDTH, (WIDTH / n + 0.35) * len(rows)), dpi=60, layout="constrained")
+        canvas, drawn = FigureCanvasAgg(figure), []
+        for ax, (title, x) in zip(figure.subplots(len(rows), 1, squeeze=False)[:, 0], rows.items(), strict=True):
+            drawn.append(ax.imshow(_strip(x[0]), cmap="gray_r", vmin=-1, vmax=1))
+            ax.set_title(title, loc="left", color=role_color(title))
+            ax.axis("off")
+        for states in zip(*rows.values(), strict=True):
+            for image, x in zip(drawn, states, strict=True):
+                image.set_data(_strip(x))
+            canvas.draw()
+            frames.append(np.asarray(canvas.buffer_rgba())[..., :3].copy())
+    return np.stack(frames)

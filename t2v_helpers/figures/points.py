@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 
 import numpy as np
 import torch
-from matplotlib import rc_context
+from matplotlib import colormaps, rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -13,7 +13,7 @@ from matplotlib.image import AxesImage
 from numpy.typing import ArrayLike
 
 from ..plots import COLORS, CYCLE, STYLE, role_color
-from .sheet import BOXED, WIDTH, in_rows, legend_below, sheet
+from .sheet import BOXED, GREY, WIDTH, in_rows, legend_below, sheet
 
 TOYS = 1.5  # the sets of `toys` are shown from -TOYS to TOYS in both directions
 REACH = 3.0  # points with variance 1, as diffusion takes them, are shown from -REACH to REACH
@@ -43,8 +43,8 @@ def square(ax: Axes, title: str, reach: float = REACH, centres: ArrayLike | None
 
 
 def belief(ax: Axes, D: torch.Tensor, **look: object) -> AxesImage:
-    """Draw a discriminator's D (p, p), computed on `plane(p)`, from 0 in blue to 1 in red."""
-    look = {"cmap": "RdBu_r", "vmin": 0, "vmax": 1, "interpolation": "bilinear"} | look
+    """Draw a discriminator's D (p, p), computed on `plane(p)`, in steps from 0 in blue to 1 in red."""
+    look = {"cmap": colormaps["RdBu_r"].resampled(15), "vmin": 0, "vmax": 1, "interpolation": "bilinear"} | look
     return ax.imshow(D.T.numpy(), origin="lower", extent=(-TOYS, TOYS, -TOYS, TOYS), **look)
 
 
@@ -95,6 +95,26 @@ def discriminators(maps: Mapping[str, Callable], data: ArrayLike, fake: ArrayLik
         ax.figure.colorbar(shown, ax=axes[0].tolist(), label="$D(x)$: how likely data (0 to 1)")
 
 
+def noise_map(generators: Mapping[str, Callable], behind: ArrayLike) -> None:
+    """Draw a net of circles and rays in the plane of the noise, and what generators make of it.
+
+    Args:
+        generators: Title to a function of noise (n, 2), as tensors, that returns points (n, 2).
+        behind: The data (m, 2), drawn in grey behind the points.
+    """
+    angle = torch.linspace(0, 2 * torch.pi, 241)
+    around = torch.stack([angle.cos(), angle.sin()], 1)
+    rays = [(colormaps["hsv"](i / 24), torch.linspace(0, 2.5, 101)[:, None] * around[10 * i]) for i in range(24)]
+    net = [(GREY, radius * around) for radius in (0.5, 1, 1.5, 2, 2.5)] + rays
+    with sheet(1, 1 + len(generators), WIDTH / (1 + len(generators)) + 0.2, style=BOXED) as axes:
+        for ax, (title, G) in zip(axes[0], {"noise $z$": lambda z: z, **generators}.items(), strict=True):
+            if title in generators:
+                ax.scatter(*_xy(behind), **BEHIND)
+            for color, line in net:
+                ax.plot(*_xy(G(line)), color=color, linewidth=0.9)
+            square(ax, title, TOYS if title in generators else REACH)
+
+
 def chain(walk: Walk, times: Sequence[int], centres: ArrayLike | None = None) -> None:
     """Draw a sampler's walk at some times: above x_t, below the model's guess x0_hat.
 
@@ -113,7 +133,14 @@ def chain(walk: Walk, times: Sequence[int], centres: ArrayLike | None = None) ->
             ax.set_ylabel(name, rotation=0, labelpad=14, fontsize=13)
 
 
-def paths(walks: Mapping[str, Walk], centres: ArrayLike, count: int = 4, ends: tuple = ("$x_T$", "$x_0$")) -> None:
+def paths(
+    walks: Mapping[str, Walk],
+    centres: ArrayLike,
+    count: int = 4,
+    ends: tuple = ("$x_T$", "$x_0$"),
+    reach: float = REACH,
+    names: tuple = ("", ""),
+) -> None:
     """Draw the paths of the first points of each walk, from their start (pink dot) to their end (blue square).
 
     Args:
@@ -121,6 +148,8 @@ def paths(walks: Mapping[str, Walk], centres: ArrayLike, count: int = 4, ends: t
         centres: As in `clouds`.
         count: How many points to follow.
         ends: The names of start and end.
+        reach: As in `clouds`.
+        names: Of the two coordinates.
     """
     with _squares(1, len(walks), 0.5) as axes:
         for ax, (title, walk) in zip(axes[0], walks.items(), strict=True):
@@ -131,7 +160,8 @@ def paths(walks: Mapping[str, Walk], centres: ArrayLike, count: int = 4, ends: t
             for x, role, marker, label in zip((ways[0], ways[-1]), ("noise", "diffusion"), "os", ends, strict=True):
                 size = 26 if count <= len(CYCLE) else 9
                 ax.scatter(*x, s=size, color=COLORS[role], marker=marker, zorder=3, label=label)
-            square(ax, title, centres=centres)
+            square(ax, title, reach, centres)
+            ax.set(xlabel=names[0], ylabel=names[1] if ax is axes[0, 0] else "")
         legend_below(ax)
 
 

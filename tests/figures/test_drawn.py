@@ -72,6 +72,8 @@ def test_walks_are_drawn_at_their_times_and_from_start_to_end():
     np.testing.assert_allclose(ax.lines[1].get_xydata(), [x[1].tolist() for _, x, _ in walk])
     np.testing.assert_allclose(ax.collections[1].get_offsets(), walk[-1][1][:2])
     assert len(ax.lines) == 2 and legend(ax) == ["$x_T$", "$x_0$"]
+    ax = drawn(figures.paths, {"DDPM": walk}, points(), reach=1.0, names=("a", "b"))["DDPM"]
+    assert ax.get_xlim() == (-1.0, 1.0) and (ax.get_xlabel(), ax.get_ylabel()) == ("a", "b")
 
 
 def test_a_film_moves_and_can_be_shown():
@@ -157,6 +159,35 @@ def test_a_strip_has_its_pictures_in_order_and_a_clock_shows_the_share():
     film = figures.with_clock(frames, [0.25, 1.0])
     assert film.shape == (2, 6, 8, 3) and (film[:, :4] == 0.5).all() and (frames == 0.5).all()
     assert film[:, 4:].mean((1, 2, 3)).tolist() == [0.25, 1.0] and (film[0, -1, :2] == 1).all()
+
+
+def test_runs_are_a_curve_for_each_seed_with_the_name_at_the_end():
+    values = torch.tensor([[1.0, 3.0], [2.0, 4.0], [2.5, 4.5]])
+    curves = {"A": values, "B": values + 0.01}
+    ax = drawn(figures.runs, [0, 1, 2], curves, xlabel="round", ylabel="y", levels={"floor": 0.5}, log="y")[0]
+    np.testing.assert_allclose([line.get_ydata() for line in ax.lines[:2]], values.T)
+    assert ax.lines[0].get_color() == ax.lines[1].get_color() != ax.lines[2].get_color() and ax.get_yscale() == "log"
+    assert [text.get_text() for text in ax.texts] == ["floor", "A", "B"] and ax.texts[0].xy == (2, 0.5)
+    low, high = (text.get_window_extent() for text in ax.texts[1:])
+    assert low.y1 - 1 < high.y0, "names that end at one height don't overlap"
+
+
+def test_a_generator_is_drawn_as_what_it_makes_of_a_net_of_noise():
+    axes = drawn(figures.noise_map, {"GAN": lambda z: 0.5 * z + 1}, points())
+    noise, made = axes["noise $z$"].lines, axes["GAN"].lines
+    assert len(noise) == len(made) == 29
+    for before, after in zip(noise, made, strict=True):
+        np.testing.assert_allclose(after.get_xydata(), 0.5 * before.get_xydata() + 1, atol=1e-6)
+        assert after.get_color() == before.get_color()
+
+
+def test_digits_move_in_a_film_and_are_dark_where_they_are_1():
+    x = torch.full((3, 2, 64), -1.0)
+    x[1, 1] = 1.0
+    frames = figures.digit_film({"GAN 0": x, "GAN 1": -x})
+    assert frames.dtype == np.uint8 and frames.shape[0] == 3 and frames.shape[2:] == (540, 3)
+    upper, lower = np.array_split(frames.astype(float), 2, axis=1)
+    assert (frames[0] == frames[2]).all() and upper[1].mean() < upper[0].mean() and lower[1].mean() > lower[0].mean()
 
 
 @pytest.mark.parametrize("draw", [figures.gan_diagram, figures.gan_beside_diffusion])

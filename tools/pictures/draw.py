@@ -1,11 +1,12 @@
 """Draw the pictures of assets/figures with the project's own code: make figures.
 
 The content comes from the scale model as it runs, and from ModelScope on the meta device. On one machine, a second run
-writes the same bytes. All pictures but `prompts` are PNG, 1600 pixels wide.
+writes the same bytes. `prompts` and `latent_walk` move; the others are PNG, 1600 pixels wide.
 """
 
 import io
 import pathlib
+import re
 import sys
 import textwrap
 
@@ -16,8 +17,9 @@ from PIL import Image, ImageDraw, ImageFont
 from t2v_helpers import generate, plots
 from t2v_helpers._support.command import Parser, run
 from t2v_helpers._support.files import write_whole
-from t2v_helpers.figures import diagrams
+from t2v_helpers.figures import diagrams, digit_film
 from t2v_helpers.shapes import FPS
+from tools import course
 from tools.pictures import chains, sheet, stages, trace
 
 FOLDER = pathlib.Path(__file__).resolve().parents[2] / "assets" / "figures"
@@ -38,7 +40,8 @@ DRAWN = {
     "pipeline": stages.pipeline,
     "beside_modelscope": stages.beside_modelscope,
 }
-FILES = {"prompts": "prompts.webp"} | {name: f"{name}.png" for name in DRAWN}
+WALK = "import torch|SEED =|def member|pixels,|class DigitGenerator|def digit_gans|digit_nets =|phi ="  # in its cells
+FILES = {"prompts": "prompts.webp", "latent_walk": "latent_walk.webp"} | {name: f"{name}.png" for name in DRAWN}
 
 
 def labelled(frames, text, zoom=3, foot=98):
@@ -60,10 +63,28 @@ def prompts():
     """
     cells = [labelled(generate(prompt, trace.tiny(), seed=seed), prompt) for seed, prompt in enumerate(PROMPTS)]
     rows = [np.concatenate(cells[i : i + 3], axis=2) for i in (0, 3)]
-    first, *others = map(Image.fromarray, np.concatenate(rows, axis=1))
+    return webp(np.concatenate(rows, axis=1))
+
+
+def latent_walk():
+    """Notebook 01's walk through the latent space of three GANs, as the bytes of a WebP: its own cells are run."""
+    names = {}
+    for cell in course.cells(course.NOTEBOOKS[1], "code"):
+        if re.search(WALK, cell.source):
+            exec(cell.source, names)
+    return webp(digit_film({name: x[::5] for name, x in names["walk"].items()}), quality=60)
+
+
+def webp(frames, quality=80):
+    """Frames (F, H, W, 3) of uint8 as the bytes of a WebP that moves."""
+    first, *others = map(Image.fromarray, frames)
     file = io.BytesIO()
-    first.save(file, "webp", save_all=True, append_images=others, duration=1000 // FPS, loop=0, quality=80, method=6)
+    how = {"duration": 1000 // FPS, "loop": 0, "quality": quality, "method": 6}
+    first.save(file, "webp", save_all=True, append_images=others, **how)
     return file.getvalue()
+
+
+MOVING = {"prompts": prompts, "latent_walk": latent_walk}
 
 
 def png(draw):
@@ -85,7 +106,7 @@ def write(args):
         raise ValueError(f"got {unknown[0]!r}, expected one of {', '.join(FILES)}")
     for name in args.names or FILES:
         path = FOLDER / FILES[name]
-        write_whole(path, png(DRAWN[name]) if name in DRAWN else prompts())
+        write_whole(path, png(DRAWN[name]) if name in DRAWN else MOVING[name]())
         print(f"{path.name}: {path.stat().st_size / 1e3:.0f} kB")
 
 
