@@ -65,9 +65,10 @@ def q_sample(x0: Tensor, t: Step, schedule: NoiseSchedule, eps: Tensor) -> Tenso
 
 
 def printed_step(eps_next: Tensor, t: Step, schedule: NoiseSchedule, eta: Tensor) -> Tensor:
-    """Take the reverse step in its often printed, wrong form: eps_t = sqrt(1 - beta_t) eps_{t+1} - sqrt(beta_t) eta.
+    """Take a reverse step that does not work: eps_t = sqrt(1 - beta_t) eps_{t+1} - sqrt(beta_t) eta.
 
-    -eta has the same distribution as +eta, so this is `forward_step` again. It ends in N(0, I), not in the data.
+    The write-up this course grew out of prints it. -eta has the same distribution as +eta, so this is `forward_step`
+    again, and ends in N(0, I), not in the data.
 
     Args:
         eps_next: eps_{t+1}, of shape (b, ...).
@@ -289,6 +290,9 @@ def ddim_step(
     x_t: Tensor, x0_hat: Tensor, t: Step, s: Step, schedule: NoiseSchedule, noise: Tensor | None = None, eta: float = 0
 ) -> Tensor:
     """Go from x_t to x_s along the noise that x0_hat implies, adding fresh noise by eta (DDIM, Song et al. 2021).
+
+    With eta = 0 this is an Euler step of the probability-flow ODE (Eq. 3.12): x / sqrt(alpha_bar) moves by eps_hat for
+    each unit of sigma = sqrt(1 - alpha_bar) / sqrt(alpha_bar).
 
     Args:
         x_t: Noisy data, of shape (b, ...).

@@ -22,13 +22,13 @@ def needed(schedule, difference, share, at=-1, half=2, power=1, rounded=math.cei
     return rounded((half * z / difference) ** 2 / schedule.snr[at].item() ** power)
 
 
-def weigh(x, points, a, power=2, two=2, scale=None, axis=1):
-    distance = torch.cdist(x, (a.sqrt() if scale is None else scale) * points) ** power
-    return (-distance / (two * (1 - a))).softmax(axis) @ points
+def mean_of(x, x0, beta, at):
+    eps = (x - at.sqrt() * x0) / (1 - at).sqrt()
+    return (x - beta / (1 - at).sqrt() * eps) / (1 - beta).sqrt()
 
 
-def x0_of(x, e, a):
-    return (x - (1 - a).sqrt() * e) / a.sqrt()
+def stepped(x, x0, beta, at, as_, z, power=0.5, noise=1):
+    return mean_of(x, x0, beta, at) + noise * ((1 - as_) / (1 - at) * beta) ** power * z
 
 
 def difference(alpha_bars):
@@ -156,33 +156,33 @@ WRONG = {
         "it is 0.0328": lambda T, bits, n: 0.011,
     },
     "3.1": {
-        "printed": lambda x, b, n: (1 - b).sqrt() * x - b.sqrt() * n,
-        "sign": lambda x, b, n: (x + b.sqrt() * n) / (1 - b).sqrt(),
-        "square roots": lambda x, b, n: (x - b * n) / (1 - b),
-        "all of it is divided": lambda x, b, n: x / (1 - b).sqrt() - b.sqrt() * n,
-        "what is left": lambda x, b, n: x - b.sqrt() * n,
-        "lead back": lambda x, b, n: x,
-        "None": lambda x, b, n: None,
+        "still there": lambda *given: stepped(*given, power=1),
+        "tighter still": lambda *given: stepped(*given, noise=0),
+        "variance beta_t": lambda x, x0, beta, at, as_, z: mean_of(x, x0, beta, at) + beta.sqrt() * z,
+        "subtracting": lambda *given: stepped(*given, noise=-1),
+        "printed": lambda x, x0, beta, at, as_, z: (1 - beta).sqrt() * x - beta.sqrt() * z,
+        "mean was right": lambda x, x0, beta, at, as_, z: stepped(x, x0, beta, as_, as_, z),
+        "None": lambda *given: None,
     },
     "3.2": {
-        "nearest": lambda x, p, a: p[torch.cdist(x, a.sqrt() * p).argmin(1)],
-        "mean of all": lambda x, p, a: p.mean(0).expand(len(x), -1),
-        "has shrunk": lambda x, p, a: weigh(x, p, a, scale=1),
-        "squared": lambda x, p, a: weigh(x, p, a, power=1),
-        "factor 2": lambda x, p, a: weigh(x, p, a, two=1),
-        "points themselves": lambda x, p, a: a.sqrt() * weigh(x, p, a),
-        "other axis": lambda x, p, a: weigh(x, p, a, axis=0),
-        "(3.4)": lambda x, p, a: weigh(x, p, 1 - a),
-        "shape": lambda x, p, a: weigh(x, p, a)[0],
+        "exactly (0, 0)": lambda sample, eta: sample(torch.randn(400, 2).double(), eta).std().item(),
+        "pass eta on": lambda sample, eta: sample(torch.zeros(400, 2).double(), 1.0).std().item(),
+        "hardly any": lambda sample, eta: (sample(torch.zeros(400, 2).double(), eta) * 0).std().item(),
+        "only 1 points": lambda sample, eta: sample(torch.zeros(1, 2).double(), eta).std().item(),
+        "call sample": lambda sample, eta: eta,
+        "about 1": lambda sample, eta: 2 * sample(torch.zeros(400, 2).double(), eta).std().item(),
     },
     "3.3": {
-        "all the way": lambda x, e, at, as_: x0_of(x, e, at),
-        "x_t again": lambda x, e, at, as_: at.sqrt() * x0_of(x, e, at) + (1 - at).sqrt() * e,
-        "noise of t": lambda x, e, at, as_: as_.sqrt() * x0_of(x, e, at) + (1 - at).sqrt() * e,
-        "not with x_t": lambda x, e, at, as_: as_.sqrt() * x0_of(x, e, at) + (1 - as_).sqrt() * x,
-        "is missing": lambda x, e, at, as_: as_.sqrt() * x + (1 - as_).sqrt() * e,
-        "square roots": lambda x, e, at, as_: as_ * x0_of(x, e, at) + (1 - as_) * e,
-        "with the true eps": lambda x, e, at, as_: (1 - as_).sqrt() * x0_of(x, e, at) + as_.sqrt() * e,
+        "only shrinks": lambda x, mu, s, a: a**0.5 * x,
+        "where did x0 go": lambda x, mu, s, a: a**0.5 * mu + 0 * x,
+        "shrinks too": lambda x, mu, s, a: mu + (a * s**2 + 1 - a) ** 0.5 * (x - mu) / s,
+        "take roots": lambda x, mu, s, a: a**0.5 * mu + (a * s**2 + 1 - a) * (x - mu) / s**2,
+        "divide by s": lambda x, mu, s, a: a**0.5 * mu + (a * s**2 + 1 - a) ** 0.5 * (x - mu),
+        "shrunken width": lambda x, mu, s, a: a**0.5 * mu + (1 - a) ** 0.5 * (x - mu) / s,
+        "from x_t to x0": lambda x, mu, s, a: mu + s * (x - a**0.5 * mu) / (a * s**2 + 1 - a) ** 0.5,
+        "its own mean": lambda x, mu, s, a: a**0.5 * x + (1 - a) ** 0.5,
+        "nothing has moved": lambda x, mu, s, a: 0.3**0.5 * mu + (0.3 * s**2 + 0.7) ** 0.5 * (x - mu) / s,
+        "shape": lambda x, mu, s, a: (a**0.5 * mu + (a * s**2 + 1 - a) ** 0.5 * (x - mu) / s)[0],
     },
     "4.1": {
         "shortcut": lambda h: h / 2 * (1 - (-h).exp()),

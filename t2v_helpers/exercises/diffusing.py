@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from .. import toys
-from ..diffusion import ddim_sample, exact_denoiser, times
+from ..diffusion import ddim_sample, exact_denoiser, posterior, times
 from ..schedules import NoiseSchedule
 from . import ANYTHING, exercise, first_mistake
 
@@ -66,63 +66,60 @@ def _constant_beta(attempt: Callable) -> None:
 
 
 @exercise("3.1")
-def _undo(attempt: Callable) -> None:
-    x, eta = torch.randn(2, 3, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    beta = torch.tensor(0.36, dtype=torch.float64)
-    keep, add = (1 - beta).sqrt(), beta.sqrt()
-    x_t = keep * x + add * eta
+def _step(attempt: Callable) -> None:
+    x_t, x0_hat, z = torch.randn(3, 4, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    schedule = NoiseSchedule([0.1, 0.3, 0.4])
+    beta, (ab_s, ab_t) = schedule.betas[2], schedule.alpha_bars[1:]
+    mean, variance = posterior(x_t, x0_hat, 3, schedule)
     mistakes = {
-        "that is the printed formula (3.1): it shrinks x_t where it has to be grown back": keep * x_t - add * eta,
-        "the sign: the noise was added, so it is subtracted": (x_t + add * eta) / keep,
-        "the square roots are missing: beta is a variance": (x_t - beta * eta) / (1 - beta),
-        "first the noise is taken away, then all of it is divided": x_t / keep - add * eta,
-        "the noise is gone, but what is left has still to be divided by sqrt(1 - beta)": x_t - add * eta,
-        "a step (2.1) and then this one have to lead back to where it started": ANYTHING,
+        "the bug is still there: z has variance 1, which factor gives it the variance (3.3)?": mean + variance * z,
+        "without fresh noise the clusters come out tighter still": mean,
+        "that is (3.9) with the variance beta_t; it should be (3.3)": mean + beta.sqrt() * z,
+        "subtracting z would do as well, but then your step cannot be compared: add it": mean - variance.sqrt() * z,
+        "that is the printed formula (3.1)": (1 - beta).sqrt() * x_t - beta.sqrt() * z,
+        "the mean was right: change one thing only, where z comes in": ANYTHING,
     }
-    first_mistake(attempt(x_t, beta, eta), x, mistakes, 1e-9)
+    first_mistake(attempt(x_t, x0_hat, beta, ab_t, ab_s, z), mean + variance.sqrt() * z, mistakes, 1e-9)
 
 
 @exercise("3.2")
-def _best_guess(attempt: Callable) -> None:
-    generator = torch.Generator().manual_seed(0)
-    points, x_t = (torch.randn(n, 2, generator=generator, dtype=torch.float64) for n in (5, 3))
-    ab = torch.tensor(0.6, dtype=torch.float64)
-    distance = torch.cdist(x_t, ab.sqrt() * points)
-    unshrunk = (-torch.cdist(x_t, points).square() / (2 * (1 - ab))).softmax(1) @ points
-    log_p = -distance.square() / (2 * (1 - ab))
-    mistakes = {
-        "that is the nearest point; the best guess is a mean, weighted by p": points[distance.argmin(1)],
-        "that is the mean of all points, whatever x_t is: weight it by p": points.mean(0).expand(3, 2),
-        "compare x_t with sqrt(alpha_bar) times the points: x_t has shrunk, they have not": unshrunk,
-        "the distance has to be squared": (-distance / (2 * (1 - ab))).softmax(1) @ points,
-        "the factor 2 under the fraction is missing": (2 * log_p).softmax(1) @ points,
-        "the mean is of the points themselves, not of the shrunken ones": ab.sqrt() * log_p.softmax(1) @ points,
-        "softmax along the other axis: for each x_t the p of all points add up to 1": log_p.softmax(0) @ points,
-        "it is not (3.4) with sigma = 0": ANYTHING,
-    }
-    right = exact_denoiser(points, NoiseSchedule([1 - ab.item()]))(x_t, 1)
-    first_mistake(attempt(x_t, points, ab), right, mistakes, 1e-9)
+def _spread(attempt: Callable) -> None:
+    centers = 1.4 * toys.ring_centers().double()
+    schedule = NoiseSchedule.linear(1000)
+    model, seen = exact_denoiser(centers, schedule, std=0.14), []
+
+    def sample(x_T: torch.Tensor, eta: float) -> torch.Tensor:
+        seen.append(x_T)
+        generator = torch.Generator().manual_seed(len(seen))
+        return [*ddim_sample(model, x_T, schedule, generator, steps=50, predicts="x0", eta=eta)][-1][1]
+
+    still, spread = float(attempt(sample, 0.0)), float(attempt(sample, 1.0))
+    assert seen, "it has to call sample(x_T, eta)"
+    starts = torch.cat([x_T.flatten() for x_T in seen])
+    assert not starts.any(), "the points have to start at exactly (0, 0), every one"
+    assert min(map(len, seen)) >= 100, f"only {min(map(len, seen))} points: a spread needs many, such as 400"
+    assert abs(still) < 1e-3, f"with eta = 0 all end in one place, spread 0, got {still:.3g}: did you pass eta on?"
+    assert spread > 0.1, "with eta = 1 the ends spread over the ring, got hardly any: did you measure the starts?"
+    assert abs(spread - 1) < 0.2, f"with eta = 1 the standard deviation is about 1, as the data's, got {spread:.2f}"
 
 
 @exercise("3.3")
-def _jump(attempt: Callable) -> None:
-    x0, eps = torch.randn(2, 3, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    ab_t, ab_s = torch.tensor([0.2, 0.7], dtype=torch.float64)
-
-    def mix(ab: torch.Tensor, a: torch.Tensor = x0, b: torch.Tensor = eps) -> torch.Tensor:
-        return ab.sqrt() * a + (1 - ab).sqrt() * b
-
-    x_t = mix(ab_t)
+def _encode(attempt: Callable) -> None:
+    x0 = torch.tensor([[0.2, 1.5], [-1.0, 2.0]], dtype=torch.float64)
+    mu, s, ab = 0.5, 0.6, 0.3
+    root, width = ab**0.5, (ab * s**2 + 1 - ab) ** 0.5
     mistakes = {
-        "that is x0_hat, all the way at once: mix it with eps_hat again, as time s wants it": x0,
-        "that is x_t again: mix with alpha_bar of s": x_t,
-        "signal of s, but noise of t: both belong to s": ab_s.sqrt() * x0 + (1 - ab_t).sqrt() * eps,
-        "mix x0_hat with eps_hat, not with x_t": mix(ab_s, b=x_t),
-        "the guess x0_hat is missing: (3.5) first, then (3.11)": mix(ab_s, a=x_t),
-        "the square roots are missing: alpha_bar is a share of variance": ab_s * x0 + (1 - ab_s) * eps,
-        "with the true eps it has to give the x_s that (2.2) gives": ANYTHING,
+        "that only shrinks: the flow also spreads points from width s to the width of x_t": root * x0,
+        "that is the mean of x_t given x0 = mu; where did x0 go?": torch.full_like(x0, root * mu),
+        "the mean of x_t is sqrt(alpha_bar) mu, it shrinks too": mu + width * (x0 - mu) / s,
+        "a distance is scaled by widths, not by variances: take roots": root * mu + width**2 * (x0 - mu) / s**2,
+        "divide by s first: (x0 - mu) / s is the number of standard deviations": root * mu + width * (x0 - mu),
+        "the width of x_t also has the shrunken width of the data in it": root * mu + (1 - ab) ** 0.5 * (x0 - mu) / s,
+        "that is the way from x_t to x0": mu + s * (x0 - root * mu) / width,
+        "(x0 - mu) / s has to be what x_t has as well, with its own mean and width": ANYTHING,
     }
-    first_mistake(attempt(x_t, eps, ab_t, ab_s), mix(ab_s), mistakes, 1e-9)
+    first_mistake(attempt(x0, mu, s, ab), root * mu + width * (x0 - mu) / s, mistakes, 1e-9)
+    first_mistake(attempt(x0, mu, s, 1.0), x0, {"at alpha_bar = 1 nothing has moved yet": ANYTHING}, 1e-9)
 
 
 @exercise("4.1")

@@ -18,6 +18,7 @@ from .sheet import BOXED, GREY, WIDTH, in_rows, legend_below, sheet
 TOYS = 1.5  # the sets of `toys` are shown from -TOYS to TOYS in both directions
 REACH = 3.0  # points with variance 1, as diffusion takes them, are shown from -REACH to REACH
 MOVING = 600  # points of a cloud that a film shows: more make the file larger and the film no clearer
+ENDS = (*CYCLE, "#999999")  # one colour for each of eight clusters
 BEHIND = {"s": 3, "color": "#C8C8C8", "linewidths": 0}  # points in the background
 
 Cloud = ArrayLike | tuple[ArrayLike, str]  # points (n, 2), or the points and the role that gives them their colour
@@ -32,6 +33,12 @@ def plane(points: int = 40) -> torch.Tensor:
 
 def _xy(points: ArrayLike) -> np.ndarray:
     return torch.as_tensor(points).detach().T.numpy()
+
+
+def end_colors(ends: ArrayLike, centres: ArrayLike) -> list[str]:
+    """Return a colour for each point (n, 2), by which of the centres (k, 2), at most eight, is nearest."""
+    ends, centres = (torch.as_tensor(x).detach().double() for x in (ends, centres))
+    return [ENDS[i] for i in torch.cdist(ends, centres).argmin(1)]
 
 
 def square(ax: Axes, title: str, reach: float = REACH, centres: ArrayLike | None = None) -> None:
@@ -175,6 +182,7 @@ def film(
     time: str = "$t$",
     role: str = "diffusion",
     size: float = 6,
+    by_end: bool = False,
 ) -> np.ndarray:
     """Film walks side by side, for `show_video` or `save_video`.
 
@@ -187,6 +195,7 @@ def film(
         time: What the first entry of a state is, for the text above each frame.
         role: Gives the points their colour, as in `clouds`.
         size: Area of a dot, in points squared.
+        by_end: Each point has the colour of the centre that is nearest to its end, in place of the role's.
 
     Returns:
         Frames (count + 6, H, W, 3) of uint8, 900 pixels wide for three walks. The last stays, to be looked at.
@@ -204,7 +213,9 @@ def film(
                 ax.scatter(*_xy(behind[title]), **BEHIND)
             square(ax, title, reach, centres)
             ax.set(xticks=[], yticks=[])
-            moving.append(ax.scatter([], [], s=size, alpha=0.7, linewidths=0, color=COLORS[role]))
+            color = end_colors(walks[title][-1][1][:MOVING], centres) if by_end else COLORS[role]
+            moving.append(ax.scatter([], [], s=size, alpha=0.7, linewidths=0))
+            moving[-1].set_facecolors(color)
         for i in np.linspace(0, len(states) - 1, min(count, len(states))).round().astype(int):
             for dots, (t, x, *_) in zip(moving, states[i], strict=True):
                 words.set_text(f"{time} = {t}")

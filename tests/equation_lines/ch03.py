@@ -1,11 +1,11 @@
-"""Notebook 03: by quadrature, by autograd, by diffusers' schedulers, by a table of a few probabilities."""
+"""Notebook 03: by quadrature, by autograd, by diffusers' schedulers, by torch's distributions, by a small table."""
 
 import itertools
 
 import numpy as np
 import torch
 from diffusers import DDIMScheduler
-from torch.distributions import Normal
+from torch.distributions import Normal, kl_divergence
 from torch.nn.functional import mse_loss
 
 from t2v_helpers import NoiseSchedule, diffusion
@@ -53,6 +53,26 @@ z = torch.tensor([[0.7], [-0.2]]).double()
 added = library._get_variance(1, 0) * 0.5**2
 ddim = {"ab_s": ab[0], "ab_t": ab[1], "x0_hat": x0, "eps_hat": eps, "variance": added, "z": z}
 
+y, sigmas = x_t / signal, ((1 - ab) / ab).sqrt()
+x_s = noised(x0, eps, 1)  # along the noise it has
+
+rate, dt = (
+    torch.tensor(3.0).double(),
+    0.01,
+)  # the drift decays x by exp(-rate / 2 dt), to first order; the noise is known
+by_law = Normal((1 - rate * dt / 2) * x0, (rate * dt).sqrt()).icdf(Normal(0.0, 1.0).cdf(eps))
+tau = torch.tensor(0.4).double()
+
+
+def x_at(tau):
+    """Where the flow is at tau, for data that are one point x0: with its noise, in the schedule from 0.1 to 20."""
+    kept = torch.exp(-(0.1 * tau + 19.9 * tau**2 / 2))
+    return kept.sqrt() * x0 + (1 - kept).sqrt() * eps
+
+
+flow = torch.autograd.functional.jacobian(x_at, tau)
+parts = torch.tensor([1.0, 2.5]).double()
+
 table = [(e, x, p) for (e, x), p in zip(itertools.product((-1.0, 2.0), (0, 1)), (0.1, 0.4, 0.3, 0.2), strict=True)]
 best_of = [sum(e * p for e, x, p in table if x == at) / sum(p for _, x, p in table if x == at) for at in (0, 1)]
 said = [0.3, -0.8]  # by some network
@@ -65,7 +85,11 @@ def mean_square(f):
 least, apart = mean_square(lambda e, x: best_of[x] - e), mean_square(lambda e, x: said[x] - best_of[x])
 
 LINES = [
-    Line("3.1", {"betas": betas, "t": 1, "printed": x0, "eta": eps}, noised(x0, -eps, 1)),
+    Line(
+        "3.1",
+        {"keep": (1 - betas[0]).sqrt(), "add": betas[0].sqrt(), "printed": x0, "eta": eps},
+        noised(x0, -eps, 1),
+    ),
     Line(
         "3.1",
         {"keep": (1 - betas[0]).sqrt(), "add": betas[0].sqrt(), "known": x0, "etas": [eps, 2 * eps], "t": 1},
@@ -73,19 +97,38 @@ LINES = [
     ),
     Line("3.2", step, both, call=(x_t[0], x0[0], 2)),
     Line("3.3", step, both, call=(x_t[0], x0[0], 2)),
-    Line("3.4", {"alpha_bars": ab, "STD": std, "centres": centres}, best, call=(x_t, 2)),
+    Line("3.4", {"STD": std, "centres": centres}, best, call=(x_t, ab[1])),
     Line("3.5", {"x_t": x_t, "noise": noise, "eps_hat": eps, "signal": signal, "x0_hat": x0, "torch": torch}, None),
     Line("3.6", {"signal": signal, "noise": noise, "eps_hat": eps, "x0_hat": x0}, velocity),
     Line("3.7", {"eps_hat": eps, "noise": noise}, score),
     Line("3.8", {"eps_hat": x0, "eps": eps}, mse_loss(x0, eps)),
     Line(
         "3.8",
-        {"diffusion": diffusion, "net": lambda x, t: x, "batch": x0, "t": 2, "schedule": schedule, "eps": eps},
+        {"diffusion": diffusion, "nets": lambda x, t: x, "batch": x0, "t": 2, "schedule": schedule, "eps": eps},
         mse_loss(x_t, eps),
         wrong=("t, schedule", "t - 1, schedule"),
     ),
     Line("3.9", {"mean": x0, "variance": betas[2], "z": z}, Normal(x0, betas[2].sqrt()).icdf(Normal(0.0, 1.0).cdf(z))),
     Line("3.10", {"eta": 0.5, "ab_s": ab[0], "ab_t": ab[1]}, both[1] / 4),  # of the posterior's
     Line("3.11", ddim, library.step(x0, 1, x_t, eta=0.5, variance_noise=z).prev_sample),
-    Line("3.12", {"least": [least], "apart": [apart]}, [mean_square(lambda e, x: said[x] - e)]),
+    Line(
+        "3.12",
+        {"y": y, "sigma_t": sigmas[1], "sigma_s": sigmas[0], "expected_noise": lambda y, s: eps},
+        x_s / ab[0].sqrt(),
+    ),
+    Line("3.13", {"sde": x0, "rate": rate, "dt": dt, "eta": eps, "torch": torch}, by_law),
+    Line("3.14", {"torch": torch, "best_guess": lambda x, a: x0}, flow, rtol=1e-6, call=(x_at(tau), tau)),
+    Line("3.15", {"least": [least], "apart": [apart]}, [mean_square(lambda e, x: said[x] - e)]),
+    Line(
+        "3.16",
+        {"small": parts, "large": 2 * parts},
+        [parts[0] + parts[1], 2 * parts[0] + 2 * parts[1]],
+        wrong=("large", "small"),
+    ),
+    Line(
+        "3.17",
+        {},
+        kl_divergence(Normal(x0, 0.3), Normal(eps, 0.7)).mean(),
+        call=(x0, torch.tensor(0.09), eps, torch.tensor(0.49)),
+    ),
 ]

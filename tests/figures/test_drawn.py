@@ -10,7 +10,7 @@ import torch
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
-from t2v_helpers import figures
+from t2v_helpers import NoiseSchedule, figures
 from t2v_helpers.plots import COLORS
 from t2v_helpers.video import InlineVideo
 
@@ -87,6 +87,23 @@ def test_a_film_moves_and_can_be_shown():
     assert str(InlineVideo(film, fps=4)) == "video, 9 frames of 800x460 at 4 fps"
     with pytest.raises(ValueError, match="argument 2 is shorter"):
         figures.film({"a": walk, "b": walk[1:]})
+
+
+def test_the_way_back_from_noise_to_data():
+    drawn(figures.chain_diagram, {0: points(), 9: points(seed=1)}, "forward", "back")
+    figure = plt.gcf()
+    np.testing.assert_allclose(figure.axes[1].collections[0].get_offsets(), points(seed=1))
+    assert [text.get_text() for text in figure.texts] == ["forward", "back"]
+    centres = torch.tensor([[0.0, 0.0], [1.0, 0.0]])
+    dots, crosses = drawn(figures.basins, {"a": (points(2), centres.flip(0))}, centres)["a"].collections
+    np.testing.assert_allclose(dots.get_facecolors(), crosses.get_facecolors()[[1, 0]])
+    walk = [(t, torch.full((2, 1), t / 9)) for t in range(9, -1, -1)]
+    ax = drawn(figures.density_paths, {"a": walk}, centres[:, :1], 0.1, NoiseSchedule([0.1] * 9))["a"]
+    assert ax.lines[1].get_xydata()[[0, -1]].tolist() == [[9, 1], [0, 0]] and ax.get_xlim() == (9, 0)
+    assert ax.collections[0].get_paths()[-1].get_extents().contains(1, 0.95)  # the densest level is at a centre
+    moving = [(1, centres.flip(0) + 0.5), (0, centres)]
+    film = figures.film({"a": moving}, centres=centres, by_end=True)
+    assert (film[0] != figures.film({"a": moving}, centres=centres)[0]).any()
 
 
 def test_lines_dots_errors_levels_and_marks():

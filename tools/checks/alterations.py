@@ -38,13 +38,10 @@ SANITIZE = get_sanitize_patterns((course.ROOT / "tests" / "nbval_sanitize.cfg").
 UNSEEN = {
     # (3.1) is the formula that is shown to be wrong, and gives noise; so does noise of another sign or step.
     "03": """
-printed = (1 - betas[t - 2]).sqrt() * printed - betas[t - 1].sqrt() * eta  # Eq. 3.1
-printed = (1 - betas[t - 1]).sqrt() * printed + betas[t - 1].sqrt() * eta  # Eq. 3.1
-printed = (1 - betas[t - 1]).sqrt() * printed - betas[t - 2].sqrt() * eta  # Eq. 3.1
+printed = keep * printed + add * eta  # Eq. 3.1
 known = keep * known + add * etas[t - 1]  # Eq. 3.1 with the very noise that was added
 known = keep * known - add * etas[t - 2]  # Eq. 3.1 with the very noise that was added
-variance = eta**3 * (1 - ab_s) / (1 - ab_t) * (1 - ab_t / ab_s)  # Eq. 3.10
-""",  # and in (3.10) eta is 0 or 1
+""",
     # alpha_bar_T is 0.
     "07": """
 x0_hat = alpha_bar_T*0.5 * x - (1 - alpha_bar_T) ** 0.5 * v  # Eq. 7.3
