@@ -353,9 +353,10 @@ def variants(name):
 
 def noised(scheduler, t):
     """Data and noise in x_t, by the scheduler's own noising."""
-    scheduler, one, zero = copy.deepcopy(scheduler), torch.ones(1), torch.zeros(1)
+    one, zero = torch.ones(1), torch.zeros(1)
     t = t[None].long() if t == t.round() else t[None]
     if hasattr(scheduler, "scale_noise"):
+        scheduler = copy.deepcopy(scheduler)  # some keep count
         return torch.cat([scheduler.scale_noise(one, t, zero), scheduler.scale_noise(zero, t, one)])
     return torch.cat([scheduler.add_noise(one, zero, t), scheduler.add_noise(zero, one, t)])
 

@@ -17,10 +17,12 @@ PLANS = {
     "vae-slicing": "all weights on the GPU, decoded in slices or tiles",
     "model-offload": "one network at a time on the GPU, the others in RAM",
     "fp8": "all weights on the GPU, the denoiser's in eight bits",
+    "int8-text": "as model-offload, the text encoder in eight bits",
     "layer-offload": "one layer at a time on the GPU, the others in RAM",
 }
 # Each of these needs less memory and more time than the one before, and draws the same clip up to rounding and blended
-# seams of tiles. Eight bits change the numbers more than that, so fp8 is used only when you ask for it.
+# seams of tiles. Eight bits change the numbers more than that: fp8 is used only when you ask for it, and int8-text also
+# where the weights would not fit into RAM, because the text encoders of the newer models are their largest part.
 EXACT = ("full", "vae-slicing", "model-offload", "layer-offload")
 
 WORKSPACE = 0.1e9  # bytes; guess: what convolutions take while they run (0.04 to 0.6 GB on an H100, by plan)
@@ -100,10 +102,23 @@ def needs(weights: Sequence[float], counts: Counts, share: float = 1.0) -> dict[
         "vae-slicing": sum(weights) + max(run, saved),
         "fp8": text + net / 2 + vae + max(run + counts.layer, saved),
         "model-offload": max(text, net + run, vae + saved),
+        "int8-text": max(int8_bytes(text, counts), net + run, vae + saved),
         # A layer and the next one, or tensors: they peak where layers are small (ModelScope: 0.74 GB on an H100).
         "layer-offload": max(2 * counts.layer, run, saved),
     }
     return {plan: peak + WORKSPACE for plan, peak in peaks.items()}
+
+
+def int8_bytes(text: float, counts: Counts) -> float:
+    """Bytes of a text encoder of `text` bytes whose linear layers are in eight bits; its embedding, `layer`, is not."""
+    return (text + min(counts.layer, text)) / 2
+
+
+def ram_needs(weights: Sequence[float], counts: Counts) -> dict[str, float]:
+    """Estimate the RAM that loading takes by plan; weights: bytes of text encoder, denoiser and autoencoder."""
+    text, *others = weights
+    whole = PROGRAM + sum(weights)
+    return dict.fromkeys(PLANS, whole) | {"int8-text": PROGRAM + int8_bytes(text, counts) + sum(others)}
 
 
 def best_plan(free: float, need: Mapping[str, float]) -> str:
@@ -121,8 +136,8 @@ def weight_bytes(model: Model, counts: Counts, on_gpu: bool = True) -> list[int]
 class Estimate:
     """What `plan` foresees, in bytes, seconds and floating-point operations; `print` shows it as a table.
 
-    cached: how much of the download the hub's cache holds. need: GPU memory by plan; ram: for any plan. step, flops: of
-    one step, of the clip. choices: (machine, plan, seconds or None).
+    cached: how much of the download the hub's cache holds. need, ram: memory of the GPU and of the machine, by plan.
+    step, flops: of one step, of the clip. choices: (machine, plan, seconds or None).
     """
 
     name: str
@@ -130,21 +145,21 @@ class Estimate:
     download: float
     cached: float
     need: dict[str, float]
-    ram: float
+    ram: dict[str, float]
     step: float
     flops: float
     choices: list[tuple[Card, str, float | None]]
 
     def __str__(self) -> str:
-        plans = "\n".join(f"  {p:<15}{self.need[p] / 1e9:6.1f}GB   {about}" for p, about in PLANS.items())
+        gb = {p: f"{self.need[p] / 1e9:6.1f}GB{self.ram[p] / 1e9:7.1f}GB" for p in PLANS}
+        plans = "\n".join(f"  {p:<15}{gb[p]}   {about}" for p, about in PLANS.items())
         machines = "\n".join(f"  {card.name:<30}{took:<30}{_time(t):>8}" for card, took, t in self.choices)
         return f"""\
 {self.name}: {self.clip}
   download {self.download / 1e9:.2f} GB, {self.cached / 1e9:.2f} GB of it in the cache
   arithmetic {self.step / 1e12:.2f} TFLOP a step, {self.flops / 1e12:.0f} a clip
-  RAM {self.ram / 1e9:.1f} GB
 
-  {"plan":<15}{"GPU":>8}
+  {"plan":<15}{"GPU":>8}{"RAM":>9}
 {plans}
 
   {"machine":<30}{"takes":<30}{"about":>8}
@@ -193,18 +208,22 @@ def plan(
     step /= 1 if guidance > 1 else 2
     flops = steps * step + counts.once * share
     weights = weight_bytes(model, counts)
-    need, ram = needs(weights, counts, share), PROGRAM + sum(weights)
+    need, ram = needs(weights, counts, share), ram_needs(weights, counts)
     moved = {"model-offload": sum(weights), "layer-offload": weights[1] * steps}
+    moved["int8-text"] = ram["int8-text"] - PROGRAM
 
     def take(card: Card) -> tuple[Card, str, float | None]:
         if not card.memory:
             short = PROGRAM + sum(weight_bytes(model, counts, on_gpu=False)) + need["layer-offload"] > card.ram
             return card, "the CPU; RAM is short" if short else "the CPU", flops / (card.rate * SHARE)
-        took = best_plan(card.memory - CONTEXT, need)
+        took, short = best_plan(card.memory - CONTEXT, need), False
+        if ram[took] > card.ram:
+            fits = ram["int8-text"] <= card.ram and need["int8-text"] + MARGIN <= card.memory - CONTEXT
+            took, short = ("int8-text", False) if fits else (took, True)
         if need[took] + MARGIN > card.memory - CONTEXT:
             return card, "does not fit", None
-        if ram > card.ram or card.rate is None:
-            return card, f"{took}; RAM is short" if ram > card.ram else took, None
+        if short or card.rate is None:
+            return card, f"{took}; RAM is short" if short else took, None
         compute, copying = flops / (card.rate * SHARE), moved.get(took, 0) / BUS
         return card, took, max(compute, copying) if took == "layer-offload" else compute + copying
 

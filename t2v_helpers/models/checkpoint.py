@@ -160,8 +160,13 @@ def _check_header(file: pathlib.Path) -> None:
         raise ValueError(f"{file} is broken or cut short ({one_line(error)}): {again}") from None
 
 
-def load_models(found: Checkpoint, dtype: "torch.dtype", float32: typing.Collection[str] = ()) -> dict:
-    """Load the networks of a checked folder on the CPU: {component: model}; float32: those in single precision."""
+def load_models(
+    found: Checkpoint, dtype: "torch.dtype", float32: typing.Collection[str] = (), int8: typing.Collection[str] = ()
+) -> dict:
+    """Load the networks of a checked folder on the CPU: {component: model}.
+
+    float32: those in single precision. int8: those whose linear layers are stored in eight bits, while they are read.
+    """
     import torch
 
     models = {}
@@ -173,6 +178,8 @@ def load_models(found: Checkpoint, dtype: "torch.dtype", float32: typing.Collect
         file = part / files[0] if len(files) == 1 else part
         options = {"use_safetensors": True, "output_loading_info": True, "variant": variant or None}
         options |= {"dtype": torch.float32 if name in float32 else dtype}
+        if name in int8:
+            options["quantization_config"] = _int8(library)
         try:
             model, info = getattr(importlib.import_module(library), kind).from_pretrained(part, **options)
         except Exception as error:  # each library has its own, many of several lines
@@ -181,6 +188,29 @@ def load_models(found: Checkpoint, dtype: "torch.dtype", float32: typing.Collect
             raise ValueError(f"{file} lacks {len(lacks)} of the tensors that {kind} needs, such as {lacks[0]}")
         models[name] = model
     return models
+
+
+def need_torchao() -> None:
+    """Raise ValueError if torchao, which stores weights in eight bits, is not installed."""
+    if importlib.util.find_spec("torchao") is None:
+        raise ValueError("weights in eight bits need torchao, which is not installed: pip install torchao")
+
+
+def _int8(library: str) -> typing.Any:
+    """How transformers or diffusers store linear layers in eight bits, with one scale a row."""
+    from torchao.quantization import Int8WeightOnlyConfig
+
+    return importlib.import_module(library).TorchAoConfig(Int8WeightOnlyConfig())
+
+
+def stored_bytes(model: "torch.nn.Module") -> int:
+    """Bytes of a network's weights as they are stored: of eight-bit ones the integers and their scales."""
+
+    def size(p: "torch.Tensor") -> int:
+        inner = p.__tensor_flatten__()[0] if hasattr(p, "__tensor_flatten__") else ()
+        return sum(getattr(p, name).nbytes for name in inner) or p.nbytes
+
+    return sum(size(p) for p in model.parameters())
 
 
 def one_line(error: BaseException) -> str:

@@ -38,8 +38,8 @@ def load_pipeline(
     Args:
         name: A name of `MODELS`, a folder, a hub id, a `Model`, or "auto": ModelScope if there is a CUDA GPU and this
             machine has its weights, else the scale model. "auto" prints which and why, and never starts a download.
-        device: Such as "cuda" or "cpu"; None takes CUDA if there is a GPU.
-        plan: A name of `PLANS`, for a GPU; None takes the first that fits.
+        device: Such as "cuda" or "cpu"; None takes a CUDA GPU, or for big models Apple's, if there is one.
+        plan: A name of `PLANS`, for a CUDA GPU; None takes the first that fits. "int8-text" needs torchao.
         dtype: Of `DTYPES`, such as "bfloat16"; None: float32 on a CPU, on a GPU what the model was trained or published
             in. A GPU without bfloat16 gets float32 in its place, and a line says so.
 
@@ -58,11 +58,14 @@ def load_pipeline(
         raise ValueError(f"dtype {asked!r}: expected one of {', '.join(DTYPES)}")
     import torch
 
-    device = placing.device_of(device)
+    own_choice, device = device is None, placing.device_of(device)
     if model is None:
         name, why = _auto(device)
         print(f"auto: {name}, because {why}")
         model = MODELS[name]
+    plan = plan or placing.plan_for_ram(model, asked, device)
+    if plan == "int8-text":
+        checkpoint.need_torchao()  # before anything is downloaded
     found = hub.locate(model)
     if model == Model(model.repo):  # nothing is known of it but its name
         model = of_folder(found.folder, model.repo)
@@ -72,7 +75,8 @@ def load_pipeline(
     with quiet(bars=False):
         import diffusers
 
-        models = checkpoint.load_models(found, dtype, model.float32)
+        int8 = ["text_encoder"] if plan == "int8-text" else []
+        models = checkpoint.load_models(found, dtype, model.float32, int8)
         kind = getattr(diffusers, found.pipeline_class)
         try:
             pipe = kind.from_pretrained(found.folder, **models, use_safetensors=True, dtype=dtype)
@@ -82,6 +86,8 @@ def load_pipeline(
         pipe.scheduler = getattr(diffusers, model.scheduler).from_config(pipe.scheduler.config)
     pipe.set_progress_bar_config(disable=not model.progress)
     pipe.t2v_model, pipe.t2v_scheduler, pipe.t2v_files = model, pipe.scheduler, found
+    if own_choice and device.type == "mps" and known_words(pipe.tokenizer):
+        device = torch.device("cpu")  # fast enough for the scale model, and known to be right
     placing.place(pipe, device, plan)
     if model.licence:
         print_once(model.licence)

@@ -7,7 +7,10 @@ import re
 import typing
 from collections.abc import Callable
 
+import psutil
+
 from . import budget, checkpoint, request
+from .registry import Model
 
 if typing.TYPE_CHECKING:
     import torch
@@ -22,17 +25,20 @@ class Placement(typing.NamedTuple):
 
 
 def device_of(name: str | None) -> "torch.device":
-    """The torch device of that name; None: CUDA if torch can use it, else the CPU. ValueError if it cannot be used."""
+    """The torch device of that name; None: CUDA, Apple's "mps" or the CPU. ValueError if it cannot be used."""
     import torch
 
     if name is None:
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        mps = torch.backends.mps.is_available()
+        return torch.device("cuda" if torch.cuda.is_available() else "mps" if mps else "cpu")
     try:
         device = torch.device(name)
     except (RuntimeError, TypeError):
         raise ValueError(f"device {name!r}: expected a name such as 'cpu' or 'cuda'") from None
     if device.type == "cuda" and not torch.cuda.is_available():
         raise ValueError(f"device '{device}': this machine has no CUDA GPU that torch can use")
+    if device.type == "mps" and not torch.backends.mps.is_available():
+        raise ValueError("device 'mps': torch can use no GPU of Apple's on this machine")
     return device
 
 
@@ -49,6 +55,30 @@ def denoiser(pipe: "DiffusionPipeline") -> "torch.nn.Module":
     return getattr(pipe, "unet", None) or pipe.transformer
 
 
+def plan_for_ram(model: Model, dtype: str | None, device: "torch.device") -> str | None:
+    """The plan "int8-text" if a counted model's weights would not fit into RAM otherwise, else None.
+
+    Raises ValueError if they would not fit even so.
+    """
+    counts = next((budget.COUNTS[key] for key in budget.COUNTS if budget.MODELS[key].repo == model.repo), None)
+    if counts is None or device.type != "cuda":
+        return None
+    dtype = dtype or model.gpu_dtype
+    size = 4 if dtype == "float32" or (dtype == "bfloat16" and not has_bfloat16(device)) else 2
+    ram = budget.ram_needs([count * size for count in counts.parameters], counts)
+    here = psutil.virtual_memory().total + psutil.swap_memory().total
+    if ram["full"] <= here:
+        return None
+    if ram["int8-text"] > here:
+        hint = " (a GPU without bfloat16 takes float32: dtype='float16' halves that)" if size == 4 else ""
+        need = f"{ram['int8-text'] / 1e9:.1f} GB of RAM, with its text encoder in eight bits{hint}"
+        raise ValueError(f"the model needs {need}; this machine has {here / 1e9:.1f} GB")
+    print(
+        f"{here / 1e9:.1f} GB of RAM are less than {ram['full'] / 1e9:.1f} GB: the text encoder is read in eight bits"
+    )
+    return "int8-text"
+
+
 def place(pipe: "DiffusionPipeline", device: "torch.device", plan: str | None = None) -> None:
     """Put a pipeline onto torch's device by a plan, None: the first that fits; a line is printed if that is slower."""
     pipe.t2v_plan, pipe.t2v_device = None, device
@@ -63,7 +93,7 @@ def place(pipe: "DiffusionPipeline", device: "torch.device", plan: str | None = 
         plan = budget.best_plan(free, need)
         if plan not in ("full", "vae-slicing"):
             print(f"{free / 1e9:.1f} GB of GPU memory are free: plan {plan} ({budget.PLANS[plan]}), which is slower")
-    pipe.t2v_plan = Placement(plan, need[plan])
+    pipe.t2v_plan = Placement(plan, need["model-offload" if plan == "int8-text" else plan])  # its bytes are counted
     with_less(pipe)
 
 
@@ -75,7 +105,7 @@ def carry_out(pipe: "DiffusionPipeline", plan: str, device: "torch.device") -> "
     if plan == "full":
         return pipe.to(device)
     slice_decoder(pipe.vae)
-    if plan == "model-offload":
+    if plan in ("model-offload", "int8-text"):
         return pipe.enable_model_cpu_offload(device=device)
     if plan == "layer-offload":
         pipe.to("cpu")
@@ -96,7 +126,7 @@ def slice_decoder(vae: "torch.nn.Module") -> None:
 
 def pipe_needs(pipe: "DiffusionPipeline") -> dict[str, float]:
     """`budget.needs` of a pipeline; guess if it was not counted: as ModelScope, the scale model a twentieth of it."""
-    weights = [sum(p.nbytes for p in part.parameters()) for part in (pipe.text_encoder, denoiser(pipe), pipe.vae)]
+    weights = [checkpoint.stored_bytes(part) for part in (pipe.text_encoder, denoiser(pipe), pipe.vae)]
     known = (key for key in budget.COUNTS if budget.MODELS[key].repo == pipe.t2v_model.repo)
     share = 0.05 if request.known_words(pipe.tokenizer) else 1.0
     return budget.needs(weights, budget.COUNTS[next(known, "modelscope")], share)
@@ -112,7 +142,12 @@ def with_less(pipe: "DiffusionPipeline", call: Callable | None = None) -> typing
                 carry_out(pipe, pipe.t2v_plan.name, pipe.t2v_device)
             return call and call()
         except RuntimeError as error:
-            if not memory.should_reduce_batch_size(error):  # accelerate's name for "this error is out of memory"
+            apple = "MPS" in str(error)
+            if apple and isinstance(error, NotImplementedError):
+                hint = "set PYTORCH_ENABLE_MPS_FALLBACK=1 before Python starts, or load with device='cpu'"
+                raise ValueError(f"{checkpoint.one_line(error)}: {hint}") from error
+            full = memory.should_reduce_batch_size(error)  # accelerate's name for "this error is out of memory"
+            if not full and not (apple and "out of memory" in str(error)):
                 raise
             found = re.search(r"tried to allocate [\d.]+ \w+", str(error), re.IGNORECASE)
             wanted, decoding = found[0] if found else checkpoint.one_line(error), _in_decoder(error)
@@ -130,7 +165,8 @@ def with_less(pipe: "DiffusionPipeline", call: Callable | None = None) -> typing
 def next_plan(plan: str, decoding: bool) -> str | None:
     """The plan that needs less, or None. Slicing the decoder helps only if memory ran out there."""
     after_full = "vae-slicing" if decoding else "model-offload"
-    return {"full": after_full, "vae-slicing": "model-offload", "layer-offload": None}.get(plan, "layer-offload")
+    last = dict.fromkeys(("layer-offload", "int8-text"))  # layers in eight bits are not moved one by one
+    return ({"full": after_full, "vae-slicing": "model-offload"} | last).get(plan, "layer-offload")
 
 
 def _in_decoder(error: BaseException) -> bool:

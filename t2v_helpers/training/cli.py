@@ -57,12 +57,14 @@ def work(given):
     world, recipe = Folder(given.data, judged=not given.any_captions, **shape) if given.data else Rendered(), {}
     if not world.judged:
         print("captions of any kind: the judge is not asked, so metrics have no adherence, and evaluate cannot be used")
+    import torch
     from accelerate import Accelerator
 
     for name, stage in RECIPE.items():
         own = {key: getattr(given, f"{name}_{key}") for key in ("steps", "batch", "lr")}
         recipe[name] = dataclasses.replace(stage, **own, every=given.every or stage.every)
-    train(Accelerator(), recipe, given.work, given.output, world)
+    cpu = not torch.cuda.is_available()  # on a Mac as well: Apple's GPU lacks the video tower's 3-D pooling
+    train(Accelerator(cpu=cpu), recipe, given.work, given.output, world)
 
 
 def main(arguments=None):

@@ -15,7 +15,8 @@ MEASURED = {"full": 5.88, "vae-slicing": 4.43, "model-offload": 3.58, "fp8": 3.0
 def test_needs_of_modelscope_are_what_was_measured():
     need = budget.plan("modelscope").need
     assert set(need) == set(PLANS) and need["full"] < 6e9
-    assert {plan: peak / 1e9 for plan, peak in need.items()} == pytest.approx(MEASURED, rel=0.15)
+    assert {plan: need[plan] / 1e9 for plan in MEASURED} == pytest.approx(MEASURED, rel=0.15)
+    assert set(PLANS) - set(MEASURED) == {"int8-text"}, "still to be measured"
 
 
 @hypothesis.given(st.floats(0, 2e11), st.floats(0, 2e11), st.sampled_from(sorted(COUNTS)))
@@ -31,7 +32,8 @@ def test_machines_and_the_table():
     assert took["here: no GPU"].startswith("the CPU")
     text = str(estimate)
     assert all(f"  {plan:<15}" in text and about in text for plan, about in PLANS.items())
-    assert "9.77 TFLOP a step, 254 a clip" in text and "download 3.67 GB" in text and "RAM 5.2 GB" in text
+    assert "9.77 TFLOP a step, 254 a clip" in text and "download 3.67 GB" in text
+    assert "  int8-text         3.6GB    4.9GB   as model-offload" in text
     assert max(map(len, text.splitlines())) <= 120
 
 
@@ -59,6 +61,19 @@ def test_a_longer_clip_costs_more_and_no_guidance_half():
 def test_what_a_machine_takes_and_how_long(memory, ram, plan, seconds):
     _, took, about = budget.plan(cards=[budget.Card("a card", memory, ram, 100e12)]).choices[0]
     assert took == plan and about == (seconds and pytest.approx(seconds, rel=1e-3))
+
+
+@pytest.mark.parametrize(("name", "embedding"), [("wan", 256_384), ("cogvideox", 32_128), ("ltx", 32_128)])
+def test_a_free_colab_reads_large_text_encoders_in_eight_bits(name, embedding):
+    """Its 12.7 GB of RAM are too few for them in sixteen; their embedding of 4096 numbers a word stays in those."""
+    estimate = budget.plan(name)
+    took = {card.name: plan for card, plan, _ in estimate.choices}
+    assert took["T4 in Colab, 15 GB"] == "int8-text" and took["H100, 80 GB"] == "full"
+    text, *others = budget.weight_bytes(MODELS[name], COUNTS[name])
+    eight_bits = text / 2 + embedding * 4096
+    assert estimate.ram["int8-text"] == pytest.approx(budget.PROGRAM + eight_bits + sum(others), rel=0.005)
+    assert estimate.ram["int8-text"] < 12.7e9 < estimate.ram["full"] == budget.PROGRAM + text + sum(others)
+    assert estimate.need["int8-text"] >= eight_bits
 
 
 def test_a_clip_or_a_model_that_cannot_be_planned():

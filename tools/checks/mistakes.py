@@ -43,12 +43,20 @@ torch.linspace(-6, 6, T => torch.linspace(-3, 3, T
 start + (end - start) * climb => start + end * climb
 dtype=torch.float64).sigmoid() => dtype=torch.float64).tanh()
 config.get("use_flow_sigmas", False) => False
-(1 - betas).cumprod(0), alpha_bars => (1 - betas).cumprod(0), (1 - betas).cumprod(0)
+(1 - betas).cumprod(0), trained, => (1 - betas).cumprod(0), (1 - betas).cumprod(0),
 betas is None or not torch.allclose => betas is None or torch.allclose
-scheduler.num_inference_steps is None: => False:
-torch.arange(1, T + 1, dtype=torch.float64) / T => torch.arange(0, T, dtype=torch.float64) / T
-sigmas = shift * sigmas / (1 + (shift - 1) * sigmas) => sigmas = sigmas / (1 + (shift - 1) * sigmas)
-flow or config.get("sigma_max") is None => True
+if late and getattr(scheduler, "num_inference_steps", 0) is None: => if False:
+"stages" in config or config.get("invert_sigmas") => "stages" in config
+"stages" in config or config.get("invert_sigmas") => config.get("invert_sigmas")
+steps[: len(scheduler.timesteps)] => steps
+flow or (trained is None and config.get("sigma_max") is None) => True
+(trained is None and config.get("sigma_max") is None) => config.get("sigma_max") is None
+.unique()) < len(alpha_bars) => .unique()) < 0
+.abs().min() < 1e-4 => .abs().min() < 1
+scheduler.config.get("timestep_type") == "continuous" => False
+return not fits[ => return False and fits[
+2 if hasattr(scheduler, "sigmas_interpol") else 1].all() => 1].all()
+copy.deepcopy(scheduler), torch => scheduler, torch
 _betas_of(1 - noise[noise > 0] ** 2) => _betas_of(1 - noise[noise > 0])
 root = self.alpha_bars.sqrt() => root = self.alpha_bars
 (root - root[-1]) * root[0] => root * root[0]
@@ -178,6 +186,8 @@ return -fake.mean() => return fake.mean()
 d_loss + penalty(discriminator, x, fake) => d_loss - penalty(discriminator, x, fake)
 inputs=list(generator.parameters()) => inputs=list(discriminator.parameters())
 .square().sum(1).mean() / 2 => .square().mean() / 2
+.square().sum(1).mean() / 2 => .norm(dim=1).mean() / 2
+.square().sum(1).mean() / 2 => .square().sum(1).mean()
 torch.lerp(fake.detach(), x, share) => x
 create_graph=True => create_graph=False
 lengths - slope => lengths - 1

@@ -23,10 +23,7 @@ import pytest
 from tools.checks.mistakes import MUTANTS, TESTS
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-# What takes long to load is loaded once, before the forks; diffusers loads its parts when they are first named.
-SCHEDULERS = ("ddpm", "ddim", "euler_discrete", "flow_match_euler_discrete", "edm_euler")
-PACKAGES = ("torch", "matplotlib.pyplot", "diffusers")
-PACKAGES += tuple(f"diffusers.schedulers.scheduling_{name}" for name in SCHEDULERS)
+PACKAGES = ("torch", "matplotlib.pyplot", "diffusers")  # take long to load: once, before the forks
 PATIENCE = 600  # seconds, after which a mutant that hangs counts as caught
 # By the exit code of its tests: 2 is an error of collection, and a signal ends those that hang.
 OUTCOMES = {0: "SURVIVED", 1: "caught", 2: "caught", -signal.SIGALRM: "caught"}
@@ -78,7 +75,9 @@ def main(modules):
         print(f"no mutants for {', '.join(unknown)}: expected some of {', '.join(MUTANTS)}")
         return 2
     for name in PACKAGES:
-        importlib.import_module(name)
+        package = importlib.import_module(name)
+        for part in dir(package) if name == "diffusers" else ():
+            getattr(package, part) if part.endswith("Scheduler") else None  # loads the module that has it
     sys.dont_write_bytecode = True
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # nbval alone takes seconds to load
     outcomes, start = [], time.monotonic()

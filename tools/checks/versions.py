@@ -81,3 +81,13 @@ def versions(session, row):
 def row(session):
     """One row, named after "--"."""
     try_row(session, session.posargs)
+
+
+@nox.session
+def eight_bits(session):
+    """The tests of text encoders in eight bits, which need torchao: it makes every import of diffusers slower."""
+    session.chdir(ROOT)
+    session.env.update({"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"})
+    install(session, [])
+    session.install("torchao")
+    session.run("python", "-m", "pytest", "-p", "no:cacheprovider", *WARNINGS, "-k", "eight_bits", "tests/models")
