@@ -9,6 +9,7 @@ import base64
 import functools
 import importlib.util
 import io
+import mimetypes
 import pathlib
 import re
 import sys
@@ -75,7 +76,12 @@ class Renderer(IPythonRenderer):
         return super().link(text, re.sub(r"^([\w/]+)\.ipynb\b", r"\1.html", url), title)
 
     def image(self, text, url, title=None):
-        return escape(text) if re.match(r"https?:", url) else super().image(text, url, title)
+        if re.match(r"https?:", url):
+            return escape(text)
+        file = pathlib.Path(self.path, url)  # nbconvert embeds none from outside of the notebook's folder
+        if file.is_file():
+            url = f"data:{mimetypes.guess_type(file)[0]};base64,{base64.b64encode(file.read_bytes()).decode()}"
+        return super().image(text, url, title)
 
 
 class PageExporter(HTMLExporter):
