@@ -18,9 +18,9 @@ HEAD = """# All equations of the course
 
 <!-- Written by `make equations` from the notebooks and t2v_helpers. Change those, not this page. -->
 
-The sentence above a formula leads to it in its notebook; symbols are explained there, and in the
-[glossary](glossary.md). Below it stand the lines that compute it. Tests hold those of the notebooks to an
-independent computation; in notebook 09, the notebook does.
+Above each formula you find the sentence that leads to it in its notebook, and below it the lines of code that compute
+it. The notebook and the [glossary](glossary.md) explain the symbols. Tests compare the code with an independent
+computation; for notebook 09, the notebook itself does that.
 """
 
 
