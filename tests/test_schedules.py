@@ -436,3 +436,12 @@ def test_sigmas_of_ones_own():
     scheduler = diffusers.FlowMatchHeunDiscreteScheduler()
     NoiseSchedule.from_scheduler(scheduler)
     assert scheduler.step_index is None, "asking the scheduler leaves it as it was"
+
+
+def test_a_schedule_from_the_shares_of_signal_that_it_leaves():
+    schedule = NoiseSchedule.from_alpha_bars(np.array([0.9, 0.72, 0.0]), name="short")
+    assert schedule.name == "short"
+    torch.testing.assert_close(schedule.betas, torch.tensor([0.1, 0.2, 1.0]).double(), rtol=1e-7, atol=1e-9)
+    for wrong, says in (([0.5, 0.6], "beta = -0.2 at step t = 2"), ([], "alpha_bars are empty")):
+        with pytest.raises(ValueError, match=says):
+            NoiseSchedule.from_alpha_bars(wrong)

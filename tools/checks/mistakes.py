@@ -56,6 +56,7 @@ flow or (trained is None and config.get("sigma_max") is None) => True
 scheduler.config.get("timestep_type") == "continuous" => False
 return not fits[ => return False and fits[
 2 if hasattr(scheduler, "sigmas_interpol") else 1].all() => 1].all()
+_float_table(alpha_bars, "alpha_bars")), name) => _float_table(alpha_bars, "alpha_bars")), "custom")
 copy.deepcopy(scheduler), torch => scheduler, torch
 _betas_of(1 - noise[noise > 0] ** 2) => _betas_of(1 - noise[noise > 0])
 root = self.alpha_bars.sqrt() => root = self.alpha_bars
