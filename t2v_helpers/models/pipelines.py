@@ -256,11 +256,9 @@ def check_scheduler(pipe: "DiffusionPipeline", steps: int) -> list[str]:
     if flow and not missing and hasattr(scheduler, "alphas_cumprod") and not scheduler.config.get("use_flow_sigmas"):
         missing = ["noise of flow matching (use_flow_sigmas)"]
     if not missing and (kind, class_name) != ("CogVideoXDPMScheduler", "CogVideoXPipeline"):  # those know each other
-        free = inspect.signature(scheduler.step).parameters.values()
-        names = [p.name for p in free if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD]
-        missing = (
-            [] if names == ["model_output", "timestep", "sample"] else ["a step of (model_output, timestep, sample)"]
-        )
+        takes = inspect.signature(scheduler.step).parameters.values()
+        more = [p.name for p in takes if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD][3:]
+        missing = [f"a step without {more[0]}"] if more else []
     if missing:
         raise ValueError(f"scheduler {kind} cannot run a {class_name}: expected one with {', '.join(missing)}")
     most = scheduler.config.num_train_timesteps

@@ -13,7 +13,8 @@ PICTURES = """[...document.images].map(image => {
     const shown = canvas.getContext('2d').getImageData(0, 0, 64, 64).data
     return image.complete && image.clientWidth > 0 && new Set(shown).size
 })"""
-EQUATIONS = "[...document.querySelectorAll('math')].map(m => Math.min(m.clientWidth, m.clientHeight))"
+EQUATIONS = """[...document.querySelectorAll('math')].filter(m => !m.closest('details'))
+    .map(m => Math.min(m.clientWidth, m.clientHeight))"""
 
 
 @pytest.fixture(scope="module", params=NOTEBOOKS, ids=lambda path: path.stem[:2])
@@ -48,11 +49,23 @@ def test_every_equation_is_drawn_and_no_tex_is_left(shown):
     notebook, page, _ = shown
     sizes = page.evaluate(EQUATIONS)
     prose = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
-    assert len(sizes) >= prose.count("$$") / 2 and all(size > 0 for size in sizes)
+    assert len(sizes) + page.locator("details math").count() >= prose.count("$$") / 2 and all(
+        size > 0 for size in sizes
+    )
     assert page.locator(".equation span").count() == prose.count(r"\tag{")
     words = page.evaluate("[...document.querySelectorAll('.jp-MarkdownOutput')].map(e => e.innerText).join(' ')")
     assert "\\" not in words and "$" not in words
     assert page.evaluate("document.fonts.check('16px \"STIX Two Math\"')")
+
+
+def test_solutions_are_folded_and_open_on_a_click(shown):
+    notebook, page, _ = shown
+    solutions = [cell for cell in notebook.cells if "solution" in cell.metadata.get("tags", [])]
+    inside = page.locator("details pre")
+    assert inside.count() >= len(solutions) > 0 and not any(each.is_visible() for each in inside.all())
+    page.locator("summary").first.click()
+    assert inside.first.is_visible()
+    page.locator("summary").first.click()
 
 
 def test_nothing_is_asked_of_the_network_and_no_script_is_there(shown):

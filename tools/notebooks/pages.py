@@ -72,6 +72,9 @@ class Renderer(IPythonRenderer):
     def inline_math(self, body):
         return convert(body)
 
+    def block_html(self, html):
+        return html if "<img" not in html else super().block_html(html)  # which would close the <details> of a solution
+
     def link(self, text, url, title=None):
         return super().link(text, re.sub(r"^([\w/]+)\.ipynb\b", r"\1.html", url), title)
 
