@@ -6,7 +6,7 @@ PY := .venv/bin/python
 READY := .venv/ready
 JOBS ?= 2
 
-.PHONY: help lab test test-notebooks video notebooks figures lint train evaluate timing mutants lessons benchmark \
+.PHONY: help lab test test-notebooks video notebooks figures lint train evaluate timing mutants lessons tuning benchmark \
     pages handout equations alterations readonly versions count clean
 help:
 	@echo "For learners"
@@ -23,6 +23,7 @@ help:
 	@echo "  make equations    write docs/equations.md"
 	@echo "  make train        train the scale model again (about an hour); make evaluate: measure how well it follows prompts"
 	@echo "  make lessons      run notebook 08 with its full budget (half an hour) and store its results"
+	@echo "  make tuning       search for notebook 05's settings again (six minutes) and store them"
 	@echo "For a class"
 	@echo "  make handout      write the notebooks without their solutions to handout/; replace changed ones: HANDOUT=--overwrite"
 	@echo "  make pages        export the notebooks as HTML pages that need no network and no kernel; THEME=dark"
@@ -101,6 +102,10 @@ lessons: $(READY)
 	mkdir -p runs
 	HF_HUB_OFFLINE=1 $(PY) -m papermill notebooks/08_train_text_to_video.ipynb runs/lessons.ipynb -p BUDGET full
 	cp runs/lessons/*.json runs/lessons/*.npz assets/lessons/
+
+tuning: $(READY)
+	mkdir -p runs
+	$(PY) -m papermill notebooks/05_gan_vs_diffusion.ipynb runs/gan_against_diffusion.ipynb -p TUNE full
 
 benchmark: $(READY)
 	$(PY) -m t2v_helpers.benchmark $(BENCHMARK)

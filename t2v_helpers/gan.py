@@ -146,4 +146,4 @@ def _gradients(network: torch.nn.Module, x: Tensor) -> Tensor:
     """Differentiate the network's output for each sample by that sample: (b, d). Training can go through it."""
     check_tensors(x=x)
     x = x.detach().requires_grad_()
-    return torch.autograd.grad(network(x).sum(), x, create_graph=True)[0]
+    return torch.autograd.grad(network(x.view_as(x)).sum(), x, create_graph=True)[0]  # FlopCounterMode wants no leaf

@@ -1,6 +1,6 @@
 """How far generated samples are from the data.
 
-For samples, float tensors of shape (n, d): distance, coverage, copies, precision and recall. For clips: whether they
+For samples, float tensors of shape (n, d): distance, density, coverage, copies. For clips: whether they
 show what the caption says, how much two of them overlap, and CLIPSIM. A number alone says little. Compare it with its
 floor, what the same measure gives for two halves of the data.
 """
@@ -94,31 +94,38 @@ def nearest_distance(x: Tensor, reference: Tensor) -> Tensor:
     return _distances(x, reference).min(1).values
 
 
-def precision_recall(real: Tensor, fake: Tensor, k: int = 3) -> tuple[float, float]:
-    """Measure precision and recall of generated samples (Kynkaanniemi et al. 2019, Eq. 1 and 2).
+class Fidelity(NamedTuple):
+    """How densely fakes lie where data are, about 1 for fresh data; the share of data with a fake near, 0 to 1."""
 
-    Precision is the share of fake samples that lie where data are, recall the share of data that lie where fakes are.
-    "Where data are" is a union of balls, one around each data point, that reach to its k-th nearest neighbour.
+    density: float
+    coverage: float
+
+
+def density_coverage(real: Tensor, fake: Tensor, k: int = 5) -> Fidelity:
+    """Measure density and coverage of generated samples (Naeem et al. 2020, Eq. 3 and 4).
+
+    Around each data point is a ball that reaches to its k-th nearest neighbour among the data. Density counts in how
+    many balls a fake lies, on average, divided by k. Coverage is the share of balls with a fake in them. All balls
+    belong to data. Recall (Kynkaanniemi et al. 2019) puts them around fakes, and a few outliers' large balls raise it.
 
     Args:
         real: Data, of shape (n, d), more than k of them.
-        fake: Generated samples, of shape (m, d), more than k of them.
+        fake: Generated samples, of shape (m, d).
         k: Which neighbour sets the radius of a ball.
 
     Returns:
-        Precision and recall, 0 to 1.
+        Density, 0 or more, and coverage, 0 to 1. Fresh data, as many as real, are expected to get 1 and about
+        1 - 2^-k.
 
-    >>> precision_recall(torch.tensor([[0.0], [1.0], [2.0]]), torch.tensor([[0.1], [0.4], [8.0], [8.3]]), k=1)
-    (0.5, 0.3333333432674408)
+    >>> density_coverage(torch.tensor([[0.0], [1.0], [2.0]]), torch.tensor([[0.1], [0.4], [8.0], [8.3]]), k=1)
+    Fidelity(density=1.0, coverage=0.6666666865348816)
     """
     _check(real=real, fake=fake)
-    if not 1 <= k < min(len(real), len(fake)):
-        raise ValueError(f"k = {k}, expected 1 <= k < {min(len(real), len(fake))}, the smaller number of samples")
-    across = _distances(real, fake)
-    reach_real, reach_fake = (_distances(a, a).kthvalue(k + 1, dim=1).values for a in (real, fake))  # 1st is itself
-    precision = (across <= reach_real[:, None]).any(0).float().mean().item()
-    recall = (across <= reach_fake).any(1).float().mean().item()
-    return precision, recall
+    if not 1 <= k < len(real):
+        raise ValueError(f"k = {k}, expected 1 <= k < {len(real)}, the number of data")
+    reach = _distances(real, real).kthvalue(k + 1, dim=1).values  # the nearest of all is the point itself
+    inside = _distances(real, fake) < reach[:, None]
+    return Fidelity(inside.sum(0).float().mean().item() / k, inside.any(1).float().mean().item())
 
 
 # ---- clips: frames of shape (F, H, W, 3) in [0, 1] ----

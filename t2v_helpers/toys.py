@@ -13,18 +13,13 @@ from torch import Tensor
 from ._support.checks import check_count
 
 RING_STD = 0.05  # standard deviation of each Gaussian of `ring`, in the units of x
+SPIRAL_STD = 0.03  # width of `spiral`, in the units of x
 
 
 def ring_centers() -> Tensor:
     """Place eight centers (8, 2) evenly on the circle of radius 1."""
     angles = torch.arange(8, dtype=torch.float64) * 2 * math.pi / 8
     return torch.stack([angles.cos(), angles.sin()], 1).float()
-
-
-def grid_centers() -> Tensor:
-    """Place 25 centers (25, 2) on a square grid from -1 to 1."""
-    line = torch.linspace(-1, 1, 5)
-    return torch.cartesian_prod(line, line)
 
 
 def mixture(n: int, centers: Tensor, std: float, generator: torch.Generator) -> Tensor:
@@ -66,6 +61,18 @@ def ring(n: int, generator: torch.Generator) -> Tensor:
         generator: Source of randomness.
     """
     return mixture(n, ring_centers(), RING_STD, generator)
+
+
+def spiral(n: int, generator: torch.Generator) -> Tensor:
+    """Draw n points (n, 2) along a spiral of one and a half turns: a distribution in one piece, unlike `ring`.
+
+    Args:
+        n: How many points; they spread evenly over the spiral's length, with a width of SPIRAL_STD.
+        generator: Source of randomness.
+    """
+    turn = 3 * math.pi * torch.rand(check_count("n", n), generator=generator).sqrt()
+    line = turn[:, None] / (3 * math.pi) * torch.stack([turn.cos(), turn.sin()], 1)
+    return line + SPIRAL_STD * torch.randn(n, 2, generator=generator)
 
 
 def digits() -> tuple[Tensor, Tensor]:

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from t2v_helpers.measures import energy_distance, energy_floor, mode_coverage, nearest_distance, precision_recall
+from t2v_helpers.measures import density_coverage, energy_distance, energy_floor, mode_coverage, nearest_distance
 
 
 def normal(n, d=2, seed=0, shift=0.0):
@@ -58,18 +58,17 @@ def test_nearest_distance():
     assert (nearest_distance(reference[:5] * 100, reference * 100) == 0).all()  # copies are at 0, without rounding
 
 
-def test_precision_and_recall_by_loops():
+def test_density_and_coverage_by_loops():
     real, fake, k = normal(15), normal(12, seed=1, shift=0.7), 3
+    reach = [sorted(math.dist(a, b) for b in real.tolist())[k] for a in real.tolist()]  # [0] is the point itself
+    inside = [[math.dist(a, b) < r for b in fake.tolist()] for a, r in zip(real.tolist(), reach, strict=True)]
+    assert density_coverage(real, fake, k) == pytest.approx((np.sum(inside) / (k * 12), np.mean(np.any(inside, 1))))
 
-    def ball(points):
-        return [sorted(math.dist(a, b) for b in points.tolist())[k] for a in points.tolist()]  # [0] is itself
 
-    def share(x, points):
-        radii = ball(points)
-        inside = [any(math.dist(a, p) <= r for p, r in zip(points.tolist(), radii, strict=True)) for a in x.tolist()]
-        return np.mean(inside)
-
-    assert precision_recall(real, fake, k) == pytest.approx((share(fake, real), share(real, fake)))
+def test_density_and_coverage_of_fresh_data_and_of_noise():
+    real, fresh = normal(1500), normal(1500, seed=1)
+    assert density_coverage(real, fresh) == pytest.approx((1, 1 - 0.5**5), abs=0.05)
+    assert density_coverage(real, 6 * fresh).coverage < 0.4  # recall would be near 1: the balls of noise are large
 
 
 @pytest.mark.parametrize(
@@ -81,7 +80,7 @@ def test_precision_and_recall_by_loops():
         (lambda: mode_coverage(torch.full((3, 2), math.nan), CENTERS, 1.0), "x has NaN or infinite values"),
         (lambda: mode_coverage(CENTERS, CENTERS, 0.0), "radius = 0.0"),
         (lambda: energy_floor(torch.zeros(1, 2), torch.Generator()), "n = 1, expected at least two"),
-        (lambda: precision_recall(torch.zeros(3, 2), torch.zeros(9, 2)), "k = 3, expected 1 <= k < 3"),
+        (lambda: density_coverage(torch.zeros(3, 2), torch.zeros(9, 2)), "k = 5, expected 1 <= k < 3"),
     ],
 )
 def test_wrong_calls(call, says):

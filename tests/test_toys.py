@@ -22,12 +22,14 @@ def test_the_ring():
     np.testing.assert_allclose(which.bincount() / len(x), 1 / 8, atol=0.01)
 
 
-def test_the_grid():
-    centers = toys.grid_centers()
-    assert len(centers) == 25 and centers.abs().max() == 1 and len(centers.unique(dim=0)) == 25
-    assert torch.cdist(centers, centers).fill_diagonal_(9).min().item() == pytest.approx(0.5)
-    x = toys.mixture(20_000, centers, 0.03, rng())
-    assert torch.cdist(x, centers).min(1).values.square().mean().item() == pytest.approx(2 * 0.03**2, rel=0.05)
+def test_the_spiral():
+    x = toys.spiral(20_000, rng())
+    assert torch.equal(x, toys.spiral(20_000, rng())) and x.shape == (20_000, 2)
+    turn = torch.linspace(0, 3 * math.pi, 2000)
+    line = turn[:, None] / (3 * math.pi) * torch.stack([turn.cos(), turn.sin()], 1)
+    distance = torch.cdist(x, line).min(1).values
+    assert distance.square().mean().sqrt().item() == pytest.approx(toys.SPIRAL_STD, rel=0.05)
+    np.testing.assert_allclose((x.norm(dim=1) < 0.5).float().mean(), 0.25, atol=0.02)  # a quarter of the line
 
 
 def test_the_density_is_that_of_the_points():

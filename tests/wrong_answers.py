@@ -1,5 +1,6 @@
 """Typical wrong answers to the exercises: number -> {a word that the checker has to say: the answer}."""
 
+import itertools
 import math
 
 import numpy as np
@@ -29,6 +30,18 @@ def mean_of(x, x0, beta, at):
 
 def stepped(x, x0, beta, at, as_, z, power=0.5, noise=1):
     return mean_of(x, x0, beta, at) + noise * ((1 - as_) / (1 - at) * beta) ** power * z
+
+
+def kth(points, k):
+    return torch.cdist(points, points).kthvalue(k + 1).values
+
+
+def luck(a, b, size=abs, slack=-1e-9):
+    """The share of deals of the pooled scores that differ at least as much; with other arguments, wrong ones."""
+    scores = [*a, *b]
+    hands = [np.array(hand) for hand in itertools.combinations(range(len(scores)), len(a))]
+    gaps = [size(np.delete(scores, hand).mean() - np.take(scores, hand).mean()) for hand in hands]
+    return float(np.mean([gap >= gaps[0] + slack for gap in gaps]))
 
 
 def difference(alpha_bars):
@@ -207,18 +220,24 @@ WRONG = {
         "on any schedule": lambda schedule: [1000, 703, 576, 425, 259, 127, 55, 22],
     },
     "5.1": {
-        "not 0 for a set": lambda x, y: mean(x, y),
-        "twice": lambda x, y: mean(x, y) - mean(x, x) - mean(y, y),
-        "sign": lambda x, y: mean(x, x) + mean(y, y) - 2 * mean(x, y),
-        "squares": lambda x, y: 2 * mean(x, y, 2) - mean(x, x, 2) - mean(y, y, 2),
-        "None": lambda x, y: None,
-        "means over all pairs": lambda x, y: (x.mean(0) - y.mean(0)).norm(),
+        "still recall": lambda y, x, k: (torch.cdist(y, x) < kth(x, k)).any(1).float().mean(),
+        "share of samples": lambda y, x, k: (torch.cdist(y, x) < kth(y, k)[:, None]).any(0).float().mean(),
+        "that is density": lambda y, x, k: (torch.cdist(y, x) < kth(y, k)[:, None]).float().sum(0).mean() / k,
+        "point itself": lambda y, x, k: (torch.cdist(y, x) < kth(y, k - 1)[:, None]).any(1).float().mean(),
+        "None": lambda y, x, k: None,
     },
     "5.2": {
-        "precision": lambda real, fake, r: float((torch.cdist(real, fake).min(0).values < r).float().mean()),
-        "how many": lambda real, fake, r: int((torch.cdist(real, fake).min(1).values < r).sum()),
-        "pairs": lambda real, fake, r: float((torch.cdist(real, fake) < r).float().mean()),
-        "None": lambda real, fake, r: None,
+        "sign": lambda train_a, a, train_b, b: (train_b - train_a) / (b - a),
+        "what A saves": lambda train_a, a, train_b, b: (train_a - train_b) / a,
+        "not by B's price": lambda train_a, a, train_b, b: (train_a - train_b) / b,
+        "trained for free": lambda train_a, a, train_b, b: train_a / (b - a),
+        "from sample 0 on": lambda train_a, a, train_b, b: (train_a - train_b) / (b - a),
+    },
+    "5.3": {
+        "other way round": lambda a, b: luck(a, b, size=lambda gap: gap),
+        "divide by": lambda a, b: round(luck(a, b) * 20),
+        "at least as much": lambda a, b: luck(a, b, slack=1e-9),
+        "hands of 2 and 3": lambda a, b: 0.1,
     },
     "6.1": {
         "square root of d": lambda Q, K, V: (Q @ K.T).softmax(1) @ V,

@@ -1,4 +1,4 @@
-"""Checkers of notebooks 00, 01 and 05: clips, GANs, and what a GAN's samples are worth."""
+"""Checkers of notebooks 00, 01 and 05: clips, GANs, and fair comparisons."""
 
 import math
 from collections.abc import Callable
@@ -121,33 +121,53 @@ def _growth(attempt: Callable) -> None:
 
 
 @exercise("5.1")
-def _energy_distance(attempt: Callable) -> None:
-    generator = torch.Generator().manual_seed(0)
-    x, y = torch.randn(6, 2, generator=generator), torch.randn(4, 2, generator=generator) + 1
-    distances = [torch.cdist(a, b) for a, b in ((x, y), (x, x), (y, y))]
-    across, within_x, within_y = (d.mean() for d in distances)
-    squares = [d.square().mean() for d in distances]
-    twice = "the distance across counts twice, once for each of the two that are subtracted"
+def _coverage(attempt: Callable) -> None:
+    data = torch.tensor([[0.0], [1.0], [2.0], [10.0], [11.0], [12.0], [30.0]])
+    x = torch.tensor([[0.5], [0.6], [11.4], [31.0], [-40.0], [90.0]])
+    across, radius = torch.cdist(data, x), torch.cdist(data, data).kthvalue(2).values
+    of_samples = torch.cdist(x, x).kthvalue(2).values
     mistakes = {
-        "that is not 0 for a set and itself: subtract the distances within x and within y": across,
-        "twice that is not 0 for a set and itself: subtract the distances within x and within y": 2 * across,
-        twice: across - within_x - within_y,
-        "the sign: across is what makes two sets far apart": within_x + within_y - 2 * across,
-        "distances, not their squares: squares only see the means": 2 * squares[0] - squares[1] - squares[2],
-        "expected 2 E|X - Y| - E|X - X'| - E|Y - Y'|, the means over all pairs": ANYTHING,
+        "that is still recall: the balls have to be around the data, each as far as a data point's k-th neighbor": (
+            (across < of_samples).any(1).float().mean()
+        ),
+        "that is the share of samples in a ball: coverage asks for the share of balls with a sample in it": (
+            (across < radius[:, None]).any(0).float().mean()
+        ),
+        "that is density: coverage counts a ball once, however many samples it holds": (
+            (across < radius[:, None]).float().sum(0).mean()
+        ),
+        "the nearest of all is the point itself: the k-th neighbor is number k + 1": 0.0,
+        "expected the share of data with a sample nearer than their k-th neighbor among the data": ANYTHING,
     }
-    first_mistake(attempt(x, y), 2 * across - within_x - within_y, mistakes)
+    first_mistake(attempt(data, x, 1), (across < radius[:, None]).any(1).float().mean(), mistakes)
 
 
 @exercise("5.2")
-def _recall(attempt: Callable) -> None:
-    real = torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
-    fake = torch.tensor([[0.05, 0.0], [0.0, 0.05], [5.0, 5.0], [6.0, 5.0], [0.02, 0.02]])
-    got = attempt(real, fake, 0.1)
+def _break_even(attempt: Callable) -> None:
+    got = attempt(1000.0, 2.0, 200.0, 10.0)
     mistakes = {
-        "that is precision, the share of fake samples near a real one": 0.6,
-        "that is how many: divide by the number of real samples": 1,
-        "that is the share of pairs: one fake sample near is enough for a real one to count": 0.15,
-        f"1 of these 4 real samples has a fake one within 0.1, expected 0.25, got {got}": ANYTHING,
+        "the sign: from there on A has to be the cheaper one": -100.0,
+        "divide by what A saves on each sample, the difference of the two prices": 400.0,
+        "divide by the difference of the two prices, not by B's price": 80.0,
+        "A's higher training cost is a difference too: B was not trained for free": 125.0,
+        f"100 samples cost 1000 + 100 * 2 = 200 + 100 * 10, expected 100, got {got}": ANYTHING,
     }
-    first_mistake(got, 0.25, mistakes)
+    first_mistake(got, 100.0, mistakes)
+    never = attempt(100.0, 2.0, 200.0, 10.0)
+    assert abs(never) < 1e-9, f"A was cheaper to train as well, so it is cheaper from sample 0 on, got {never}"
+
+
+@exercise("5.3")
+def _luck(attempt: Callable) -> None:
+    got = attempt([1.0, 2.0, 3.0], [7.0, 8.0, 9.0])
+    mistakes = {
+        "the other way round counts as well: two of the 20 deals separate the hands": 0.05,
+        "that is how many deals: divide by the number of all deals": 2,
+        "deals that do as well count too, the real one among them: at least as much, not more": 0.0,
+        "that leaves out the real deal, which is one of the 20": 2 / 19,
+        f"2 of the 20 deals differ as much, expected 0.1, got {got}": ANYTHING,
+    }
+    first_mistake(got, 0.1, mistakes)
+    first_mistake(
+        attempt([1.0, 4.0], [2.0, 3.0, 9.0]), 0.7, {"wrong for hands of 2 and 3: compare their means": ANYTHING}
+    )

@@ -34,6 +34,13 @@ def _scales(ax: Axes, log: str, ticks: Sequence[float] | None = None) -> None:
         ax.xaxis.minorticks_off()
 
 
+def _plain(ax: Axes) -> None:
+    """Numbers such as 0.02 on a logarithmic axis: within one power of ten, matplotlib would write 6 x 10^-3."""
+    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.yaxis.set_minor_locator(NullLocator())
+    ax.yaxis.set_major_formatter("{x:g}")
+
+
 def lines(
     x: ArrayLike,
     curves: Mapping[str, Series],
@@ -202,13 +209,45 @@ def scores(panels: Mapping[str, Mapping[str, ArrayLike]], *, ylabel: str, log: b
             for name in named.keys() - dots.keys():
                 ax.axhline(named[name], color="#444444", linestyle="--", linewidth=1.2, label=name)
             ax.set(title=title, xticks=range(len(dots)), xticklabels=list(dots), xlim=(-0.5, len(dots) - 0.5))
-            if log:  # within one power of ten, matplotlib would write 6 x 10^-3
+            if log:
                 ax.set_yscale("log")
-                ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-                ax.yaxis.set_minor_locator(NullLocator())
-                ax.yaxis.set_major_formatter("{x:g}")
+                _plain(ax)
         axes[0, 0].set_ylabel(ylabel)
         legend_below(ax)
+
+
+def sweep(
+    panels: Mapping[str, Mapping[str, tuple[ArrayLike, ArrayLike]]],
+    *,
+    xlabel: str,
+    ylabel: str,
+    levels: Mapping[str, float] | None = None,
+) -> None:
+    """Draw how scores of several seeds change: a line through their means, a dot for each, both axes logarithmic.
+
+    Args:
+        panels: Title to {label: (x, scores)}, of shapes (n,) and (n, seeds). A label that names a role has its colour;
+            it is written at the end of its line.
+        xlabel: With the unit.
+        ylabel: With the unit.
+        levels: Label to a score to compare with, drawn dashed.
+    """
+    with sheet(1, len(panels), 3.8, sharey=True) as axes:
+        for ax, (title, curves) in zip(axes[0], panels.items(), strict=True):
+            for (label, (x, scores)), marker, style in zip(curves.items(), MARKERS, cycle(STYLES), strict=False):
+                scores, color = np.asarray(scores, dtype=float), role_color(label)
+                ax.plot(x, scores.mean(1), color=color, linestyle=style)
+                ax.plot(x, scores, marker, color=color, markersize=4, alpha=0.5)
+                place = {"textcoords": "offset points", "color": color, "va": "center"}
+                ax.annotate(label, (x[-1], scores[-1].mean()), (8, 0), **place)
+            _scales(ax, "xy")
+            low, high = ax.get_xlim()
+            ax.set(title=title, xlabel=xlabel, xlim=(low, high * (high / low) ** 0.3))
+            for label, level in (levels or {}).items():
+                ax.axhline(level, color=GREY, linestyle="--", linewidth=1)
+                ax.annotate(label, (low * 1.1, level), (0, 4), textcoords="offset points", color=GREY)
+        axes[0, 0].set_ylabel(ylabel)
+        _plain(axes[0, 0])
 
 
 def history(stages: Mapping[str, Sequence[dict]], chance: float) -> None:

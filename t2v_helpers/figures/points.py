@@ -193,7 +193,7 @@ def film(
         centres: As in `clouds`.
         count: At most how many frames, evenly spaced over the walk, both ends included.
         time: What the first entry of a state is, for the text above each frame.
-        role: Gives the points their colour, as in `clouds`.
+        role: Gives the points their colour, as in `clouds`; "title" if the titles name the roles.
         size: Area of a dot, in points squared.
         by_end: Each point has the colour of the centre that is nearest to its end, in place of the role's.
 
@@ -213,7 +213,8 @@ def film(
                 ax.scatter(*_xy(behind[title]), **BEHIND)
             square(ax, title, reach, centres)
             ax.set(xticks=[], yticks=[])
-            color = end_colors(walks[title][-1][1][:MOVING], centres) if by_end else COLORS[role]
+            color = role_color(title) if role == "title" else COLORS[role]
+            color = end_colors(walks[title][-1][1][:MOVING], centres) if by_end else color
             moving.append(ax.scatter([], [], s=size, alpha=0.7, linewidths=0))
             moving[-1].set_facecolors(color)
         for i in np.linspace(0, len(states) - 1, min(count, len(states))).round().astype(int):

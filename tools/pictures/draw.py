@@ -20,7 +20,7 @@ from t2v_helpers._support.files import write_whole
 from t2v_helpers.figures import diagrams, digit_film
 from t2v_helpers.shapes import FPS
 from tools import course
-from tools.pictures import chains, sheet, stages, trace
+from tools.pictures import chains, fight, sheet, stages, trace
 
 FOLDER = pathlib.Path(__file__).resolve().parents[2] / "assets" / "figures"
 LIMIT = 200_000  # bytes of a file
@@ -35,6 +35,7 @@ PROMPTS = (
 DRAWN = {
     "gan": diagrams.gan_diagram,
     "gan_beside_diffusion": diagrams.gan_beside_diffusion,
+    "gan_against_diffusion": fight.gan_against_diffusion,
     "forward_chain": chains.forward_chain,
     "reverse_chain": chains.reverse_chain,
     "pipeline": stages.pipeline,
