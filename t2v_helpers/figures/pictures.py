@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from matplotlib import rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import ConnectionPatch
 from numpy.typing import ArrayLike
@@ -102,7 +103,7 @@ def forward_strip(states: Mapping[int, ArrayLike], notes: Sequence[str]) -> None
 
 
 def with_clock(frames: ArrayLike, shares: Sequence[float]) -> np.ndarray:
-    """Draw a bar at the foot of each frame, as long as a share of the frame's width, to show how far a process is.
+    """Draw a blue bar at the foot of each frame, a share of the width long, on grey: how far a process has come.
 
     Args:
         frames: (F, H, W, 3) in [0, 1].
@@ -111,9 +112,9 @@ def with_clock(frames: ArrayLike, shares: Sequence[float]) -> np.ndarray:
     Returns:
         Frames (F, H + 2, W, 3), for `show_video`.
     """
-    frames = np.pad(np.asarray(frames), ((0, 0), (0, 2), (0, 0), (0, 0)))
+    frames = np.pad(np.asarray(frames), ((0, 0), (0, 2), (0, 0), (0, 0)), constant_values=0.8)
     for frame, share in zip(frames, shares, strict=True):
-        frame[-2:, : round(share * frame.shape[1])] = 1.0
+        frame[-2:, : round(share * frame.shape[1])] = to_rgb(COLORS["diffusion"])
     return frames
 
 
