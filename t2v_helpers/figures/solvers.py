@@ -24,7 +24,7 @@ def orders(steps: Sequence[int], errors: Mapping[str, ArrayLike], slopes: Mappin
     Args:
         steps: Numbers of steps, (k,).
         errors: Solver to errors (k,), in the units of x.
-        slopes: Solver to the slope to write beside its curve; the nearest whole slope is drawn as a thin line.
+        slopes: Solver to the slope to write beside its curve; the nearest whole slope is drawn as a dotted line.
     """
     with sheet(height=3.8) as [[ax]]:
         for (name, error), color, marker in zip(errors.items(), CYCLE, MARKERS, strict=False):
@@ -32,6 +32,9 @@ def orders(steps: Sequence[int], errors: Mapping[str, ArrayLike], slopes: Mappin
             ax.plot(steps, error, marker=marker, color=color, markersize=7)
             straight = error[-1] * (np.array(steps) / steps[-1]) ** round(slope)
             ax.plot(steps, straight, color=GREY, linestyle=":", linewidth=1.2, zorder=1)
+            ax.annotate(
+                f"$n^{{{round(slope)}}}$", (steps[0], straight[0]), (0, -16), textcoords="offset points", ha="center"
+            )
             ax.annotate(
                 f"{name}\nslope {slope:.2f}",
                 (steps[-1], error[-1]),
@@ -41,6 +44,7 @@ def orders(steps: Sequence[int], errors: Mapping[str, ArrayLike], slopes: Mappin
                 va="center",
             )
         ax.set(yscale="log", ylabel="median error (units of $x$, log scale)", xlim=(0.9 * steps[0], 2.2 * steps[-1]))
+        ax.margins(y=0.12)
         _log_steps(ax, steps)
 
 
@@ -60,7 +64,7 @@ def quality(
         xlabel: What is on the horizontal axis.
         log: Logarithmic measures.
     """
-    with sheet(1, len(panels), 3.9) as axes:
+    with sheet(1, len(panels), 4.6) as axes:
         for ax, (measure, curves) in zip(axes[0], panels.items(), strict=True):
             for (name, (mean, error)), color, marker in zip(curves.items(), CYCLE, MARKERS, strict=False):
                 ax.errorbar(steps, mean, error, color=color, marker=marker, capsize=3, label=name)
@@ -92,6 +96,6 @@ def shrinking(walks: Mapping[str, Sequence[float]]) -> None:
             ax.plot(*way, marker="o", color=COLORS["diffusion"], label="DDIM")
             ax.annotate(f"{radius[-1]:.2f}", (radius[-1], 0), (8, 2), textcoords="offset points")
             ax.set(title=title, aspect="equal", xlim=(-0.05, 1.1), ylim=(-0.05, 1.1), xticks=(0, 1), yticks=(0, 1))
-            ax.set_xlabel("part of the cluster's width")
-        axes[0, 0].set_ylabel("part of the noise")
+            ax.set_xlabel("radius × cos φ (signal)")
+        axes[0, 0].set_ylabel("radius × sin φ (noise)")
         legend_below(axes[0, 0])
