@@ -221,7 +221,7 @@ def test_solvers_are_drawn_with_their_slopes_their_floor_and_their_shrinking():
     curve, straight = axes[0].lines
     np.testing.assert_allclose(curve.get_ydata(), [0.4, 0.2])
     np.testing.assert_allclose(straight.get_ydata(), [0.4, 0.2])
-    assert [text.get_text() for text in axes[0].texts] == ["DDIM\nslope -1.02"]
+    assert [text.get_text() for text in axes[0].texts] == ["$n^{-1}$", "DDIM\nslope -1.02"]
     curves = {"DDPM": ([3.0, 1.0], [0.1, 0.1]), "DDIM": ([2.0, 1.0], None)}
     axes = drawn(figures.quality, [8, 16], {"strays": curves, "width": curves}, {"strays": (0.5, 1), "width": (1, 2)})
     assert list(axes) == ["strays", "width"] and axes["strays"].get_yscale() == "log"
