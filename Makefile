@@ -23,7 +23,7 @@ help:
 	@echo "  make equations    write docs/equations.md"
 	@echo "  make train        train the scale model again (about an hour); make evaluate: measure how well it follows prompts"
 	@echo "  make lessons      run notebook 08 with its full budget (half an hour) and store its results"
-	@echo "  make tuning       search for notebook 05's settings again (six minutes) and store them"
+	@echo "  make tuning       search for notebook 05's settings again (five minutes) and store them"
 	@echo "For a class"
 	@echo "  make handout      write the notebooks without their solutions to handout/; replace changed ones: HANDOUT=--overwrite"
 	@echo "  make pages        export the notebooks as HTML pages that need no network and no kernel; THEME=dark"
