@@ -58,6 +58,7 @@ def gan_beside_diffusion() -> None:
         "sample $G(z)$": ((7.6, 3.3), "gan"),
         "discriminator $D$": ((11.2, 3.3), "discriminator"),
     }
+    data = {"data $x$": ((7.6, 4.3), "data")}
     below = {
         "noise $x_T$": ((0.9, 1.0), "noise"),
         "$x_{T-1}$": ((3.5, 1.0), "diffusion"),
@@ -65,9 +66,11 @@ def gan_beside_diffusion() -> None:
         "$x_1$": ((7.6, 1.0), "diffusion"),
         "sample, or data $x_0$": ((10.9, 1.0), "diffusion"),
     }
-    with sheet(height=3.6, style={"font.size": 12.0}) as [[ax]]:
-        ax.set(xlim=(0, 12.9), ylim=(-0.6, 4.5), aspect="equal")
-        drawn = _diagram(ax, above | below, [*pairwise(above), *pairwise(below)])
+    with sheet(height=3.75, style={"font.size": 12.0}) as [[ax]]:
+        ax.set(xlim=(0, 12.9), ylim=(-0.6, 4.75), aspect="equal")
+        drawn = _diagram(ax, above | data | below, [*pairwise(above), *pairwise(below), (*data, "discriminator $D$")])
+        _arrow(ax, drawn["discriminator $D$"], drawn["generator $G$"], COLORS["gan"], "--", -0.15)
+        ax.text(7.6, 2.42, "$G$ learns from what $D$ says", ha="center", color=COLORS["gan"])
         ax.text(0.05, 4.15, "GAN: one leap, learned in a game of two networks", color=COLORS["gan"])
         text = r"diffusion: many small steps, one network $\hat\epsilon(x_t, t)$ for all, learned from known noise"
         ax.text(0.05, 1.85, text, color=COLORS["diffusion"])
