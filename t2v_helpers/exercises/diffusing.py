@@ -186,5 +186,5 @@ def _eight_times(attempt: Callable) -> None:
             *_, (_, x, _) = ddim_sample(denoise, x_T, schedule, steps=steps, predicts="x0")
             stray.append((torch.cdist(x, centers).amin(1) > 3 * width).float().mean().item())
         assert chosen != times(8, T), f"{where}those are the even times"
-        said = f"{where}{stray[1]:.0%} of the points stray; aim for 10 % (even times: {stray[0]:.0%}). "
-        assert stray[1] <= 0.1, said + "Which half log SNR should the eight have, on any schedule?"
+        said = f"{where}{stray[1]:.1%} of the points stray; aim for 2.5 % (even times: {stray[0]:.0%}). "
+        assert stray[1] <= 0.025, said + "At which half log SNR, on any schedule, do points choose their cluster?"
