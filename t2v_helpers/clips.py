@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import PIL.Image
 
 PICTURES = ("GIF", "WEBP", "PNG", "AVIF", "TIFF", "JPEG", "JPEG2000", "BMP", "PPM")  # Pillow's; ffmpeg gets the rest
+RAW = (".mjpeg", ".mjpg")  # JPEGs in a row, of which Pillow would see the first; they hold no times
 MOST = 4 * 2**30  # bytes of a clip's frames
 
 
@@ -123,6 +124,8 @@ def _read_animation(path: pathlib.Path, keep: Callable, delay: float) -> list[fl
     """Give `keep` the frames of a file that Pillow knows; returns their seconds, or [] for another file."""
     from PIL import Image, ImageOps
 
+    if path.suffix.lower() in RAW:
+        return []
     try:
         image = _open(path)
     except Image.UnidentifiedImageError:
@@ -137,6 +140,10 @@ def _read_animation(path: pathlib.Path, keep: Callable, delay: float) -> list[fl
             # Browsers show a frame with a delay up to 10 ms for 100 ms.
             delays.append(delay if milliseconds is None else (milliseconds if milliseconds > 10 else 100) / 1000)
             keep(ImageOps.exif_transpose(image))
+    if image.format in ("PNG", "PPM"):  # of pictures in a row, as ffmpeg writes to a pipe, Pillow shows the first
+        begins = b"\x89PNG\r\n\x1a\n" if image.format == "PNG" else path.read_bytes()[:20].split(b"\n255\n")[0]
+        if path.read_bytes().count(begins) > 1:
+            raise ValueError("it holds several pictures in a row, expected a video or a folder of pictures")
     if image.format == "GIF":  # Pillow notices a cut within a frame, not one between two
         data = path.read_bytes()
         if data.endswith(b"\0") and not data.rstrip(b"\0").endswith(b";"):
@@ -153,10 +160,12 @@ def _read_movie(path: pathlib.Path, keep: Callable, delay: float, end: float | N
         raise ValueError("it is a HEIC photo, expected JPEG or PNG")
     if b"\x53\xc0\x81\x01" in head:  # Matroska's AlphaMode: only this decoder reads the transparency
         command += ["-c:v", "libvpx-vp9" if b"V_VP9" in head else "libvpx"]
+    command += ["-f", "mjpeg"] if path.suffix.lower() in RAW else []
     command += ["-t", str(end)] if end else []
     command += ["-protocol_whitelist", "file", "-i", f"file:{path}", "-map", "0:V:0"]  # V: no cover pictures
     # PAM keeps grey, alpha and 16 bits; showinfo reports the times.
-    command += "-vf showinfo=checksum=0 -fps_mode passthrough -c:v pam -f image2pipe -".split()
+    square = "scale=w='if(gt(sar,0),round(iw*sar),iw)':h=ih"  # where pixels are not as wide as high
+    command += f"-vf {square},showinfo=checksum=0 -fps_mode passthrough -c:v pam -f image2pipe -".split()
     count = 0
     with tempfile.TemporaryFile() as log:
         with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log) as process:
@@ -171,7 +180,7 @@ def _read_movie(path: pathlib.Path, keep: Callable, delay: float, end: float | N
         raise ValueError("it holds no video")
     if process.returncode or not count or re.search("partial file|ended prematurely|[Tt]runcat", errors):
         raise ValueError(errors or "ffmpeg finds no frames in it")
-    return _delays(said, count, delay)
+    return [delay] * count if path.suffix.lower() in RAW else _delays(said, count, delay)
 
 
 def _read_pam(stream: BinaryIO) -> np.ndarray | None:

@@ -69,7 +69,7 @@ def install() -> None:
     if not wanted:
         print("everything that this course needs is installed")
         return
-    modules = importlib.metadata.packages_distributions()  # pillow is imported as PIL
+    modules = _modules()
     with tempfile.TemporaryDirectory() as folder:
         constraints = pathlib.Path(folder) / "constraints.txt"
         constraints.write_text("\n".join(held) + "\n")
@@ -83,7 +83,7 @@ def install() -> None:
     print(f"installed {', '.join(wanted)}; torch {there.get('torch')} stays")
     # pip may have replaced others along the way; what was imported before goes on in its old version
     replaced = {name for name, version in there.items() if now.get(name) != version}
-    used = {canonicalize_name(name) for module in loaded & modules.keys() for name in modules[module] if name}
+    used = {modules[module] for module in loaded & modules.keys()}
     if stale := sorted(replaced & used):
         print(f"{', '.join(stale)} was loaded before: restart the session (Runtime menu), then run all cells")
 
@@ -98,6 +98,19 @@ def _installed() -> dict[str, str]:
             continue
         there.setdefault(name, version)
     return there
+
+
+def _modules() -> dict[str, str]:
+    """The package that each top-level module belongs to: PIL is pillow's."""
+    owners = {}
+    for found in importlib.metadata.distributions():
+        try:
+            files = [file.parts[0] for file in found.files or () if file.suffix == ".py"]
+            names = (found.read_text("top_level.txt") or "").split() or [name.removesuffix(".py") for name in files]
+            owners |= dict.fromkeys(names, canonicalize_name(found.metadata["Name"]))
+        except Exception:  # a broken list of files can fail in many ways
+            continue
+    return owners
 
 
 def _read(lines: list[str]) -> list[Requirement]:

@@ -151,6 +151,10 @@ class NoiseSchedule:
         >>> NoiseSchedule.from_scheduler(DDPMScheduler())
         NoiseSchedule('DDPM (linear)', T=1000, beta=0.0001..0.02, alpha_bar_T=4.04e-05)
         """
+        if isinstance(scheduler, type):
+            raise ValueError(
+                f"got the class {scheduler.__name__}, expected one of its schedulers: {scheduler.__name__}()"
+            )
         kind, config = type(scheduler).__name__, getattr(scheduler, "config", None) or {}
 
         def table(name: str) -> torch.Tensor | None:

@@ -108,6 +108,11 @@ KINDS = {
     "h264 10 bit 4:4:4.mp4": (lambda p: encode(p, "-c:v libx264 -crf 10 -pix_fmt yuv444p10le"), {}),
     "turned by 90.mp4": (lambda p: remux(p, before=["-display_rotation", "90"]), {"turned": 1}),
     "turned by 180.mov": (lambda p: remux(p, before=["-display_rotation", "180"]), {"turned": 2}),
+    "wide pixels.mp4": (
+        lambda p: encode(p, "-vf scale=12:16,setsar=2/1", H264),
+        {"within": 0.1},  # its 12 columns are shown as 24
+    ),
+    "in a row.mjpeg": (lambda p: encode(p, "-q:v 1"), {"times": [0.0, 0.125, 0.25, 0.375, 0.5, 0.625], "within": 0.1}),
     "late start.mkv": (lambda p: remux(p, after=["-output_ts_offset", "7"]), {}),
     "with sound.mp4": (lambda p: encode(p, "-f lavfi -i sine=d=1 -map 1:a -map 0:v", H264), {}),
     "fragmented.mp4": (lambda p: remux(p, after=["-movflags", "frag_keyframe+empty_moov"]), {}),
@@ -287,6 +292,8 @@ REFUSED = {
     "cut between frames.gif": (cut_between_frames, "it is cut short"),
     "cut.webp": (cut(lambda p: animate(p, pictures())), "could not create decoder"),
     "cut.png": (cut(lambda p: animate(p, pictures())), "[Tt]runcated"),
+    "row.png": (lambda p: encode(p, "-f image2pipe -c:v png"), "several pictures in a row"),
+    "row.ppm": (lambda p: encode(p, "-f image2pipe -c:v ppm"), "several pictures in a row"),
     "an empty folder": (lambda p: p.mkdir(), "at least one frame"),
     "frames and notes": (
         lambda p: (folder(p, ["1.png"], pictures()[:1]), (p / "n.txt").write_text("x")),

@@ -82,6 +82,9 @@ def test_a_replaced_package_that_was_loaded_asks_for_a_restart(name, module, wan
     write_package(new, name, "99.0", module)
     monkeypatch.syspath_prepend(str(old))
     monkeypatch.setitem(sys.modules, module, None)  # as if a cell had imported it
+    for file, text in (("RECORD", b"caf\xe9.py,,\na,b,c,d,e,f\n"), ("top_level.txt", b"caf\xe9")):
+        write_package(old, f"broken {file}", "1.0")  # whose list of files can't be read
+        (old / f"broken {file}-1.0.dist-info" / file).write_bytes(text)
     if not wanted:  # nothing is wrong with this one, pip replaces it for another
         write_package(old, "tqdm", "0.1", "tqdm")
 

@@ -273,6 +273,7 @@ def test_from_scheduler_names_what_a_legend_should_say():
     [
         (diffusers.schedulers.SCMScheduler(), "SCMScheduler holds no alphas_cumprod and no sigmas"),
         ("linear", "str holds"),
+        (diffusers.DDIMScheduler, r"^got the class DDIMScheduler, expected one of its schedulers: DDIMScheduler\(\)$"),
         (SimpleNamespace(betas=torch.tensor([0.1]), alphas=torch.tensor([0.9])), "amplitudes"),
         (SimpleNamespace(alphas_cumprod=torch.tensor([0.5, 0.9])), "step t = 2"),
         (SimpleNamespace(sigmas=torch.tensor([0.5, math.nan])), "SimpleNamespace.sigmas must be finite"),

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 
 def appears_by_itself(path: pathlib.Path) -> bool:
     """Whether a file or folder is one that macOS, Windows or Jupyter leaves in folders it has shown."""
-    names = (".ds_store", "thumbs.db", "ehthumbs.db", "desktop.ini", ".directory", ".localized")
-    if path.name == ".ipynb_checkpoints":  # Colab's, empty
-        return path.is_dir() and not any(path.iterdir())
-    return (path.name.lower() in names or path.name.startswith("._")) and not path.is_dir()
+    files = (".ds_store", "thumbs.db", "ehthumbs.db", "desktop.ini", ".directory", ".localized", "icon\r")
+    folders = (".ipynb_checkpoints", ".fseventsd", ".spotlight-v100", ".trashes", "@eadir", "__macosx")
+    name = path.name.lower()
+    return name in folders if path.is_dir() else name in files or name.startswith(("._", ".nfs"))
 
 
 def check_folder(folder: pathlib.Path) -> None:

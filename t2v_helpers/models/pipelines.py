@@ -17,7 +17,7 @@ import warnings
 
 from .._support.logs import print_once, quiet
 from . import budget, checkpoint, hub, placing
-from .registry import DTYPES, MODELS, Model, check_shape, describe, of_class, of_folder, own_shape
+from .registry import CLASSES, DTYPES, MODELS, Model, check_shape, describe, of_class, of_folder, own_shape
 from .request import Request, check_prompt, known_words
 
 if typing.TYPE_CHECKING:
@@ -245,6 +245,8 @@ def check_scheduler(pipe: "DiffusionPipeline", steps: int) -> list[str]:
     Raises:
         ValueError: It has other methods or another kind of noise than the pipeline, or cannot make that many steps.
     """
+    from ..schedules import NoiseSchedule
+
     scheduler, own = pipe.scheduler, getattr(pipe, "t2v_scheduler", pipe.scheduler)
     kind, class_name = type(scheduler).__name__, type(pipe).__name__
     flow = class_name in ("WanPipeline", "LTXPipeline")
@@ -276,8 +278,12 @@ def check_scheduler(pipe: "DiffusionPipeline", steps: int) -> list[str]:
     said, trained = scheduler.config.get("prediction_type"), own.config.get("prediction_type")
     if said != trained:
         return [f"scheduler {kind} takes what the network says for {said}, and the model was trained to say {trained}"]
-    theirs, ours = scheduler.alphas_cumprod, own.alphas_cumprod
-    if theirs.shape != ours.shape or not abs(theirs.cpu() - ours.cpu()).max() <= 1e-3:  # or it is nan
+    try:
+        theirs, ours = (NoiseSchedule.from_scheduler(each).alpha_bars for each in (probe, own))
+        same = theirs.shape == ours.shape and abs(theirs - ours).max() < 1e-3
+    except ValueError:  # it has no schedule that could be the model's
+        same = False
+    if not same:
         return [f"scheduler {kind} has another noise schedule than the one that the model was trained with"]
     return []
 
@@ -330,8 +336,9 @@ def _all_finite(out: "torch.Tensor | tuple[torch.Tensor, ...]") -> "torch.Tensor
 def _kept(pipeline: "str | os.PathLike | Model | DiffusionPipeline") -> "DiffusionPipeline":
     """The pipeline itself, or the one of that name, loaded at its first use."""
     if not isinstance(pipeline, str | os.PathLike | Model):
-        if not callable(pipeline) or not hasattr(pipeline, "scheduler"):
-            raise ValueError(f"pipeline {pipeline!r}: expected a loaded pipeline or the name of a model")
+        if not {kind.__name__ for kind in type(pipeline).__mro__} & set(CLASSES):
+            got = repr(pipeline) if type(pipeline).__repr__ is object.__repr__ else type(pipeline).__name__
+            raise ValueError(f"pipeline {got}: expected the name of a model, or a loaded {' or '.join(CLASSES)}")
         return pipeline
     name = os.fspath(pipeline) if isinstance(pipeline, os.PathLike) else pipeline
     folder = pathlib.Path("" if name == "auto" else os.path.expanduser(describe(name).repo))

@@ -9,7 +9,11 @@ from .._support.texts import check_text, read_csv, read_lines, read_text
 
 METADATA = ("metadata.jsonl", "metadata.csv")  # as Hugging Face's VideoFolder has them: a line, or row, for each clip
 CAPTIONS = ("text", "caption", "prompt")  # the columns that may hold the caption
-VIDEOS = frozenset(".mp4 .m4v .mov .mkv .webm .avi .gif .webp .apng .mpg .mpeg .ts .wmv .flv .ogv .3gp".split())
+VIDEOS = frozenset(
+    ".mp4 .m4v .mov .mkv .webm .avi .gif .webp .apng .avif .mpg .mpeg .mjpeg .ts .m2ts .mts .vob .wmv .asf .flv .f4v "
+    ".ogv .3gp .nut .mxf".split()
+)
+TEXTS = (".txt", ".caption")
 EXPECTED = "expected clips with metadata.jsonl or metadata.csv (file_name, text), or a text file beside each clip"
 
 
@@ -29,20 +33,30 @@ def find_clips(folder: pathlib.Path) -> list[Captioned]:
     """
     if not folder.is_dir():
         raise NotADirectoryError(f"{folder} is not a folder, {EXPECTED}")
-    files = [file for file in sorted(folder.rglob("*")) if file.name in METADATA or file.suffix.lower() in VIDEOS]
-    files = [file for file in files if not any(part.startswith(".") for part in file.relative_to(folder).parts)]
-    tables = [file for file in files if file.name in METADATA]
+    there = [file for file in sorted(folder.rglob("*")) if not _hidden(file, folder)]
+    tables = [file for file in there if file.name.lower() in METADATA]
     if both := {file.parent for file in tables if sum(other.parent == file.parent for other in tables) > 1}:
         raise ValueError(f"{min(both)} holds both {' and '.join(METADATA)}, expected one of them")
-    found = [clip for table in tables for clip in _listed(table)] if tables else [_captioned(file) for file in files]
+    said = {file.with_suffix("") for file in there if file.suffix.lower() in TEXTS}
+    clips = [file for file in there if file.suffix.lower() in VIDEOS or (file.is_dir() and file in said)]
+    for file in there if not tables else ():
+        if file.is_file() and file.suffix.lower() not in (*TEXTS, *VIDEOS) and file.with_suffix("") in said:
+            raise ValueError(
+                f"{file} has a text file beside it, and an ending that is no clip's: expected such as .mp4"
+            )
+    found = [clip for table in tables for clip in _listed(table)] if tables else [_captioned(file) for file in clips]
     if not found:
         raise ValueError(f"{tables[0] if tables else folder} has no clips, {EXPECTED}")
     return found
 
 
+def _hidden(file: pathlib.Path, folder: pathlib.Path) -> bool:
+    return any(part.startswith(".") for part in file.relative_to(folder).parts)
+
+
 def _listed(table: pathlib.Path) -> typing.Iterator[Captioned]:
     """The clips that a metadata file names."""
-    for number, row in read_csv(table) if table.suffix == ".csv" else read_lines(table):
+    for number, row in read_csv(table) if table.suffix.lower() == ".csv" else read_lines(table):
         where = f"{table}, line {number}"
         if isinstance(row, str):
             row = _parsed(row, where)
@@ -69,7 +83,8 @@ def _parsed(line: str, where: str) -> dict:
 
 def _captioned(file: pathlib.Path) -> Captioned:
     """A clip whose caption is in a text file beside it."""
-    texts = [file.with_suffix(ending) for ending in (".txt", ".TXT", ".caption")]
+    stem = file if file.is_dir() else file.with_suffix("")
+    texts = [stem.with_name(stem.name + ending) for ending in (".txt", ".TXT", ".caption")]
     text = next((text for text in texts if text.is_file()), None)
     if text is None:
         raise FileNotFoundError(f"{file} has no caption: {texts[0].name} is missing beside it, {EXPECTED}")

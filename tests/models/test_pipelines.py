@@ -136,6 +136,9 @@ def test_a_scheduler_of_another_kind_runs_or_is_refused_in_one_line(scale, name)
         scale.scheduler = own
 
 
+WIDE = {"class": "EulerDiscreteScheduler", "sigma_min": 0.002, "sigma_max": 700.0, "use_karras_sigmas": True}
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
     [
@@ -147,12 +150,18 @@ def test_a_scheduler_of_another_kind_runs_or_is_refused_in_one_line(scale, name)
         ({"rescale_betas_zero_snr": False}, "another noise schedule"),
         ({"num_train_timesteps": 500}, "another noise schedule"),
         ({"timestep_spacing": "leading"}, None),
+        (
+            {"class": "EulerDiscreteScheduler", "sigma_min": 0.002, "sigma_max": 700.0, "use_karras_sigmas": True},
+            "another",
+        ),
     ],
 )
 def test_a_scheduler_that_the_model_was_not_trained_with(scale, options, says):
     own = scale.scheduler
     try:
-        scale.scheduler = diffusers.DDIMScheduler.from_config(own.config, **options)
+        options = dict(options)
+        make = getattr(diffusers, options.pop("class", "DDIMScheduler"))
+        scale.scheduler = make.from_config(own.config, **options)
         _, notes = fit(Request("a red circle moving left"), scale)
     finally:
         scale.scheduler = own
@@ -179,3 +188,10 @@ def test_flow_and_variance_preserving_noise_are_not_mixed(scale):
             check_scheduler(scale, 5)
     finally:
         scale.scheduler = own
+
+
+@pytest.mark.parametrize("name", ["DDIMPipeline", "StableDiffusionPipeline"])
+def test_a_pipeline_of_another_kind_is_refused_in_one_line(scale, name):
+    kind = getattr(diffusers, name)
+    with pytest.raises(ValueError, match=f"^pipeline {name}: expected the name of a model, or a loaded TextToVideoSD"):
+        generate("a red circle moving left", kind.__new__(kind))

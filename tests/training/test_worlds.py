@@ -5,6 +5,7 @@ import pytest
 
 from t2v_helpers import save_video, shapes
 from t2v_helpers.training import loop, worlds
+from t2v_helpers.training.data import find_clips
 
 NAMES = shapes.COMBINATIONS[:3]
 LINE = json.dumps({"file_name": "00000.webp", "text": str(NAMES[0])})
@@ -107,3 +108,22 @@ def test_a_world_without_kinds_or_with_one_on_both_sides():
         worlds.Rendered([])
     with pytest.raises(ValueError, match="'a red circle moving left' is both trained and held out"):
         worlds.Rendered(NAMES, NAMES[:1])
+
+
+def test_clips_of_rare_endings_folders_of_pictures_and_capital_letters_are_found(tmp_path):
+    """Each with its caption in a text file beside it, or in a metadata file."""
+    for name in ("a.mp4", "b.m2ts", "c.MXF", "d.avif"):
+        (tmp_path / name).touch()
+    (tmp_path / "e").mkdir()
+    for name in "abcde":
+        (tmp_path / f"{name}.txt").write_text(name)
+    (tmp_path / "README.txt").write_text("about these clips")
+    assert [(clip.path.name, clip.text) for clip in find_clips(tmp_path)] == list(
+        zip(("a.mp4", "b.m2ts", "c.MXF", "d.avif", "e"), "abcde", strict=True)
+    )
+    (tmp_path / "f.xyz").touch()
+    (tmp_path / "f.txt").write_text("f")
+    with pytest.raises(ValueError, match=r"f\.xyz has a text file beside it, and an ending that is no clip's"):
+        find_clips(tmp_path)
+    (tmp_path / "Metadata.JSONL").write_text('{"file_name": "a.mp4", "text": "a"}')
+    assert [clip.path.name for clip in find_clips(tmp_path)] == ["a.mp4"]
