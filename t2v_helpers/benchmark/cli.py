@@ -1,4 +1,4 @@
-"""The model card's recipe for ModelScope beside this project's default, on one device in one run.
+"""Compare the recipe of ModelScope's model card with this project's default, on one device and in one run.
 
 The architecture is ModelScope's, the weights are random (nothing is downloaded): seconds and memory are those of the
 published weights, pictures are not. On a CPU, by default, a small configuration goes through the same program.

@@ -144,7 +144,7 @@ def need_sentencepiece(names: Collection[str], where: str | pathlib.Path) -> Non
     # transformers 5 converts a SentencePiece model with both of them. Wan's pipeline uses ftfy only if it is there.
     here = {"sentencepiece": is_sentencepiece_available(), "protobuf": is_protobuf_available()}
     if lacking := " ".join(name for name, there in here.items() if not there):
-        install = f"pip install {lacking}, then start Python anew"
+        install = f"pip install {lacking}, then restart Python"
         raise ValueError(f"{where}/spiece.model needs packages that are not installed here: {install}")
 
 

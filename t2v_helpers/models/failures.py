@@ -64,7 +64,7 @@ def explain(error: BaseException, asked: Asked) -> Exception:
     what, advice = found
     if asked.endpoint != "https://huggingface.co" and "_OFFLINE" not in what:
         what += f" (HF_ENDPOINT is {asked.endpoint})"
-    tiny = "what came is kept, and the model 'tiny' needs no network"
+    tiny = "what was downloaded is kept, and the model 'tiny' needs no network"
     return ConnectionError(f"{asked.missing}, and {what}: {advice} ({tiny})")
 
 
@@ -102,7 +102,7 @@ def _answered(response: typing.Any, asked: Asked) -> Exception | tuple[str, str]
     if status == 404:
         return "what answers is not the hub", "unset HF_ENDPOINT, or write https://huggingface.co into it"
     if status == 407:
-        return f"the proxy wants a login (407, {said})", "put it into HTTPS_PROXY: http://name:password@host:port"
+        return f"the proxy requires a login (407, {said})", "put it into HTTPS_PROXY: http://name:password@host:port"
     return f"the hub answers {status} ({said})", "try again later (status.huggingface.co shows how it is)"
 
 
@@ -115,7 +115,7 @@ def _unanswered(chain: list[BaseException], asked: Asked) -> Exception | tuple[s
     if "UnicodeEncodeError" in names:
         return ValueError(f"the token in {asked.token} has characters that no token has: copy it anew, or remove it")
     if "OfflineModeIsEnabled" in names:
-        return "HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE is set, so nothing is fetched", "unset it and start Python anew"
+        return "HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE is set, so nothing is fetched", "unset it and restart Python"
     if (proxies and names & {"ProxyError", "ConnectError", "ImportError"}) or "proxy" in why.lower():
         proxy = re.sub("//.*@", "//", " or ".join(dict.fromkeys(proxies)))  # without its password
         return f"the proxy {proxy} does not lead to the hub ({why})", "correct HTTP_PROXY, HTTPS_PROXY or ALL_PROXY"

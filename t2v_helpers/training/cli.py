@@ -53,6 +53,9 @@ def work(given):
         name for name in ("size", "frames", "fps", "any_captions") if getattr(given, name) and not given.data
     ]:
         raise ValueError(f"--{unused[0].replace('_', '-')} is for clips of your own, expected --data as well")
+    for name in ("output", "work"):
+        if (folder := getattr(given, name)).exists() and not folder.is_dir():
+            raise ValueError(f"--{name} {folder} is a file, expected a folder or the name of a new one")
     shape = {"size": given.size, "num_frames": given.frames, "fps": given.fps}
     world, recipe = Folder(given.data, judged=not given.any_captions, **shape) if given.data else Rendered(), {}
     if not world.judged:

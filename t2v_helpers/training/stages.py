@@ -18,6 +18,7 @@ from torch.nn import functional as F
 
 from .. import shapes
 from .._support.files import write_whole
+from .._support.logs import quiet
 from ..models import MODELS, SETTINGS, cpu_autocast, settings
 from . import scale_model
 from .loop import Stage, choose, first_weights, fit, rng, share
@@ -173,7 +174,8 @@ def save(output, tokenizer, text_encoder, vae, unet, video_tower, world):
     """
     from safetensors.torch import save_file
 
-    pipeline = scale_model.new_pipeline(tokenizer, text_encoder, vae, unet).to(dtype=torch.float16)
+    with quiet(bars=True):  # diffusers logs that no part of it stays in float32
+        pipeline = scale_model.new_pipeline(tokenizer, text_encoder, vae, unet).to(dtype=torch.float16)
     output.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".", dir=output.parent) as folder:
         new = pathlib.Path(folder)

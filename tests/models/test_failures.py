@@ -17,7 +17,7 @@ REPO, UNET = fake_hub.REPO, "unet/diffusion_pytorch_model.fp16.safetensors"
 INDEX, EVIL = "model_index.json", b'{"_class_name": "Evil"}'
 NOWHERE = "no folder here, and the hub has no model of this name, or hides it"
 MISSING = f"ConnectionError {REPO} is no folder here and not in the hub's cache, and "
-TINY = "(what came is kept, and the model 'tiny' needs no network)"
+TINY = "(what was downloaded is kept, and the model 'tiny' needs no network)"
 ALL, API, FILE = "", "^/api/", "/resolve/.*fp16"
 
 
@@ -42,7 +42,7 @@ GATED = f"ValueError {REPO} is gated: accept its terms at hf.co/{REPO}"
 UNKNOWN = f"ValueError {REPO!r} is {NOWHERE}"
 REFUSED = f"ValueError the hub refuses {REPO}"
 PICKLES = "has only pickled weights (pytorch_model.bin), which are not opened because they can run any code: expected"
-OFFLINE = "HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE is set, so nothing is fetched: unset it and start Python anew"
+OFFLINE = "HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE is set, so nothing is fetched: unset it and restart Python"
 CUT = "the connection to the hub broke off (Consistency check failed"
 
 TABLE = [
@@ -104,7 +104,7 @@ TABLE = [
         {"HTTP_PROXY": "http://me:secret@127.0.0.1:9", "NO_PROXY": ""},
         "the proxy http://127.0.0.1:9",
     ),
-    ("proxy's login", says(407), {}, "the proxy wants a login (407, Proxy Authentication Required)"),
+    ("proxy's login", says(407), {}, "the proxy requires a login (407, Proxy Authentication Required)"),
     ("unknown kind", None, {"ALL_PROXY": "gopher://127.0.0.1:9"}, PROXY),
     ("needs a package", None, {"ALL_PROXY": "socks5://127.0.0.1:9"}, PROXY),
     ("too short", lambda served: served.swap.update({UNET: b"x" * 5000}), {}, CUT),
