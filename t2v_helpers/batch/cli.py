@@ -19,7 +19,8 @@ where "seed" and "negative_prompt" are optional and replace --seed and --negativ
 
 A clip is named after its line and its words, 0007-a-red-circle-falling.mp4. Once it is finished, DIR/manifest.jsonl
 has a line about it. Started again, the command skips a clip that is whole and whose line, prompt, seed, settings and
-model are the same, and makes the others. A model is known by the contents of its files, not by where they are. So add prompts at the end,
+model are the same, and makes the others. A model is known by the contents
+of its files, not by where they are. So add prompts at the end,
 and put # before one that you no longer want.
 
 on several GPUs:  accelerate launch -m t2v_helpers.batch PROMPTS --output-dir DIR
