@@ -283,9 +283,9 @@ def test_packages_that_a_tokenizer_needs(packages, here):
     if not lacking:
         return checkpoint.need_sentencepiece(["spiece.model"], "tokenizer")
     said = (
-        f"tokenizer/spiece.model needs packages that are not installed here: pip install {lacking}, then start Python"
+        f"tokenizer/spiece.model needs packages that are not installed here: pip install {lacking}, then restart Python"
     )
-    with pytest.raises(ValueError, match=rf"^{said} anew$"):
+    with pytest.raises(ValueError, match=rf"^{said}$"):
         checkpoint.need_sentencepiece(["tokenizer_config.json", "spiece.model"], "tokenizer")
 
 

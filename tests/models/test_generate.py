@@ -105,7 +105,7 @@ def nothing_runs(scale, monkeypatch):
         ({"steps": 1001}, "steps 1001: expected at most 1000"),
         ({"guidance": 0.5}, "guidance 0.5"),
         ({"height": 60}, "size 64x60 pixels: expected multiples of 8"),
-        ({"pipeline": 3}, "pipeline 3: expected a loaded pipeline or the name of a model"),
+        ({"pipeline": 3}, "pipeline 3: expected the name of a model, or a loaded"),
         ({"pipeline": "nope"}, "model 'nope'"),
         ({"pipeline": "no/such", "seed": 1.5}, "seed 1.5"),  # before the model is looked for
     ],

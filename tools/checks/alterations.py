@@ -42,6 +42,10 @@ printed = keep * printed + add * eta  # Eq. 3.1
 known = keep * known + add * etas[t - 1]  # Eq. 3.1 with the very noise that was added
 known = keep * known - add * etas[t - 2]  # Eq. 3.1 with the very noise that was added
 """,
+    # There are as many samples as data.
+    "05": """
+density = inside.float().sum(1).mean() / k  # Eq. 5.2
+""",
     # alpha_bar_T is 0.
     "07": """
 x0_hat = alpha_bar_T*0.5 * x - (1 - alpha_bar_T) ** 0.5 * v  # Eq. 7.3
