@@ -23,6 +23,17 @@ def needed(schedule, difference, share, at=-1, half=2, power=1, rounded=math.cei
     return rounded((half * z / difference) ** 2 / schedule.snr[at].item() ** power)
 
 
+def mean_likelihood(each):
+    return each.logsumexp(1) - math.log(each.shape[1])
+
+
+def ratio(x, schedule, clips, shrink=torch.sqrt, spread=lambda ab: 1 - ab, log=torch.log, over=mean_likelihood):
+    alpha_bar, x, clips = schedule.alpha_bars[-1], x.flatten(1), clips.flatten(1)
+    variance = spread(alpha_bar)
+    each = -(torch.cdist(x, shrink(alpha_bar) * clips) ** 2) / (2 * variance) - x.shape[1] / 2 * log(variance)
+    return over(each) + x.square().sum(1) / 2
+
+
 def mean_of(x, x0, beta, at):
     eps = (x - at.sqrt() * x0) / (1 - at).sqrt()
     return (x - beta / (1 - at).sqrt() * eps) / (1 - beta).sqrt()
@@ -159,14 +170,18 @@ WRONG = {
         "it is 79": lambda s, d, p: 100,
     },
     "2.3": {
-        "that a step keeps": lambda T, bits, n: (1 - 2 ** (-2 * bits / n)) ** (1 / T),
-        "after all steps": lambda T, bits, n: 1 - 2 ** (-2 * bits / n),
-        "all at once": lambda T, bits, n: 2 ** (-2 * bits / n),
-        "factors multiply": lambda T, bits, n: 2 ** (-2 * bits / n) / T,
-        "not nats": lambda T, bits, n: 1 - (1 - math.exp(-2 * bits / n)) ** (1 / T),
-        "factor 1/2": lambda T, bits, n: 1 - (1 - 2 ** (-bits / n)) ** (1 / T),
-        "all numbers": lambda T, bits, n: 1 - (1 - 2 ** (-2 * bits)) ** (1 / T),
-        "it is 0.0328": lambda T, bits, n: 0.011,
+        "not the sum": lambda x, s, clips: ratio(x, s, clips) + math.log(len(clips)),
+        "mean of the logs": lambda x, s, clips: ratio(x, s, clips, over=lambda each: each.mean(1)),
+        "nearest clip": lambda x, s, clips: ratio(x, s, clips, over=lambda each: each.amax(1)),
+        "N / 2 times": lambda x, s, clips: ratio(x, s, clips, log=lambda v: 0 * v),
+        "only pure noise": lambda x, s, clips: ratio(x, s, clips, spread=lambda ab: 0 * ab + 1),
+        "shrunk: by the root": lambda x, s, clips: ratio(x, s, clips, shrink=lambda ab: 1),
+        "not by alpha_bar": lambda x, s, clips: ratio(x, s, clips, shrink=lambda ab: ab),
+        "other way round": lambda x, s, clips: -ratio(x, s, clips),
+        "under N(0, I)": lambda x, s, clips: ratio(x, s, clips) - x.flatten(1).square().sum(1) / 2,
+        "term by term": lambda x, s, clips: 2 * ratio(x, s, clips),
+        "shape (4, 1)": lambda x, s, clips: ratio(x, s, clips)[:, None],
+        "None": lambda x, s, clips: None,
     },
     "3.1": {
         "still there": lambda *given: stepped(*given, power=1),

@@ -1,8 +1,8 @@
 """Checkers of notebooks 02, 03 and 04: noise, how it is taken away, and in how many steps."""
 
+import math
 from collections.abc import Callable
 
-import numpy as np
 import torch
 
 from .. import toys
@@ -50,19 +50,35 @@ def _numbers_needed(attempt: Callable) -> None:
 
 
 @exercise("2.3")
-def _constant_beta(attempt: Callable) -> None:
-    got = attempt(4, 3, 2)  # 4 steps, 3 bits, 2 numbers: alpha_bar = 1 - 2^-3
+def _log_ratio(attempt: Callable) -> None:
+    generator = torch.Generator().manual_seed(0)
+    x, clips = (torch.randn(n, 2, 3, generator=generator, dtype=torch.float64) for n in (4, 5))
+    schedule = NoiseSchedule([0.2, 0.3])  # alpha_bar = 0.56
+
+    def ratios(factor: float, variance: float) -> torch.Tensor:
+        """For each x and each clip, the log of the likelihood of x given the clip, over that under N(0, I)."""
+        of = torch.distributions.Normal(factor * clips[None], variance**0.5).log_prob(x[:, None])
+        return (of - torch.distributions.Normal(0.0, 1.0).log_prob(x[:, None])).flatten(2).sum(2)
+
+    def mean(each: torch.Tensor) -> torch.Tensor:
+        return each.logsumexp(1) - math.log(len(clips))
+
+    each, squares = ratios(0.56**0.5, 0.44), x.flatten(1).square().sum(1)
     mistakes = {
-        "that is 1 - beta, the share that a step keeps": 0.875**0.25,
-        "that is alpha_bar after all steps; beta is what one of the T equal steps adds": 0.875,
-        "that is the noise of one step that does it all at once: take the T-th root of alpha_bar": 0.125,
-        "divided by T: factors multiply, so take the T-th root of alpha_bar": 0.125 / 4,
-        "bits, not nats: 2 to the power, not e": 1 - (1 - np.exp(-3)) ** 0.25,
-        "(2.7) has a factor 1/2, so the exponent has a factor 2": 1 - (1 - 2**-1.5) ** 0.25,
-        "the bits are those of all numbers together: divide by `numbers`": 1 - (1 - 2**-6.0) ** 0.25,
-        f"for T = 4, 3 bits and 2 numbers it is 0.0328, got {got}": ANYTHING,
+        "take the mean over the clips, not the sum: divide by how many there are": each.logsumexp(1),
+        "that is the mean of the logs; it should be the log of the mean likelihood": each.mean(1),
+        "the nearest clip alone isn't enough: take the mean of the likelihoods": each.amax(1),
+        "the log of the variance 1 - alpha_bar counts N / 2 times, once for each of the N numbers": (
+            mean(each) + 3 * math.log(0.44)
+        ),
+        "around a clip the variance is 1 - alpha_bar; only pure noise has variance 1": mean(ratios(0.56**0.5, 1.0)),
+        "x_T contains the clips shrunk: by the root of alpha_bar": mean(ratios(1.0, 0.44)),
+        "the clips are shrunk by the root of alpha_bar, not by alpha_bar": mean(ratios(0.56, 0.44)),
+        "the other way round: the clips on top, N(0, I) below": -mean(each),
+        "divide by the likelihood under N(0, I): in logs, add half the sum of squares of x": mean(each) - squares / 2,
+        "for some x and clips it gives another number: compare term by term with torch's Normal": ANYTHING,
     }
-    first_mistake(got, 1 - 0.875**0.25, mistakes, 1e-6)
+    first_mistake(attempt(x, schedule, clips), mean(each), mistakes, 1e-3)
 
 
 @exercise("3.1")

@@ -137,7 +137,8 @@ def bars(values: Mapping[str, float], *, xlabel: str, line: tuple[str, float] | 
         else:
             ax.barh(rows, numbers, color=COLORS["diffusion"], height=0.6)
         for row, number in zip(rows, numbers, strict=True):
-            ax.annotate(f"{float(f'{number:.2g}'):g}", (number, row), (8, 0), textcoords="offset points", va="center")
+            said = f"{number:.0f}" if number >= 100 else f"{float(f'{number:.2g}'):g}"
+            ax.annotate(said, (number, row), (8, 0), textcoords="offset points", va="center")
         ax.set(xlabel=xlabel, xscale="log" if log else "linear", yticks=rows, yticklabels=list(values), xmargin=0.12)
         ax.set_ylim(len(values) - 0.4, -0.6)  # the first on top
         if line is not None:

@@ -1,5 +1,6 @@
 """The explorers: pictures with sliders, and with their numbers in words below. They move where a kernel runs."""
 
+import base64
 import html
 import io
 import math
@@ -33,6 +34,7 @@ class Explorer(ipywidgets.VBox):
     """Controls over a picture that draw(figure, **values) draws again when one moves; its words stand below."""
 
     heading, as_text = "Explore", "[explorer: {}; it moves where a kernel runs]"
+    still = False  # whether a page without widgets shows the picture as it is at first
 
     def __init__(self, title: str, controls: dict, draw: Callable[..., str], size: tuple[float, float]) -> None:
         self.title, self.controls, self._draw, self._size = title, controls, draw, size
@@ -52,6 +54,10 @@ class Explorer(ipywidgets.VBox):
             self.words.value = self._draw(figure, **{name: control.value for name, control in self.controls.items()})
             figure.savefig(file, format="png", pil_kwargs={"compress_level": 1})
         self.picture.value = file.getvalue()
+
+    def _repr_mimebundle_(self, **options: object) -> dict:
+        bundle = super()._repr_mimebundle_(**options)
+        return bundle | {"image/png": base64.b64encode(self.picture.value).decode()} if self.still else bundle
 
     def __repr__(self) -> str:  # what a page without widgets shows, and what nbval compares
         return self.as_text.format(self.title)
@@ -154,7 +160,9 @@ def forward_explorer() -> Explorer:
         snr = f"{ab / (1 - ab):.2g}" if ab < 1 else "infinite"
         return f"t = {t} of 1000: x_t = {ab**0.5:.2f} x_0 + {(1 - ab) ** 0.5:.2f} eps. Signal-to-noise ratio: {snr}."
 
-    return Explorer("the forward process", controls, draw, (9, 3.2))
+    explorer = Explorer("the forward process", controls, draw, (9, 3.2))
+    explorer.still = True
+    return explorer
 
 
 def sampler_explorer() -> Explorer:

@@ -87,7 +87,7 @@ def forward_strip(states: Mapping[int, ArrayLike], notes: Sequence[str]) -> None
     """
     with sheet(1, len(states), 2.5, style=BOXED) as axes:
         figure, axes = axes[0, 0].figure, axes[0]
-        figure.get_layout_engine().set(rect=(0, 0, 1, 0.78), wspace=0.25)
+        figure.get_layout_engine().set(rect=(0, 0, 1, 0.7), wspace=0.25)
         for ax, (t, picture), note in zip(axes, states.items(), notes, strict=True):
             ax.imshow(np.asarray(picture), interpolation="nearest")
             ax.set(xticks=[], yticks=[], title=f"$x_{{{t}}}$", xlabel=note)
@@ -95,11 +95,11 @@ def forward_strip(states: Mapping[int, ArrayLike], notes: Sequence[str]) -> None
         for left, right in itertools.pairwise(axes):
             step = ConnectionPatch((1.02, 0.5), (-0.02, 0.5), axesA=left, axesB=right, color=COLORS["noise"], **look)
             figure.add_artist(step)
-        bent = look | {"connectionstyle": "arc3,rad=-0.16", "color": COLORS["diffusion"], "linewidth": 1.5}
-        figure.add_artist(ConnectionPatch((0.6, 1.18), (0.42, 1.2), axesA=axes[0], axesB=axes[-2], **bent))
+        bent = look | {"connectionstyle": "arc3,rad=-0.1", "color": COLORS["diffusion"], "linewidth": 1.5}
+        figure.add_artist(ConnectionPatch((0.5, 1.2), (0.5, 1.2), axesA=axes[0], axesB=axes[-1], **bent))
         words = {"ha": "center", "va": "center", "fontsize": 11}
-        figure.text(0.43, 0.95, "one jump, (2.2)", color=COLORS["diffusion"], **words)
-        figure.text(0.92, 0.95, "pink: many steps of (2.1)", color=COLORS["noise"], **words)
+        figure.text(0.5, 0.93, "one jump, (2.2)", color=COLORS["diffusion"], **words)
+        figure.text(0.5, 0.73, "pink arrows: many steps of (2.1)", color=COLORS["noise"], **words)
 
 
 def with_clock(frames: ArrayLike, shares: Sequence[float]) -> np.ndarray:

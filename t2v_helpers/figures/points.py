@@ -148,7 +148,7 @@ def paths(
     reach: float = REACH,
     names: tuple = ("", ""),
 ) -> None:
-    """Draw the paths of the first points of each walk, from their start (pink dot) to their end (blue square).
+    """Draw the paths of the first points of each walk, from their start (a dot) to their end (a square).
 
     Args:
         walks: Title to a walk.
@@ -164,9 +164,10 @@ def paths(
             for i in range(ways.shape[2]):
                 color = CYCLE[i] if count <= len(CYCLE) else "#999999"
                 ax.plot(*ways[..., i].T, linewidth=0.9, color=color, alpha=0.8)
+            several = 1 < ways.shape[2] <= len(CYCLE)  # then each end has the colour of its path
             for x, role, marker, label in zip((ways[0], ways[-1]), ("noise", "diffusion"), "os", ends, strict=True):
-                size = 26 if count <= len(CYCLE) else 9
-                ax.scatter(*x, s=size, color=COLORS[role], marker=marker, zorder=3, label=label)
+                look = {"color": CYCLE[: ways.shape[2]], "edgecolors": "black"} if several else {"color": COLORS[role]}
+                ax.scatter(*x, s=26 if count <= len(CYCLE) else 9, marker=marker, zorder=3, label=label, **look)
             square(ax, title, reach, centres)
             ax.set(xlabel=names[0], ylabel=names[1] if ax is axes[0, 0] else "")
         legend_below(ax)

@@ -9,6 +9,7 @@ import torch
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
+from matplotlib.colors import to_rgba
 
 from t2v_helpers import NoiseSchedule, figures
 from t2v_helpers.plots import COLORS
@@ -72,6 +73,8 @@ def test_walks_are_drawn_at_their_times_and_from_start_to_end():
     np.testing.assert_allclose(ax.lines[1].get_xydata(), [x[1].tolist() for _, x, _ in walk])
     np.testing.assert_allclose(ax.collections[1].get_offsets(), walk[-1][1][:2])
     assert len(ax.lines) == 2 and legend(ax) == ["$x_T$", "$x_0$"]
+    for ends in ax.collections[:2]:  # each end has its path's colour
+        np.testing.assert_allclose(ends.get_facecolors(), [to_rgba(line.get_color()) for line in ax.lines])
     ax = drawn(figures.paths, {"DDPM": walk}, points(), reach=1.0, names=("a", "b"))["DDPM"]
     assert ax.get_xlim() == (-1.0, 1.0) and (ax.get_xlabel(), ax.get_ylabel()) == ("a", "b")
 
@@ -130,6 +133,8 @@ def test_bars_are_dots_on_a_logarithmic_axis():
     (ax,) = drawn(figures.bars, {"a": 2.0, "b": 0.5}, xlabel="GB", line=("6 GB", 6)).values()
     assert [bar.get_width() for bar in ax.patches] == [2, 0.5] and ax.lines[0].get_xdata() == [6, 6]
     assert [text.get_text() for text in ax.texts] == ["2", "0.5", "6 GB"]
+    (ax,) = drawn(figures.bars, {"a": 220.8}, xlabel="bits").values()
+    assert ax.texts[0].get_text() == "221"
     (ax,) = drawn(figures.bars, {"a": 1e-4, "b": 0.5}, xlabel="GB", log=True).values()
     assert ax.lines[0].get_xydata().tolist() == [[1e-4, 0], [0.5, 1]] and not ax.patches
 

@@ -1,5 +1,6 @@
 """The explorers answer: each control moves the picture and the words, in time, and the words are true."""
 
+import base64
 import io
 import math
 import re
@@ -74,6 +75,8 @@ def test_without_a_kernel_it_is_one_line_that_is_always_the_same(name):
     assert explorer.title in explorer.children[0].value
     bundle = explorer._repr_mimebundle_()
     assert bundle["text/plain"] == repr(explorer) and "application/vnd.jupyter.widget-view+json" in bundle
+    still = base64.b64decode(bundle.get("image/png", ""))
+    assert still == (explorer.picture.value if name == "forward_explorer" else b"")
 
 
 def test_words_of_the_schedule_explorer():
