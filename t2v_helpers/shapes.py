@@ -234,7 +234,7 @@ def track(frames: np.ndarray, colors: Mapping[str, Sequence[float]] = COLORS) ->
 
 def _look(frames: np.ndarray, colors: Mapping) -> tuple[str | None, torch.Tensor | None]:
     """The colour of the object, and how much of each pixel it covers (F, size, size); None for what cannot be told."""
-    frames = torch.tensor(np.asarray(frames), dtype=torch.float32)
+    frames = torch.tensor(np.ascontiguousarray(frames), dtype=torch.float32)  # also one that is turned round
     if frames.ndim != 4 or frames.shape[1] != frames.shape[2] or frames.shape[3] != 3:
         raise ValueError(f"frames have shape {tuple(frames.shape)}, expected (F, H, W, 3) with H = W")
     background, palette = torch.tensor(BACKGROUND), torch.tensor(list(colors.values()))

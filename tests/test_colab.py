@@ -165,7 +165,7 @@ def machine(tmp_path):
     return work, _without_git() | {"PYTHONPATH": path, "PIP_SAYS": str(tmp_path / "pip.json"), "IPYTHONDIR": str(stubs)}
 
 
-STOPS = {"00_first_video.ipynb": "show_video(frames", "09_modelscope.ipynb": 'plan("modelscope"'}
+STOPS = {"00_first_video.ipynb": "show_video(films", "09_modelscope.ipynb": 'plan("modelscope"'}
 
 
 @pytest.mark.parametrize("name", ["00_first_video.ipynb", pytest.param("09_modelscope.ipynb", marks=pytest.mark.long)])

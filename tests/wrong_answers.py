@@ -108,16 +108,25 @@ def one_round(clear_first=False, clear=True, detach=True, cut=False, sign=1):
 
 WRONG = {
     "0.1": {
-        "axis 0": lambda f: f.mean(axis=(1, 2)),
-        "three": lambda f: f.mean(),
-        "axes 0, 1 and 2": lambda f: f.mean(axis=(0, 1)),
-        "not the averages": lambda f: np.median(f, axis=(0, 1, 2)),
-    },
-    "0.2": {
         "divide by": lambda p, cs: sum(shapes.judge(c) == shapes.parse(p) for c in cs),
         "parse": lambda p, cs: sum(shapes.judge(c) == p for c in cs) / len(cs),
         "does not count": lambda p, cs: sum(shapes.judge(c).color == shapes.parse(p).color for c in cs) / len(cs),
         "says the same": lambda p, cs: sum(str(shapes.judge(c)) == p for c in cs) / len(cs),
+    },
+    "0.2": {
+        "backwards": lambda f: f[::-1],
+        "on its head": lambda f: f[:, ::-1],
+        "red with blue": lambda f: f[..., ::-1],
+        "something else as well": lambda f: f[::-1, :, ::-1],
+        "nothing has changed": lambda f: f,
+        "not the mirrored": lambda f: np.roll(f, 1, axis=2),
+    },
+    "0.3": {
+        "divide by": lambda edit, cs: sum(shapes.judge(edit(c)) == shapes.judge(c) for c in cs),
+        "that changes": lambda edit, cs: sum(shapes.judge(edit(c)) != shapes.judge(c) for c in cs) / len(cs),
+        "all survive": lambda edit, cs: sum(shapes.judge(edit(c)) is not None for c in cs) / len(cs),
+        "not the pixels": lambda edit, cs: sum(np.array_equal(edit(c), c) for c in cs) / len(cs),
+        "changes nothing": lambda edit, cs: 0.75,
     },
     "1.1": {
         "left in its gradients": one_round(clear_first=True, detach=False),

@@ -13,15 +13,14 @@ from ..models import MODELS, Request, add_options, describe, identity, load_pipe
 from . import jobs
 
 EPILOG = """\
-PROMPTS has one prompt a line; blank lines and lines that start with # are skipped. In a .jsonl file, a line is this,
-where "seed" and "negative_prompt" are optional and replace --seed and --negative-prompt:
+PROMPTS has one prompt per line; blank lines and lines that start with # are skipped. In a .jsonl file, each line is an
+object like this one, where "seed" and "negative_prompt" are optional and replace --seed and --negative-prompt:
   {"prompt": "a red circle falling", "seed": 3, "negative_prompt": "blue"}
 
-A clip is named after its line and its words, 0007-a-red-circle-falling.mp4. Once it is finished, DIR/manifest.jsonl
-has a line about it. Started again, the command skips a clip that is whole and whose line, prompt, seed, settings and
-model are the same, and makes the others. A model is known by the contents
-of its files, not by where they are. So add prompts at the end,
-and put # before one that you no longer want.
+A clip is named after the number and the words of its line, as in 0007-a-red-circle-falling.mp4. Each finished clip gets
+a line in DIR/manifest.jsonl. If you start the command again, it skips every clip that is whole and whose line, prompt,
+seed, settings and model have not changed, and makes the others. It recognizes a model by the contents of its files, not
+by where they are. So add new prompts at the end, and put # before a prompt that you no longer want.
 
 on several GPUs:  accelerate launch -m t2v_helpers.batch PROMPTS --output-dir DIR
 on several CPUs:  torchrun --nproc-per-node 2 -m t2v_helpers.batch PROMPTS --output-dir DIR
@@ -34,7 +33,7 @@ is made), 130 interrupted (start it again to resume).
 def parser():
     """The command line's arguments."""
     p = command.Parser("t2v_helpers.batch", "Generate a video for every prompt of a file.", EPILOG)
-    path, about = pathlib.Path, "a text file with one prompt a line, or a .jsonl file"
+    path, about = pathlib.Path, "a text file with one prompt per line, or a .jsonl file"
     p.add_argument("prompts", metavar="PROMPTS", type=path, help=about)
     about = "folder for the clips; created if it does not exist"
     p.add_argument("--output-dir", metavar="DIR", type=path, required=True, help=about)

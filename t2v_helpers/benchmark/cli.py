@@ -20,9 +20,7 @@ from . import report, timing, variants
 from .model import CONFIGS, PROMPT, SEED, as_model, load_recipe, recipe_clip, step_flops, write_pipeline
 from .report import AGAIN, DEFAULT, KEPT, LEFT_OUT, RECIPE
 
-EPILOG = (
-    "Exit code: 0 measured, 1 recipe or default cannot run here, 2 bad input (one line says what), 130 interrupted."
-)
+EPILOG = "Exit code: 0 measured, 1 recipe or default cannot run here, 2 bad input (one line says why), 130 interrupted."
 CONTROLS = {"another prompt": {"prompt": "a sailing boat in a storm"}, "guidance 1": {"guidance": 1}}
 
 
@@ -150,11 +148,11 @@ def parser():
     path, positive = pathlib.Path, command.positive
     p.add_argument("--device", metavar="NAME", help="such as cuda, cuda:1 or cpu (default: cuda if there is a GPU)")
     p.add_argument("--config", choices=CONFIGS, help="size of the model (default: full on a GPU, tiny on a CPU)")
-    about = "clips to time in each row, after a first one that is not counted (default: %(default)s)"
+    about = "clips to time in each row, after a warm-up clip (default: %(default)s)"
     p.add_argument("--repeats", metavar="N", type=command.count, default=5, help=about)
-    about = f"measure these variants only, or none; quote each name (default: all of {', '.join(variants.VARIANTS)})"
+    about = f"measure only these variants, or none; quote each name (default: all of {', '.join(variants.VARIANTS)})"
     p.add_argument("--variants", nargs="*", metavar="NAME", default=[*variants.VARIANTS], help=about)
-    about = "begin no new row after this many seconds (default: no limit)"
+    about = "start no new row after this many seconds (default: no limit)"
     p.add_argument("--budget", metavar="SECONDS", type=positive, default=math.inf, help=about)
     about = "also measure on emulated GPUs with this much memory, in units of 1e9 bytes"
     p.add_argument("--memory-cap", nargs="+", metavar="GB", type=positive, default=[], help=about)

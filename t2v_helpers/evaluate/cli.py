@@ -17,7 +17,7 @@ import numpy as np
 from .._support import command, files
 from ..models import DTYPES, Request, describe, fit, known_words, load_pipeline
 
-EPILOG = "Exit code: 0 measured, 2 bad input (one line says what), 130 interrupted."
+EPILOG = "Exit code: 0 measured, 2 bad input (one line says why), 130 interrupted."
 
 
 def generate_clips(

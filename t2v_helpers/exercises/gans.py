@@ -13,21 +13,6 @@ from . import ANYTHING, exercise, first_mistake
 
 
 @exercise("0.1")
-def _mean_color(attempt: Callable) -> None:
-    frames = np.random.default_rng(0).random((3, 4, 5, 3))
-    got = attempt(frames)
-    by_shape = {
-        (): "it is one number, expected three: do not average over the last axis, the colours",
-        (3, 3): "it has a colour for each frame: average over the frames as well, axis 0",
-    }
-    shape = tuple(np.shape(got))
-    other = f"it has shape {shape}, expected (3,): average over axes 0, 1 and 2"
-    assert got is None or shape == (3,), by_shape.get(shape, other)
-    mistakes = {"three numbers, but not the averages over frames, rows and columns": ANYTHING}
-    first_mistake(got, frames.mean((0, 1, 2)), mistakes)
-
-
-@exercise("0.2")
 def _obedience(attempt: Callable) -> None:
     prompt = "a red circle moving left"
     right = shapes.render(prompt, 1)
@@ -42,6 +27,37 @@ def _obedience(attempt: Callable) -> None:
     first_mistake(got, 0.5, mistakes)
     same = attempt("the red disc is going left", [right])
     assert same == 1, '"the red disc is going left" says the same: compare with parse(prompt)'
+
+
+@exercise("0.2")
+def _mirror(attempt: Callable) -> None:
+    frames = np.random.default_rng(0).random((3, 4, 4, 3))
+    mistakes = {
+        "that plays the clip backwards: what grows would shrink; turn the columns round, not the frames": frames[::-1],
+        "that stands the clip on its head: turn the columns round, not the rows": frames[:, ::-1],
+        "that swaps red with blue: turn the columns round, axis 2, not the colours": frames[..., ::-1],
+        "the columns are turned round, and something else as well": frames[::-1, :, ::-1],
+        "nothing has changed: turn the columns round": frames,
+        "it is not the mirrored clip": ANYTHING,
+    }
+    first_mistake(attempt(frames.copy()), frames[:, :, ::-1], mistakes)
+
+
+@exercise("0.3")
+def _survivors(attempt: Callable) -> None:
+    clips = [
+        shapes.render(f"a red square {motion}", 1) for motion in ("moving left", "moving up", "growing", "falling")
+    ]
+    got = attempt(lambda frames: frames[:, :, ::-1], clips)
+    mistakes = {
+        "that is how many survive; divide by the number of clips to get a share": 3,
+        "that is the share that changes; the share that survives is asked for": 0.25,
+        "all survive: compare the judge's words before the edit with those after it": 1.0,
+        "none survives: compare what the judge sees, not the pixels": 0.0,
+        f"mirrored, 3 of these 4 clips still show the same, expected 0.75, got {got}": ANYTHING,
+    }
+    first_mistake(got, 0.75, mistakes)
+    assert attempt(lambda frames: frames, clips) == 1, "an edit that changes nothing: all clips survive it"
 
 
 @exercise("1.1")

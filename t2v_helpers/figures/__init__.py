@@ -9,6 +9,6 @@ _NAMES = {
     "solvers": "orders quality shrinking",
     "diagrams": "gan_diagram gan_beside_diffusion",
     "reverse": "chain_diagram basins density_paths",
-    "explorers": "Watch schedule_explorer forward_explorer sampler_explorer training_explorer",
+    "explorers": "Watch PromptBox schedule_explorer forward_explorer sampler_explorer training_explorer",
 }
 __getattr__, __dir__, __all__ = attach(__name__, _NAMES)

@@ -10,12 +10,12 @@ from .request import Request, add_options
 
 EPILOG = """\
 models:
-  auto        modelscope if there is a CUDA GPU and this machine has its weights, else tiny; prints which and why
+  auto        modelscope if this machine has a CUDA GPU and the weights, otherwise tiny; prints which and why
 {models}
   or a pipeline's folder, or a hub id such as org/name
 
-The same prompt, seed and settings give the same clip. A file appears whole or not at all.
-Exit code: 0 a clip was written, 2 bad input or no model (one line says what), 130 interrupted.
+The same prompt, seed and settings give the same clip. A file is written completely or not at all.
+Exit code: 0 a clip was written, 2 bad input or no model (one line says why), 130 interrupted.
 
 examples:
   python -m t2v_helpers "a red circle moving left" --model tiny --output clip.mp4
@@ -30,7 +30,8 @@ def parser() -> command.Parser:
     p.add_argument("prompt", metavar="PROMPT", help="what the video shows, in quotes")
     about = "video file to write, ending in .mp4, .gif or .webp (default: %(default)s)"
     p.add_argument("--output", metavar="FILE", default="clip.mp4", help=about)
-    p.add_argument("--model", metavar="MODEL", default="auto", help="see the list below (default: %(default)s)")
+    about = "a model's name, folder or hub id, see below (default: %(default)s)"
+    p.add_argument("--model", metavar="MODEL", default="auto", help=about)
     add_options(p)
     p.add_argument("--frames-dir", metavar="DIR", help="also save the frames to this folder, as numbered PNG files")
     p.add_argument("--overwrite", action="store_true", help="replace files that exist already")

@@ -4,16 +4,20 @@
 classes round a length or a size that they cannot make. `Request`, `fit` and `check_shape` refuse it or warn.
 """
 
+import contextlib
 import copy
 import dataclasses
 import functools
 import hashlib
 import inspect
+import itertools
 import math
 import os
 import pathlib
+import types
 import typing
 import warnings
+from collections.abc import Callable, Iterator
 
 from .._support.logs import print_once, quiet
 from . import budget, checkpoint, hub, placing
@@ -146,6 +150,7 @@ def generate(
     height: int | None = None,
     width: int | None = None,
     negative_prompt: str | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> "np.ndarray":
     """Generate a clip of what the prompt says.
 
@@ -159,6 +164,7 @@ def generate(
         height: Pixels, like `width`.
         width: Pixels.
         negative_prompt: What to steer away from, in place of the empty prompt; it has no effect at guidance 1.
+        progress: Called after each denoising step with (steps done, steps in all), in place of a progress bar.
 
     Returns:
         Frames, float32 (F, H, W, 3) in [0, 1].
@@ -176,7 +182,8 @@ def generate(
     request, notes = fit(request, pipe)
     for note in notes:
         warnings.warn(note, stacklevel=2)
-    return make(request, pipe)
+    with _reporting(pipe, progress):
+        return make(request, pipe)
 
 
 def fit(request: Request, pipe: "DiffusionPipeline") -> tuple[Request, list[str]]:
@@ -296,6 +303,22 @@ def make(request: Request, pipe: "DiffusionPipeline") -> "np.ndarray":
         asked |= {"prompt": request.negative_prompt or "", "negative_prompt": None}
     asked |= {"num_inference_steps": steps, "guidance_scale": guidance or 1.0, "output_type": "np"}
     return placing.with_less(pipe, lambda: _run(pipe, seed, asked))
+
+
+@contextlib.contextmanager
+def _reporting(pipe: "DiffusionPipeline", progress: Callable[[int, int], None] | None) -> Iterator[None]:
+    """Calls progress(done, total) where the pipeline would move its progress bar."""
+
+    def bar(total: int) -> contextlib.nullcontext:
+        done = itertools.count(1)
+        return contextlib.nullcontext(types.SimpleNamespace(update=lambda: progress(next(done), total)))
+
+    if progress:
+        pipe.progress_bar = bar  # hides the method of its class
+    try:
+        yield
+    finally:
+        vars(pipe).pop("progress_bar", None)
 
 
 def _run(pipe: "DiffusionPipeline", seed: int, asked: dict) -> "np.ndarray":

@@ -7,15 +7,15 @@ from .._support import command
 from .stages import RECIPE, train
 from .worlds import Folder, Rendered
 
-ABOUT = "Train the scale model: three stages, each on its own, as ModelScope's were trained."
+ABOUT = "Train the scale model in separate stages: autoencoder, CLIP, UNet on pictures, UNet on clips."
 EPILOG = """\
-One process or many, on CPUs or GPUs: accelerate launch --num_processes 2 -m t2v_helpers.training ...
-(--cpu without a GPU, --mixed_precision bf16 with one). Batches are those of all processes together.
+To train with several processes, on CPUs or GPUs: accelerate launch --num_processes 2 -m t2v_helpers.training ...
+(add --cpu without a GPU, --mixed_precision bf16 with one). A batch is shared out among the processes.
 
 --data names a folder of clips: mp4, mov, mkv, webm, avi, GIF, WebP, APNG, or folders of pictures, also in subfolders.
-Their captions are in metadata.jsonl, a line for each clip: {"file_name": "0.webp", "text": "a red circle moving left"};
-or in metadata.csv, with the columns file_name and text; or in a text file beside each clip, 0.txt for 0.webp.
-Exit code: 0 trained, 2 bad input or a loss that diverges (one line says what), 130 interrupted.
+Captions come from metadata.jsonl, a line for each clip: {"file_name": "0.webp", "text": "a red circle moving left"};
+from metadata.csv, with the columns file_name and text; or from a text file beside each clip, 0.txt for 0.webp.
+Exit code: 0 trained, 2 bad input or a loss that diverges (one line says why), 130 interrupted.
 """
 
 
@@ -26,14 +26,14 @@ def parser():
     p.add_argument("--output", metavar="DIR", type=path, required=True, help="folder for the trained pipeline")
     about = f"folder for checkpoints, metrics and samples; an interrupted run resumes from it {default}"
     p.add_argument("--work", metavar="DIR", type=path, default=path("runs/tiny-t2v"), help=about)
-    p.add_argument("--data", metavar="DIR", type=path, help="folder of clips to train on (default: clips are rendered)")
-    about = "scale clips to cover this square, such as 64x64, and crop them at the center (default: as they are)"
+    p.add_argument("--data", metavar="DIR", type=path, help="folder of clips to train on (default: rendered clips)")
+    about = "scale clips to cover this square, such as 64x64, and crop them at the center (default: unchanged)"
     p.add_argument("--size", metavar="WxH", type=command.size, help=about)
     about = "take this many frames of each clip: the first ones at --fps, or evenly spaced in time (default: all)"
     p.add_argument("--frames", metavar="N", type=count, help=about)
-    about = "take the frames of each clip at this rate; also the rate of a folder of pictures (default: all; 8)"
+    about = "frames per second to take of each clip (default: all), and the rate of a folder of pictures (default: 8)"
     p.add_argument("--fps", metavar="N", type=command.positive, help=about)
-    about = "let captions say anything, not only what the judge of the shapes' world can check; nothing is judged then"
+    about = "accept any captions; without this, the judge of the shapes' world checks each clip against its caption"
     p.add_argument("--any-captions", action="store_true", help=about)
     for name, stage in RECIPE.items():
         for what, kind, letter, about in (
@@ -43,7 +43,7 @@ def parser():
         ):
             about, value = f"{about} of the stage {name!r} {default}", getattr(stage, what)
             p.add_argument(f"--{name}-{what}", metavar=letter, type=kind, default=value, help=about)
-    p.add_argument("--every", metavar="N", type=count, help="steps between checkpoints (default: 100 to 500)")
+    p.add_argument("--every", metavar="N", type=count, help="steps between checkpoints (default: 100 to 500, by stage)")
     return p
 
 

@@ -1,13 +1,17 @@
 """The explorers answer: each control moves the picture and the words, in time, and the words are true."""
 
 import base64
+import html
 import io
 import math
 import re
 import time
 import timeit
+import types
+import warnings
 
 import matplotlib
+import numpy as np
 import pytest
 import torch
 
@@ -15,7 +19,8 @@ matplotlib.use("Agg")
 
 from matplotlib.figure import Figure
 
-from t2v_helpers import figures
+from t2v_helpers import figures, generate
+from t2v_helpers.models import Model
 from t2v_helpers.schedules import NoiseSchedule
 
 NAMES = ("schedule_explorer", "forward_explorer", "sampler_explorer")
@@ -123,3 +128,49 @@ def test_the_training_explorer_shows_the_round_and_the_seed_that_are_chosen():
     second = explorer.picture.value
     set_to(explorer, seed=1)
     assert len({first, second, explorer.picture.value}) == 3
+
+
+def boxed(generate, folder="."):
+    """A prompt box over a stand-in for `generate`, with the settings of a model that makes 4 frames a second."""
+    pipeline = types.SimpleNamespace(t2v_model=Model("", fps=4, steps=30, guidance=9.0))
+    return figures.PromptBox(generate, pipeline, "a panda", np.zeros((2, 8, 8, 3)), seed=5, folder=folder)
+
+
+def test_the_prompt_box_asks_for_what_its_controls_say_shows_it_and_saves_it(tmp_path):
+    asked, bars = [], []
+
+    def generate(prompt, pipeline, seed, steps, guidance, progress):
+        asked.append((prompt, seed, steps, guidance))
+        progress(1, 2)
+        bars.append((box.bar.value, box.words.value, box.make.disabled))
+        warnings.warn("it is cut at 77 tokens", stacklevel=1)
+        return np.ones((3, 8, 8, 3))
+
+    box = boxed(generate, tmp_path)
+    first = box._repr_mimebundle_()
+    assert "2 frames of 8x8 at 4 fps: a panda" in first["text/html"] == box.film.value
+    assert first["text/plain"] == repr(box) and "application/vnd.jupyter.widget-view+json" in first
+    box.controls["prompt"].value, box.controls["guidance"].value = "A panda,\non a <rock>!", 1.5
+    box.make.click()
+    assert asked == [("A panda,\non a <rock>!", 5, 30, 1.5)] and bars == [(1, "denoising: step 1 of 2", True)]
+    assert "3 frames of 8x8" in box.film.value and "&lt;rock&gt;" in box.film.value and not box.make.disabled
+    assert box.words.value == "it is cut at 77 tokens"
+    for number in (1, 2):
+        box.keep.click()
+        assert (tmp_path / f"a-panda-on-a-rock-{number}.mp4").stat().st_size > 500
+        assert f"a-panda-on-a-rock-{number}.mp4" in box.words.value
+
+
+def test_the_prompt_box_shows_an_error_inside_and_keeps_its_clip(scale, tmp_path):
+    box = boxed(generate, tmp_path / "nowhere")
+    box._pipeline = scale
+    before = box.film.value
+    box.controls["prompt"].value = "a red elephant moving left"
+    box.make.click()
+    assert "says 'elephant', which the scale model does not know" in html.unescape(box.words.value)
+    assert box.film.value == before and not box.make.disabled
+    box.keep.click()
+    assert "nowhere" in box.words.value and not (tmp_path / "nowhere").exists()
+    box.controls["prompt"].value, box.controls["steps"].value = "a red circle", 2
+    box.make.click()
+    assert box.bar.value == box.bar.max == 2 and "16 frames of 64x64" in box.film.value and box.words.value == ""

@@ -47,7 +47,9 @@ def test_by_name_from_the_hubs_cache(folders, tmp_path, monkeypatch, name):
     clip = generate(PROMPT, pipe, seed=3, **small)
     assert clip.dtype == np.float32 and clip.shape == (small["num_frames"], small["height"], small["width"], 3)
     assert np.isfinite(clip).all() and 0 <= clip.min() < clip.max() <= 1
-    np.testing.assert_array_equal(clip, generate(PROMPT, pipe, seed=3, **small))
+    done = []
+    np.testing.assert_array_equal(clip, generate(PROMPT, pipe, seed=3, **small, progress=lambda *at: done.append(at)))
+    assert done == [(1, 2), (2, 2)] and "progress_bar" not in vars(pipe)
     assert not np.allclose(clip, generate(PROMPT, pipe, seed=4, **small), atol=1e-4)
 
 

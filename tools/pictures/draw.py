@@ -24,14 +24,14 @@ from tools.pictures import chains, fight, sheet, stages, trace
 
 FOLDER = pathlib.Path(__file__).resolve().parents[2] / "assets" / "figures"
 LIMIT = 200_000  # bytes of a file
-PROMPTS = (
-    "a red circle moving left",
-    "a yellow triangle growing",
-    "a cyan square falling",
-    "a purple disc, moves up",
-    "a green box is shrinking",
-    "sliding to the right, a blue triangle",
-)
+STORY = {
+    "The sun comes up": "a yellow circle moving up",
+    "A tree grows": "a green triangle growing",
+    "A red truck drives by": "a red square moving right",
+    "A drop of rain falls": "a blue circle moving down",
+    "A rocket lifts off": "a purple triangle moving up",
+    "Somebody turns off the light": "a yellow square shrinking",
+}
 DRAWN = {
     "gan": diagrams.gan_diagram,
     "gan_beside_diffusion": diagrams.gan_beside_diffusion,
@@ -45,26 +45,27 @@ WALK = "import torch|SEED =|def member|pixels,|class DigitGenerator|def digit_ga
 FILES = {"prompts": "prompts.webp", "latent_walk": "latent_walk.webp"} | {name: f"{name}.png" for name in DRAWN}
 
 
-def labelled(frames, text, zoom=3, foot=98):
-    """Frames, magnified, with their prompt below them: uint8 (F, H, W, 3)."""
-    pictures, text = [], textwrap.fill(text, 16)
+def labelled(frames, line, prompt, zoom=3, foot=144):
+    """Frames, magnified, with a line of the story and its prompt below them: uint8 (F, H, W, 3)."""
+    pictures = []
     for frame in (frames * 255).round().astype(np.uint8).repeat(zoom, 1).repeat(zoom, 2):
         picture = Image.new("RGB", (frame.shape[1] + 8, frame.shape[0] + foot + 4), "#F4F4F4")
         picture.paste(Image.fromarray(frame), (4, 4))
-        middle, font = (picture.width / 2, picture.height - foot / 2), ImageFont.load_default(25)
-        ImageDraw.Draw(picture).multiline_text(middle, text, "#222222", font, anchor="mm", align="center")
+        for text, size, color, wide, y in ((line, 24, "#222222", 15, 36), (prompt, 20, "#666666", 17, 104)):
+            place, font = (picture.width / 2, frame.shape[0] + y), ImageFont.load_default(size)
+            text = textwrap.fill(text, wide)
+            ImageDraw.Draw(picture).multiline_text(place, text, color, font, anchor="mm", align="center")
         pictures.append(np.asarray(picture))
     return np.stack(pictures)
 
 
 def prompts():
-    """README's moving picture: clips of the scale model for six prompts, as the bytes of a WebP.
+    """README's moving picture: the story of notebook 00 as the scale model films it, as the bytes of a WebP.
 
     `save_video` would keep every pixel as it is and take six times as many bytes.
     """
-    cells = [labelled(generate(prompt, trace.tiny(), seed=seed), prompt) for seed, prompt in enumerate(PROMPTS)]
-    rows = [np.concatenate(cells[i : i + 3], axis=2) for i in (0, 3)]
-    return webp(np.concatenate(rows, axis=1))
+    cells = [labelled(generate(prompt, trace.tiny(), seed=0), line, prompt) for line, prompt in STORY.items()]
+    return webp(np.concatenate(cells, axis=2))
 
 
 def latent_walk():
