@@ -194,6 +194,24 @@ def test_a_keyboard_comes_to_every_control_and_moves_the_sliders(explorer):
     assert reached == list(range(number)), "not every control is reached, in order"
 
 
+def test_the_prompt_box_makes_the_clip_that_is_typed_and_shows_what_is_wrong(run):
+    page = run("00_first_video")
+    box = page.locator(".jp-OutputArea-output .widget-vbox:has(video)")
+    box.scroll_into_view_if_needed()
+    for prompt, shown in (
+        ("a red elephant", "'elephant', which the scale model does not know"),
+        ("a blue box falling", ""),
+    ):
+        box.locator("input[type=text]").first.fill(prompt)
+        page.keyboard.press("Tab")  # a text reaches the kernel when its field is left, or as it is typed
+        box.get_by_role("button", name="Make the clip").click()
+        words = box.locator(".widget-html-content").first.element_handle()
+        page.wait_for_function("([words, shown]) => words.innerText.includes(shown)", arg=[words, shown])
+    titled = "box => box.querySelector('figcaption').innerText == 'a blue box falling'"
+    page.wait_for_function(titled, arg=box.element_handle())
+    page.wait_for_function("box => box.querySelector('video').currentTime > 0.2", arg=box.element_handle())
+
+
 def test_nothing_is_asked_of_the_network_but_the_badge(run, asked):
     assert {re.sub(r"^https://", "", address) for far in asked for address in far} <= {
         "colab.research.google.com/assets/colab-badge.svg"
