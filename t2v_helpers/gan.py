@@ -35,7 +35,7 @@ def discriminator_loss(real: Tensor, fake: Tensor, kind: str = "non-saturating")
     check_tensors(real=real, fake=fake)
     check_choice("kind", kind, KINDS)
     if kind == "wasserstein":
-        return fake.mean() - real.mean()  # Eq. 1.11
+        return fake.mean() - real.mean()  # Eq. 1.10
     return softplus(-real).mean() + softplus(fake).mean()  # Eq. 1.3
 
 
@@ -74,7 +74,7 @@ def r1_penalty(discriminator: torch.nn.Module, x: Tensor) -> Tensor:
     >>> r1_penalty(lambda x: 3 * x, torch.ones(5, 1)).item()
     4.5
     """
-    return _gradients(discriminator, x).square().sum(1).mean() / 2  # Eq. 1.14
+    return _gradients(discriminator, x).square().sum(1).mean() / 2  # Eq. 1.13
 
 
 def gradient_penalty(
@@ -96,7 +96,7 @@ def gradient_penalty(
     """
     share = torch.rand(len(x), 1, generator=generator, dtype=x.dtype, device=x.device)
     lengths = _gradients(critic, torch.lerp(fake.detach(), x, share)).norm(dim=1)
-    return (lengths - slope).square().mean()  # Eq. 1.12
+    return (lengths - slope).square().mean()  # Eq. 1.11
 
 
 def alternating_step(

@@ -91,6 +91,7 @@ def runs(
     ylabel: str,
     levels: Mapping[str, float] | None = None,
     log: str = "",
+    band: bool = False,
 ) -> None:
     """Draw a thin curve for each seed of several experiments, with the name of each experiment at its end.
 
@@ -101,24 +102,53 @@ def runs(
         ylabel: With the unit.
         levels: Name to a value to compare with, drawn as a grey dashed line across.
         log: Which axes are logarithmic: "x", "y" or "xy".
+        band: Draw the seeds' mean, in a band from the least to the largest of them, in place of a curve for each.
     """
-    ends = []
     with sheet() as [[ax]]:
-        _scales(ax, log)
-        for (name, values), color in zip(curves.items(), cycle(CYCLE), strict=False):
-            values, color = np.asarray(values), COLORS.get("gan" if name == "generator" else name, color)
-            ax.plot(x, values, color=color, linewidth=1.3, alpha=0.8)
-            ends.append((np.median(values[-1]), name, color))
-        for name, value in (levels or {}).items():
-            ax.axhline(value, color=GREY, linestyle="--", linewidth=1)
-            ends.append((value, name, GREY))
-        ax.set(xlabel=xlabel, ylabel=ylabel, xlim=(x[0], x[-1]))
-        at = ax.transData.transform([(x[-1], value) for value, *_ in ends])[:, 1] / ax.figure.dpi * 72
-        place = -np.inf  # in points above the foot of the page; names keep 13 of them between each other
-        for i in np.argsort(at):
-            place = max(at[i], place + 13)
-            offset = {"xytext": (8, place - at[i]), "textcoords": "offset points", "va": "center"}
-            ax.annotate(ends[i][1], (x[-1], ends[i][0]), color=ends[i][2], annotation_clip=False, **offset)
+        _runs(ax, x, curves, levels or {}, log, band)
+        ax.set(xlabel=xlabel, ylabel=ylabel)
+
+
+def run_panels(
+    x: ArrayLike, panels: Mapping[str, Mapping[str, ArrayLike]], *, xlabel: str, levels: Mapping[str, float]
+) -> None:
+    """Draw `runs` side by side; the last panel has a logarithmic axis, and the others the levels.
+
+    Args:
+        x: Where the values are, (n,).
+        panels: What is measured, with the unit, to curves as `runs` takes them.
+        xlabel: With the unit.
+        levels: As `runs` takes them.
+    """
+    with sheet(1, len(panels)) as axes:
+        for ax, (ylabel, curves) in zip(axes[0], panels.items(), strict=True):
+            last = ax is axes[0, -1]
+            _runs(ax, x, curves, {} if last else levels, "y" if last else "")
+            ax.set(xlabel=xlabel, ylabel=ylabel)
+
+
+def _runs(
+    ax: Axes, x: ArrayLike, curves: Mapping[str, ArrayLike], levels: Mapping, log: str, band: bool = False
+) -> None:
+    ends = []
+    _scales(ax, log)
+    for (name, values), color in zip(curves.items(), cycle(CYCLE), strict=False):
+        values, color = np.asarray(values), COLORS.get("gan" if name == "generator" else name, color)
+        if band:
+            ax.fill_between(x, values.min(1), values.max(1), color=color, alpha=0.2, linewidth=0)
+        shown = values.mean(1) if band else values
+        ax.plot(x, shown, color=color, linewidth=2 if band else 1.3, alpha=1 if band else 0.8)
+        ends.append((np.median(shown[-1]), name, color))
+    for name, value in levels.items():
+        ax.axhline(value, color=GREY, linestyle="--", linewidth=1)
+        ends.append((value, name, GREY))
+    ax.set(xlim=(x[0], x[-1]))
+    at = ax.transData.transform([(x[-1], value) for value, *_ in ends])[:, 1] / ax.figure.dpi * 72
+    place = -np.inf  # in points above the foot of the page; names keep 13 of them between each other
+    for i in np.argsort(at):
+        place = max(at[i], place + 13)
+        offset = {"xytext": (8, place - at[i]), "textcoords": "offset points", "va": "center"}
+        ax.annotate(ends[i][1], (x[-1], ends[i][0]), color=ends[i][2], annotation_clip=False, **offset)
 
 
 def bars(values: Mapping[str, float], *, xlabel: str, line: tuple[str, float] | None = None, log: bool = False) -> None:

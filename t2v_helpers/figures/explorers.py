@@ -24,7 +24,7 @@ from ..measures import energy_distance
 from ..plots import COLORS, CYCLE, MARKERS, STYLE
 from ..schedules import NoiseSchedule
 from ..video import InlineVideo, save_video
-from .points import TOYS, belief, square
+from .points import FAINT, TOYS, belief, square
 from .sheet import legend_beside
 
 FAMILIES = {
@@ -216,7 +216,7 @@ def training_explorer(
 
     def draw(figure: Figure, at: int, seed: int) -> str:
         ax, x, D = _axes(figure, 1, left=0.02, bottom=0.02, top=0.92), snapshots[at][seed], beliefs[at][seed]
-        belief(ax, D, alpha=0.6)
+        belief(ax, D, **FAINT)
         ax.scatter(*behind.T.numpy(), s=3, color="#888888", linewidths=0)
         ax.scatter(*x.T.numpy(), s=6, color=COLORS["gan"], edgecolors="white", linewidths=0.3)
         square(ax, f"GAN {seed}, round {rounds[at]}", TOYS)

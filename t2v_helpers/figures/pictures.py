@@ -125,11 +125,11 @@ def digit_film(rows: Mapping[str, torch.Tensor]) -> np.ndarray:
         rows: Title to digits (frames, n, 64) in [-1, 1], all of as many frames.
 
     Returns:
-        Frames (frames, H, 540, 3) of uint8.
+        Frames (frames, H, 720, 3) of uint8.
     """
     frames, (n, *_) = [], [x.shape[1] for x in rows.values()]
     with rc_context(STYLE | BOXED | {"axes.titlesize": 18.0}):
-        figure = Figure((WIDTH, (WIDTH / n + 0.35) * len(rows)), dpi=60, layout="constrained")
+        figure = Figure((WIDTH, (WIDTH / n + 0.35) * len(rows)), dpi=80, layout="constrained")
         canvas, drawn = FigureCanvasAgg(figure), []
         for ax, (title, x) in zip(figure.subplots(len(rows), 1, squeeze=False)[:, 0], rows.items(), strict=True):
             drawn.append(ax.imshow(_strip(x[0]), cmap="gray_r", vmin=-1, vmax=1))

@@ -20,6 +20,7 @@ REACH = 3.0  # points with variance 1, as diffusion takes them, are shown from -
 MOVING = 600  # points of a cloud that a film shows: more make the file larger and the film no clearer
 ENDS = (*CYCLE, "#999999")  # one colour for each of eight clusters
 BEHIND = {"s": 3, "color": "#C8C8C8", "linewidths": 0}  # points in the background
+FAINT = {"vmin": 0.3, "vmax": 0.7, "alpha": 0.75}  # of a `belief` in training, where D is seldom sure
 
 Cloud = ArrayLike | tuple[ArrayLike, str]  # points (n, 2), or the points and the role that gives them their colour
 Walk = Sequence[tuple]  # (t, x_t) or (t, x_t, x0_hat) for each time, as the samplers yield them
@@ -103,23 +104,58 @@ def discriminators(maps: Mapping[str, Callable], data: ArrayLike, fake: ArrayLik
 
 
 def noise_map(generators: Mapping[str, Callable], behind: ArrayLike) -> None:
-    """Draw a net of circles and rays in the plane of the noise, and what generators make of it.
+    """Draw noise, coloured by its direction, and what generators make of it; a circle in the noise is drawn black.
 
     Args:
         generators: Title to a function of noise (n, 2), as tensors, that returns points (n, 2).
         behind: The data (m, 2), drawn in grey behind the points.
     """
-    angle = torch.linspace(0, 2 * torch.pi, 241)
-    around = torch.stack([angle.cos(), angle.sin()], 1)
-    rays = [(colormaps["hsv"](i / 24), torch.linspace(0, 2.5, 101)[:, None] * around[10 * i]) for i in range(24)]
-    net = [(GREY, radius * around) for radius in (0.5, 1, 1.5, 2, 2.5)] + rays
+    z, angle = torch.randn(2500, 2, generator=torch.Generator().manual_seed(0)), torch.linspace(0, 2 * torch.pi, 241)
+    color = colormaps["hsv"](torch.atan2(*z.T).numpy() / (2 * np.pi) % 1)
+    circle = 1.2 * torch.stack([angle.cos(), angle.sin()], 1)  # half of the noise lies inside
     with sheet(1, 1 + len(generators), WIDTH / (1 + len(generators)) + 0.2, style=BOXED) as axes:
         for ax, (title, G) in zip(axes[0], {"noise $z$": lambda z: z, **generators}.items(), strict=True):
             if title in generators:
                 ax.scatter(*_xy(behind), **BEHIND)
-            for color, line in net:
-                ax.plot(*_xy(G(line)), color=color, linewidth=0.9)
+            ax.scatter(*_xy(G(z)), s=7, c=color, linewidths=0)
+            ax.plot(*_xy(G(circle)), color="black", linewidth=1.4)
             square(ax, title, TOYS if title in generators else REACH)
+
+
+def game_strip(states: Mapping[str, tuple], data: ArrayLike) -> None:
+    """Draw a GAN at some times of its training: the discriminator's D as the ground, data and generated points on it.
+
+    Args:
+        states: Title to (generated points (n, 2), D on `plane(p)` as a square (p, p)).
+        data: Points (m, 2), drawn in grey.
+    """
+    with sheet(1, len(states), WIDTH / len(states) + 0.5, style=BOXED) as axes:
+        for ax, (title, (x, D)) in zip(axes[0], states.items(), strict=True):
+            shown = belief(ax, D, **FAINT)
+            ax.scatter(*_xy(data), s=4, color=GREY, linewidths=0)
+            ax.scatter(*_xy(x), s=9, color=COLORS["gan"], edgecolors="white", linewidths=0.3)
+            square(ax, title, TOYS)
+            ax.set(xticks=[], yticks=[])
+        ax.figure.colorbar(shown, ax=axes[0].tolist(), label="$D(x)$", extend="both", shrink=0.75)
+
+
+def before_after(before: ArrayLike, after: ArrayLike, data: ArrayLike) -> None:
+    """Draw several generators' points before and after something, a panel for each, as large as its points need.
+
+    Args:
+        before: Points (generators, n, 2).
+        after: Points (generators, n, 2).
+        data: Points (m, 2), drawn in grey.
+    """
+    rows, columns = in_rows(len(before))
+    with sheet(rows, columns, (WIDTH / columns + 0.15) * rows + 0.3, style=BOXED) as axes:
+        for i, (ax, *both) in enumerate(zip(axes.flat, before, after, strict=False)):
+            ax.scatter(*_xy(data), s=5, color="#BBBBBB", linewidths=0, label="data")
+            for x, role, name in zip(both, ("gan", "noise"), ("before", "after"), strict=True):
+                ax.scatter(*_xy(x), s=9, color=COLORS[role], linewidths=0, label=name)
+            reach = max(1.8, 1.15 * torch.as_tensor(both[1]).abs().max().item())
+            ax.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal", title=f"GAN {i}")
+        legend_below(ax)
 
 
 def chain(walk: Walk, times: Sequence[int], centres: ArrayLike | None = None) -> None:

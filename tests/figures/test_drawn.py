@@ -194,20 +194,44 @@ def test_runs_are_a_curve_for_each_seed_with_the_name_at_the_end():
     assert low.y1 - 1 < high.y0, "names that end at one height don't overlap"
 
 
-def test_a_generator_is_drawn_as_what_it_makes_of_a_net_of_noise():
+def test_runs_in_a_band_are_their_mean_between_the_least_and_the_largest():
+    values = torch.tensor([[1.0, 3.0], [2.0, 6.0]])
+    ax = drawn(figures.runs, [0, 1], {"A": values}, xlabel="round", ylabel="y", band=True)[0]
+    assert ax.lines[0].get_ydata().tolist() == [2, 4] and len(ax.lines) == 1
+    assert {tuple(xy) for xy in ax.collections[0].get_paths()[0].vertices} == {(0, 1), (0, 3), (1, 2), (1, 6)}
+    drawn(figures.run_panels, [0, 1], {"a": {"A": values}, "b": {"B": values}}, xlabel="x", levels={"floor": 0.5})
+    left, right = plt.gcf().axes
+    assert [ax.get_ylabel() for ax in (left, right)] == ["a", "b"] and right.get_yscale() == "log"
+    assert [[text.get_text() for text in ax.texts] for ax in (left, right)] == [["floor", "A"], ["B"]]
+
+
+def test_a_generator_is_drawn_as_what_it_makes_of_noise_and_of_a_circle():
     axes = drawn(figures.noise_map, {"GAN": lambda z: 0.5 * z + 1}, points())
-    noise, made = axes["noise $z$"].lines, axes["GAN"].lines
-    assert len(noise) == len(made) == 29
-    for before, after in zip(noise, made, strict=True):
-        np.testing.assert_allclose(after.get_xydata(), 0.5 * before.get_xydata() + 1, atol=1e-6)
-        assert after.get_color() == before.get_color()
+    noise, made = axes["noise $z$"], axes["GAN"]
+    np.testing.assert_allclose(made.lines[0].get_xydata(), 0.5 * noise.lines[0].get_xydata() + 1, atol=1e-6)
+    before, after = noise.collections[0], made.collections[1]
+    np.testing.assert_allclose(after.get_offsets(), 0.5 * before.get_offsets() + 1, atol=1e-6)
+    assert (after.get_facecolors() == before.get_facecolors()).all() and len(
+        np.unique(after.get_facecolors(), axis=0)
+    ) > 9
+
+
+def test_a_gan_is_drawn_on_its_discriminators_opinion_and_before_and_after_in_full():
+    x, D = points(), torch.full((9, 9), 0.5)
+    axes = drawn(figures.game_strip, {"round 1": (x, D), "round 2": (x + 1, D + 0.1)}, x)
+    assert [axes[f"round {i}"].images[0].get_array()[0, 0] for i in (1, 2)] == pytest.approx([0.5, 0.6])
+    np.testing.assert_allclose(axes["round 2"].collections[1].get_offsets(), x + 1)
+    axes = drawn(figures.before_after, torch.stack([x, x]), torch.stack([x + 1, 90 * x + 90]), x)
+    far = axes["GAN 1"]
+    assert [c.get_label() for c in far.collections] == ["data", "before", "after"]
+    assert far.get_xlim()[1] > 90 > axes["GAN 0"].get_xlim()[1]
 
 
 def test_digits_move_in_a_film_and_are_dark_where_they_are_1():
     x = torch.full((3, 2, 64), -1.0)
     x[1, 1] = 1.0
     frames = figures.digit_film({"GAN 0": x, "GAN 1": -x})
-    assert frames.dtype == np.uint8 and frames.shape[0] == 3 and frames.shape[2:] == (540, 3)
+    assert frames.dtype == np.uint8 and frames.shape[0] == 3 and frames.shape[2:] == (720, 3)
     upper, lower = np.array_split(frames.astype(float), 2, axis=1)
     assert (frames[0] == frames[2]).all() and upper[1].mean() < upper[0].mean() and lower[1].mean() > lower[0].mean()
 
