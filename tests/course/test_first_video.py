@@ -1,6 +1,7 @@
 """Notebook 00 with `MODEL = "modelscope"`: every cell runs, and nothing in it expects the scale model's world."""
 
 import dataclasses
+import json
 
 import pytest
 
@@ -28,3 +29,13 @@ def test_every_cell_runs_with_modelscope(cached, tmp_path, monkeypatch, capsys):
     assert "A rocket lifts off" in said and "purple triangle" not in said  # the story's lines are its prompts
     assert said.count("2 frames of 64x64 at 8 fps") == 27, "the elephant is drawn as well"
     assert "judge" not in capsys.readouterr().out
+
+
+def test_its_numbers_are_those_of_the_model_card():
+    prose = " ".join(" ".join(cell.source.split()) for cell in course.cells(course.NOTEBOOKS[0], "markdown"))
+    measured = json.loads((t2v_helpers.ASSETS / "tiny-t2v" / "evaluation.json").read_text())
+    right, chance = (measured[what]["all"] for what in ("trained captions", "control: captions shuffled"))
+    assert f"In {right:.1%} of the clips".replace("%", " %") in prose
+    assert f"and {chance:.1%} still fit".replace("%", " %") in prose
+    tokenizer = json.loads((t2v_helpers.ASSETS / "tiny-t2v" / "tokenizer" / "tokenizer_config.json").read_text())
+    assert f"It knows {len(tokenizer['known_words'])} words" in prose
