@@ -67,6 +67,13 @@ def mean(x, y, power=1):
     return torch.cdist(x, y).pow(power).mean()
 
 
+def landings_in_place(listed, T):
+    stride = T // len(listed)
+    for i, t in enumerate(listed):
+        listed[i] = max(t - stride, -1)
+    return listed
+
+
 def forget_in_place(texts, u, p):
     for i, number in enumerate(u):
         if number < p:
@@ -283,24 +290,29 @@ WRONG = {
         "wrong at w = 2": lambda p, q, w: p,
     },
     "7.1": {
-        "swapped": lambda e, t, w: t + w * (e - t),
-        "start from v_empty": lambda e, t, w: t + w * (t - e),
-        "difference": lambda e, t, w: e + w * t,
-        "None": lambda e, t, w: None,
-        "shape": lambda e, t, w: (e + w * (t - e))[0],
+        "clean latents": lambda x, e, a: (x - (1 - a).sqrt() * e) / a.sqrt(),
+        "the sign": lambda x, e, a: (e + (1 - a).sqrt() * x) / a.sqrt(),
+        "divide": lambda x, e, a: e - (1 - a).sqrt() * x,
+        "the roots": lambda x, e, a: (e - (1 - a) * x) / a,
+        "run forward": lambda x, e, a: a.sqrt() * e + (1 - a).sqrt() * x,
+        "wrong at": lambda x, e, a: e - x,
     },
     "7.2": {
-        "square roots": lambda x, v, a: a * x - (1 - a) * v,
-        "sign": lambda x, v, a: a.sqrt() * x + (1 - a).sqrt() * v,
-        "noise": lambda x, v, a: a.sqrt() * v + (1 - a).sqrt() * x,
-        "wrong at alpha_bar = 0": lambda x, v, a: (x - (1 - a).sqrt() * (a.sqrt() * v + (1 - a).sqrt() * x)) / a.sqrt(),
+        "None": lambda listed, T: None,
+        "has changed": landings_in_place,
+        "the colleague's": lambda listed, T: [*listed[1:], -1],
+        "whole number": lambda listed, T: [max(t - T / len(listed), -1) for t in listed],
+        "is -1": lambda listed, T: [t - T // len(listed) for t in listed],
+        "0 is a time": lambda listed, T: [max(t - T // len(listed), 0) for t in listed],
+        "expected [916": lambda listed, T: [t - 1 for t in listed],
     },
     "7.3": {
-        "4 channels": lambda f, h, w: (3, f, h // 8, w // 8),
-        "before frames": lambda f, h, w: (f, 4, h // 8, w // 8),
-        "time": lambda f, h, w: (4, f // 8, h // 8, w // 8),
-        "rows": lambda f, h, w: (4, f, w // 8, h // 8),
-        "whole numbers": lambda f, h, w: (4, f, h / 8, w / 8),
+        "root": lambda table, n: table[(n - 1) * (len(table) // n) + 1],
+        "trailing": lambda table, n: table[-1].sqrt(),
+        "too far": lambda table, n: table[n * (len(table) // n) + 1].sqrt(),
+        "offset": lambda table, n: table[(n - 1) * (len(table) // n)].sqrt(),
+        "the signal": lambda table, n: (1 - table[(n - 1) * (len(table) // n) + 1]).sqrt(),
+        "the first time is": lambda table, n: table[n].sqrt() / 2,
     },
     "8.1": {
         "what the UNet is given": lambda x, e, a: a.sqrt() * x + (1 - a).sqrt() * e,

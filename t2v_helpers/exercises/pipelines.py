@@ -50,43 +50,59 @@ def _sharpened(attempt: Callable) -> None:
 
 
 @exercise("7.1")
-def _guide(attempt: Callable) -> None:
-    empty, text = torch.randn(2, 3, 4, generator=torch.Generator().manual_seed(0))
-    mistakes = {
-        "it leans away from the prompt: v_empty and v_text are swapped": text + 4 * (empty - text),
-        "that is w + 1 in this course's convention: start from v_empty, not from v_text": text + 4 * (text - empty),
-        "the prompt's part is the difference v_text - v_empty": empty + 4 * text,
-        "w = 0 has to give v_empty and w = 1 to give v_text": ANYTHING,
-    }
-    first_mistake(attempt(empty, text, 4.0), empty + 4 * (text - empty), mistakes)
+def _v_from_eps(attempt: Callable) -> None:
+    x0, eps = torch.randn(2, 3, 4, generator=torch.Generator().manual_seed(0))
+    for a in (torch.tensor(0.3), torch.tensor(0.9)):
+        signal, noise = a.sqrt(), (1 - a).sqrt()
+        x, v = signal * x0 + noise * eps, signal * eps - noise * x0
+        mistakes = {
+            "that is the clean latents (7.5), not v": x0,
+            "the sign: the part of x_t is subtracted from the noise": (eps + noise * x) / signal,
+            "what is left after the subtraction is the root of alpha_bar times v: divide by it": signal * v,
+            "the roots: alpha_bar is a share of variance": (eps - (1 - a) * x) / a,
+            "(7.4) run forward takes v and gives eps; here eps is given": signal * eps + noise * x,
+            f"wrong at alpha_bar = {a:g}": ANYTHING,
+        }
+        first_mistake(attempt(x, eps, a), v, mistakes)
 
 
 @exercise("7.2")
-def _x0_from_v(attempt: Callable) -> None:
-    x0, eps = torch.randn(2, 3, 4, generator=torch.Generator().manual_seed(0))
-    for a in (torch.tensor(0.3), torch.tensor(0.0)):
-        x, v = a.sqrt() * x0 + (1 - a).sqrt() * eps, a.sqrt() * eps - (1 - a).sqrt() * x0
+def _landings(attempt: Callable) -> None:
+    trailing = [999, 916, 832, 749, 666, 582, 499, 416, 332, 249, 166, 82]
+    for listed, T in ((trailing, 1000), ([901 - 100 * i for i in range(10)], 1000), ([99, 66, 32], 100)):
+        stride = T // len(listed)
+        right = [max(t - stride, -1) for t in listed]
+        given = list(listed)
+        got = attempt(given, T)
+        assert got is not None, "it returns None: is the return missing?"
+        assert given == listed, "the caller's list has changed: make a new one"
+        got = [int(s) if float(s).is_integer() else s for s in got]
         mistakes = {
-            "the square roots are missing: alpha_bar is a share of variance": a * x - (1 - a) * v,
-            "the sign: v is subtracted": a.sqrt() * x + (1 - a).sqrt() * v,
-            "that is the noise (7.5), not the clean latents (7.3)": eps,
-            f"wrong at alpha_bar = {a:g}": ANYTHING,
+            "those are the next times in the list, the colleague's; subtract one stride": [*listed[1:], -1],
+            "the stride is a whole number: T // steps": [max(t - T / len(listed), -1) for t in listed],
+            "beyond the table, every landing is -1": [t - stride for t in listed],
+            "-1 means beyond the table; 0 is a time of the table": [max(t - stride, 0) for t in listed],
+            f"for {listed[:3]} ... with T = {T}: expected {right[:3]} ..., got {got[:3]} ...": ANYTHING,
         }
-        first_mistake(attempt(x, v, a), x0, mistakes)
+        first_mistake(got, right, mistakes)
 
 
 @exercise("7.3")
-def _latent_shape(attempt: Callable) -> None:
-    got = attempt(16, 64, 48)
-    mistakes = {
-        "latents have 4 channels, frames have 3": (3, 16, 8, 6),
-        "channels come before frames in the UNet": (16, 4, 8, 6),
-        "time is not made shorter: as many latent frames as frames": (4, 2, 8, 6),
-        "rows (height) come before columns (width)": (4, 16, 6, 8),
-        f"16 frames of 64 rows and 48 columns give (4, 16, 8, 6), got {got}": ANYTHING,
-    }
-    first_mistake(got, (4, 16, 8, 6), mistakes)
-    assert all(isinstance(number, int) for number in got), "whole numbers, please: // divides without a rest"
+def _hidden(attempt: Callable) -> None:
+    for T, steps in ((1000, 7), (1000, 5), (90, 9)):
+        table = torch.linspace(0.999, 0.005, T) ** 2
+        stride = T // steps
+        first = (steps - 1) * stride + 1
+        right, further = (table[min(t, T - 1)].sqrt() for t in (first, first + stride))
+        mistakes = {
+            "that is the share of the variance: the amplitude is its root": right**2,
+            "that is the table's end, where a trailing list begins": table[-1].sqrt(),
+            "one stride too far: the list begins at 0, so its last entry is steps - 1 strides away": further,
+            "the offset is missing: the list is moved up by 1": table[first - 1].sqrt(),
+            "a share of the noise: the signal was asked for": (1 - table[first]).sqrt(),
+            f"with {steps} steps of {T} the first time is {first}, where {right:.4f} is left": ANYTHING,
+        }
+        first_mistake(attempt(table, steps), right, mistakes)
 
 
 @exercise("8.1")

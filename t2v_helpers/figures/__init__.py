@@ -10,5 +10,6 @@ _NAMES = {
     "diagrams": "gan_diagram gan_beside_diffusion",
     "reverse": "chain_diagram basins density_paths",
     "explorers": "Watch PromptBox schedule_explorer forward_explorer sampler_explorer training_explorer",
+    "stages": "pipeline_diagram strips while_it_plays",
 }
 __getattr__, __dir__, __all__ = attach(__name__, _NAMES)

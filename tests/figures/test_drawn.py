@@ -259,3 +259,41 @@ def test_solvers_are_drawn_with_their_slopes_their_floor_and_their_shrinking():
     assert axes["strays"].patches[0].get_y() == 0.5
     way = drawn(figures.shrinking, {"two steps": [np.pi / 2, np.pi / 4, 0]})["two steps"].lines[1].get_xydata()
     np.testing.assert_allclose(way, [[0, 1], [0.5, 0.5], [0.5, 0]], atol=1e-12)  # each cosine is the root of a half
+
+
+def test_the_pipeline_fills_as_its_stages_are_opened():
+    def edges():
+        boxes = {text.get_text(): text.get_bbox_patch() for text in plt.gcf().axes[0].texts if text.get_bbox_patch()}
+        return {name: matplotlib.colors.to_hex(box.get_edgecolor()).upper() for name, box in boxes.items()}
+
+    drawn(figures.pipeline_diagram)
+    closed = edges()
+    things = {"tokenizer": "0 28 107", "text encoder": points(24), "scheduler": [1.0, 0.5], "UNet": None}
+    things |= {"latents": np.full((8, 32, 3), 0.5), "decoder": np.zeros((64, 256, 3))}
+    for i in range(1, len(things) + 1):
+        some = [*things][:i]
+        ax = drawn(figures.pipeline_diagram, {key: things[key] for key in some})[0]
+        assert {key for key, color in edges().items() if color != closed[key]} == {*some}
+    words = [text.get_text() for text in ax.texts]
+    text, curve, latents, frames = words.count("0 28 107"), *ax.child_axes[1:]
+    assert text == 1 and list(curve.lines[0].get_ydata()) == [1.0, 0.5]
+    assert latents.images[0].get_array().shape == (8, 32, 3) and frames.images[0].get_array().shape == (64, 256, 3)
+    with pytest.raises(ValueError, match=r"stages \['vae'\]: expected some of tokenizer"):
+        figures.pipeline_diagram({"vae": None})
+
+
+def test_strips_have_the_frames_of_each_clip_and_its_name():
+    clip = np.linspace(0, 1, 5)[:, None, None, None] * np.ones((5, 20, 20, 3))
+    axes = drawn(figures.strips, {"up": clip, "down": clip[::-1]}, count=3)
+    for ax, name, levels in zip(axes.values(), ("up", "down"), ((0, 0.5, 1), (1, 0.5, 0)), strict=True):
+        assert ax.get_ylabel() == name
+        picture = np.asarray(ax.images[0].get_array())
+        assert picture.shape == (20, 62, 3)
+        np.testing.assert_allclose(picture[5, [10, 31, 52], 0], levels)
+        np.testing.assert_allclose(picture[:, [20, 41]], 1)
+
+
+def test_a_clip_plays_while_it_is_made():
+    states = [step * 100.0 + torch.arange(4.0).expand(1, 1, 4) for step in range(3)]
+    played = figures.while_it_plays(states, times=2)[0, 0]
+    assert played.tolist() == [0, 1, 2, 103, 100, 101, 202, 203, 200, 201, 202, 203]

@@ -46,14 +46,6 @@ known = keep * known - add * etas[t - 2]  # Eq. 3.1 with the very noise that was
     "05": """
 density = inside.float().sum(1).mean() / k  # Eq. 5.2
 """,
-    # alpha_bar_T is 0.
-    "07": """
-x0_hat = alpha_bar_T*0.5 * x - (1 - alpha_bar_T) ** 0.5 * v  # Eq. 7.3
-x0_hat = alpha_bar_T**1.5 * x - (1 - alpha_bar_T) ** 0.5 * v  # Eq. 7.3
-x0_hat = alpha_bar_T**0.5 / x - (1 - alpha_bar_T) ** 0.5 * v  # Eq. 7.3
-x0_hat = alpha_bar_T**0.5 * x - (1 + alpha_bar_T) ** 0.5 * v  # Eq. 7.3
-x0_hat = alpha_bar_T**0.5 * x - (1 - alpha_bar_T) ** 1.5 * v  # Eq. 7.3
-""",
 }
 
 

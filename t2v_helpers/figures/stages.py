@@ -1,0 +1,122 @@
+"""The stages of a text-to-video pipeline: a diagram that fills as they are opened, and clips on their way."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.text import Text
+from numpy.typing import ArrayLike
+
+from ..plots import COLORS
+from .diagrams import _arrow
+from .sheet import BOXED, GREY, WIDTH, sheet
+
+# name -> middle of the box, colour once it is open, what it is for
+STAGES = {
+    "tokenizer": ((2.25, 3.35), COLORS["data"], "words to numbers"),
+    "text encoder": ((4.75, 3.35), COLORS["data"], "numbers to vectors"),
+    "UNet": ((7.7, 3.35), COLORS["diffusion"], "predicts"),
+    "scheduler": ((7.7, 0.35), COLORS["diffusion"], "takes a step"),
+    "latents": ((7.7, 1.85), COLORS["noise"], ""),
+    "decoder": ((10.55, 1.85), COLORS["data"], "latents to frames"),
+}
+CLOSED = "#A8A8A8"
+# Where the middle of what comes out of a stage is drawn, and its width and height.
+PLACES = {
+    "tokenizer": (2.25, 2.45, 2.1, 0.8),
+    "text encoder": (4.75, 2.4, 2.1, 0.8),
+    "scheduler": (9.75, 0.35, 1.9, 0.7),
+    "latents": (7.7, 1.85, 1.9, 0.66),
+    "decoder": (10.55, 3.0, 2.9, 0.95),
+}
+
+
+def pipeline_diagram(opened: Mapping[str, object] | None = None) -> None:
+    """Draw the pipeline from prompt to clip, closed stages dashed, each open one with what comes out of it.
+
+    Args:
+        opened: Name of a stage (see `STAGES`) to what to draw: words, a curve (n,), numbers (h, w) from blue to red, a
+            picture (h, w, 3) in [0, 1], or None for nothing but the open box.
+
+    Raises:
+        ValueError: A name is not one.
+    """
+    opened = opened or {}
+    if unknown := set(opened) - set(STAGES):
+        raise ValueError(f"stages {sorted(unknown)}: expected some of {', '.join(STAGES)}")
+    with sheet(height=3.05, style={"font.size": 11.5}) as [[ax]]:
+        ends = {"prompt": (0.5, 3.35), "clip": (12.4, 1.85), "noise": (4.75, 1.1)}
+        drawn = {name: _box(ax, name, at, COLORS["noise"] if name == "noise" else GREY) for name, at in ends.items()}
+        for name, (at, color, what) in STAGES.items():
+            drawn[name] = _box(ax, name, at, color if name in opened else CLOSED)
+            below = name in ("scheduler", "decoder")
+            ax.text(at[0], at[1] + (-0.5 if below else 0.5), what, ha="center", va="center", fontsize=9, color=GREY)
+            if opened.get(name) is not None:
+                _draw(ax, opened[name], *PLACES[name], color)
+        row = [("prompt", "tokenizer"), ("tokenizer", "text encoder"), ("text encoder", "UNet"), ("noise", "latents")]
+        for start, end in [*row, ("latents", "decoder"), ("decoder", "clip")]:
+            _arrow(ax, drawn[start], drawn[end])
+        for start, end in (("UNet", "scheduler"), ("scheduler", "UNet")):
+            _arrow(ax, drawn[start], drawn[end], COLORS["diffusion"], bend=-0.75)
+        ax.set(xlim=(0, 12.95), ylim=(-0.25, 4.1), aspect="equal")
+        ax.axis("off")
+
+
+def _box(ax: Axes, text: str, at: tuple, color: str) -> Text:
+    look = {"boxstyle": "round,pad=0.5", "facecolor": "white", "edgecolor": color, "linewidth": 2, "zorder": 2}
+    look |= {"linestyle": "--"} if color == CLOSED else {}
+    ink = "#777777" if color == CLOSED else "#222222"
+    return ax.text(*at, text, ha="center", va="center", bbox=look, color=ink)
+
+
+def _draw(ax: Axes, thing: object, x: float, y: float, width: float, height: float, color: str) -> None:
+    """Words, a curve, a heat map or a picture, in a box of this size around (x, y)."""
+    if isinstance(thing, str):
+        ax.text(x, y, thing, ha="center", va="center", fontsize=10, family="monospace")
+        return
+    thing = np.asarray(thing, dtype=float)
+    inside = ax.inset_axes((x - width / 2, y - height / 2, width, height), transform=ax.transData, zorder=5)
+    inside.set(xticks=[], yticks=[])
+    if thing.ndim == 1:
+        inside.plot(thing, color=color)
+        return
+    most = np.abs(thing).max()
+    inside.imshow(thing, cmap="RdBu_r", vmin=-most, vmax=most, interpolation="nearest", aspect="auto")
+    inside.spines[:].set_visible(False)
+
+
+def strips(rows: Mapping[str, ArrayLike], count: int = 8) -> None:
+    """Draw clips as rows of frames, from the first frame to the last, each with its name on the left.
+
+    Args:
+        rows: Name to frames (F, H, W, 3) in [0, 1].
+        count: How many frames of each are shown, evenly spaced.
+    """
+    side = 0.8 * WIDTH / count
+    with sheet(len(rows), 1, (side + 0.08) * len(rows), style=BOXED) as axes:
+        axes[0, 0].figure.get_layout_engine().set(h_pad=0.01, hspace=0.02, rect=(0.02, 0, 0.98, 1))
+        for ax, (name, frames) in zip(axes[:, 0], rows.items(), strict=True):
+            frames = np.asarray(frames)
+            taken = frames[np.linspace(0, len(frames) - 1, count).round().astype(int)]
+            gap = np.ones((*taken.shape[:2], max(1, taken.shape[2] // 20), 3))
+            ax.imshow(np.concatenate([part for frame in zip(taken, gap, strict=True) for part in frame][:-1], 1))
+            ax.set(xticks=[], yticks=[])
+            ax.set_ylabel(name, rotation=0, ha="right", va="center")
+            ax.spines[:].set_visible(False)
+
+
+def while_it_plays(states: Sequence[torch.Tensor], times: int = 2) -> torch.Tensor:
+    """Let a clip play while it is made: frames that come from later and later states, then all of the last state's.
+
+    Args:
+        states: Latents (b, c, F, h, w), from the first step to the last.
+        times: How often the clip plays before it is finished.
+
+    Returns:
+        Latents (b, c, (times + 1) F, h, w), to be decoded.
+    """
+    frames = states[0].shape[2]
+    last, total = len(states) - 1, times * frames
+    picked = [states[min(last, k * (last + 1) // total)][:, :, k % frames] for k in range(total + frames)]
+    return torch.stack(picked, 2)
