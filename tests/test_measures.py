@@ -6,7 +6,15 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from t2v_helpers.measures import density_coverage, energy_distance, energy_floor, mode_coverage, nearest_distance
+from t2v_helpers import shapes
+from t2v_helpers.measures import (
+    density_coverage,
+    energy_distance,
+    energy_floor,
+    mode_coverage,
+    nearest_distance,
+    outline_fit,
+)
 
 
 def normal(n, d=2, seed=0, shift=0.0):
@@ -87,3 +95,25 @@ def test_wrong_calls(call, says):
     with pytest.raises(ValueError, match=says) as error:
         call()
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("shape", shapes.SHAPES)
+def test_outlines_of_the_data_fit_and_others_do_not(shape):
+    clips = [shapes.render(shapes.Attributes("red", shape, motion), seed=3) for motion in shapes.MOTIONS]
+    assert min(outline_fit(clip, shape) for clip in clips) > 0.99
+    assert max(outline_fit(clip, other) for clip in clips for other in shapes.SHAPES if other != shape) < 0.93
+    dented = clips[0].copy()
+    rows, _ = (np.abs(dented[0] - shapes.BACKGROUND).max(-1) > 0.3).nonzero()
+    dented[:, rows.min() : rows.min() + 4] = shapes.BACKGROUND  # its top is cut off
+    assert outline_fit(dented, shape) < outline_fit(clips[0], shape) - 0.02
+    faint = np.asarray(shapes.BACKGROUND) + 0.6 * (clips[0] - shapes.BACKGROUND)
+    assert outline_fit(faint, shape) == pytest.approx(outline_fit(clips[0], shape), abs=0.005)
+
+
+def test_an_outline_is_compared_by_hand_and_an_empty_clip_fits_nothing():
+    clip = np.full((1, 16, 16, 3), shapes.BACKGROUND)
+    assert outline_fit(clip, "square") == 0
+    clip[0, 4:10, 5:11] = 0.9
+    assert outline_fit(clip, "square") == 1
+    clip[0, 4:10, 11:13] = 0.9  # 6 x 8 pixels; a square of side 6.5 can mark 6 x 7
+    assert outline_fit(clip, "square") == pytest.approx(42 / 48, abs=0.03)

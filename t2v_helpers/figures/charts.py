@@ -317,3 +317,27 @@ def cost_panels(panels: Mapping[str, tuple[Sequence[float], Mapping[str, ArrayLi
             _scales(ax, "xy", x)
         axes[0, 0].set_ylabel(ylabel)
         legend_below(ax)
+
+
+def dot_rows(
+    panels: Mapping[str, Mapping[str, tuple[float, float]]], levels: Mapping[str, tuple[str, float]], digits: int = 2
+) -> None:
+    """Draw a row for each setting and a panel for each measure: a dot with its number, one standard error to each side.
+
+    Args:
+        panels: Measure to {setting: (mean, standard error)}, all of the same settings.
+        levels: Measure to (name, value) of something to compare with, an upright dashed line.
+        digits: Of the numbers.
+    """
+    names = list(next(iter(panels.values())))
+    with sheet(1, len(panels), 1.1 + 0.36 * len(names), style={"axes.grid.axis": "y"}, sharey=True) as axes:
+        for ax, (title, values) in zip(axes[0], panels.items(), strict=True):
+            means, errors = np.transpose([values[name] for name in names])
+            rows, look = range(len(names)), {"fmt": "o", "capsize": 3, "markersize": 7, "color": COLORS["diffusion"]}
+            ax.errorbar(means, rows, xerr=errors, **look)
+            for mean, error, row in zip(means, errors, rows, strict=True):
+                place = {"textcoords": "offset points", "va": "center"}
+                ax.annotate(f"{mean:.{digits}f}", (mean + error, row), (7, 0), **place)
+            ax.set(xlabel=title, yticks=rows, yticklabels=names, ylim=(len(names) - 0.4, -0.6), xmargin=0.2)
+            if title in levels:
+                _mark(ax, levels[title][1], levels[title][0], color=COLORS["gan"], linestyle="--")

@@ -1,7 +1,7 @@
-"""A look inside a UNet at work: where each word is attended to, and what is left when time is switched off."""
+"""A look inside a UNet at work: where each word is attended to, which layer reads it, what is left without time."""
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 import torch
@@ -89,3 +89,24 @@ def highlight(
         raise ValueError("weights: expected numbers of at least 0 that are not all 0")
     glow = torch.nn.functional.interpolate(weights[:, None] / weights.max(), frames.shape[1:3], mode="bilinear")
     return torch.lerp(frames.float(), torch.ones(()), strength * glow.movedim(1, -1)).numpy()
+
+
+@contextlib.contextmanager
+def read_instead(unet: torch.nn.Module, layers: Iterable[str], context: torch.Tensor) -> Iterator[None]:
+    """Let some layers of cross-attention read another prompt than the rest of a guided UNet, within the block.
+
+    Args:
+        unet: A UNet3DConditionModel, called with the empty prompts in the first half of its batch.
+        layers: Names of its cross-attentions, as `record_attention` gives them.
+        context: What these layers read in place of the prompts, (b, tokens, features).
+    """
+
+    def swap(module: torch.nn.Module, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
+        empty, prompts = kwargs["encoder_hidden_states"].chunk(2)  # one copy for each frame
+        other = context.repeat_interleave(len(prompts) // len(context), dim=0)
+        return args, kwargs | {"encoder_hidden_states": torch.cat([empty, other])}
+
+    with contextlib.ExitStack() as undo:
+        for name in layers:
+            undo.callback(unet.get_submodule(name).register_forward_pre_hook(swap, with_kwargs=True).remove)
+        yield

@@ -297,3 +297,21 @@ def test_a_clip_plays_while_it_is_made():
     states = [step * 100.0 + torch.arange(4.0).expand(1, 1, 4) for step in range(3)]
     played = figures.while_it_plays(states, times=2)[0, 0]
     assert played.tolist() == [0, 1, 2, 103, 100, 101, 202, 203, 200, 201, 202, 203]
+
+
+def test_rows_of_dots_have_their_means_errors_and_levels():
+    panels = {
+        "fit": {"w = 1": (0.96, 0.01), "w = 4": (0.94, 0.02)},
+        "overlap": {"w = 1": (0.3, 0.1), "w = 4": (0.4, 0.1)},
+    }
+    drawn(figures.dot_rows, panels, {"fit": ("data", 0.99)}, digits=3)
+    for ax, (title, values) in zip(plt.gcf().axes, panels.items(), strict=True):
+        dots, _, (bars,) = ax.containers[0]
+        np.testing.assert_allclose(dots.get_xydata(), [(mean, row) for row, (mean, _) in enumerate(values.values())])
+        ends = np.array(bars.get_segments())[:, :, 0]
+        np.testing.assert_allclose(ends, [(mean - error, mean + error) for mean, error in values.values()])
+        assert ax.get_xlabel() == title
+        said = [text.get_text() for text in ax.texts]
+        assert said[:2] == [f"{mean:.3f}" for mean, _ in values.values()] and ("data" in said) == (title == "fit")
+        assert ax.yaxis_inverted()
+    assert [label.get_text() for label in plt.gcf().axes[0].get_yticklabels()] == ["w = 1", "w = 4"]

@@ -65,6 +65,22 @@ def test_maps_are_attention_by_its_definition(unet, given):
     torch.testing.assert_close(maps[name][0][1, 1, 1, 1], total / attention.heads, rtol=1e-4, atol=1e-6)
 
 
+def test_a_layer_reads_another_prompt_alone_or_with_all_others(unet, given):
+    x, t, (empty, prompt) = given
+    other = torch.randn(1, 24, 64, generator=torch.Generator().manual_seed(2))
+    with probes.record_attention(unet) as maps:
+        unet(*given)
+    layers, texts = list(maps), [torch.stack([empty, text]) for text in (prompt, other[0])]
+    before, after = (unet(x, t, text).sample for text in texts)
+    with probes.read_instead(unet, layers[:1], other):
+        one = unet(x, t, texts[0]).sample
+    with probes.read_instead(unet, layers, other):
+        every = unet(x, t, texts[0]).sample
+    torch.testing.assert_close(every, after)
+    assert torch.equal(one[0], before[0]) and min((one[1] - ref[1]).abs().max() for ref in (before, after)) > 1e-4
+    assert torch.equal(unet(x, t, texts[0]).sample, before), "still on after the block"
+
+
 def test_without_time_each_frame_is_alone(unet, given):
     x, t, context = given
     whole = unet(x, t, context).sample

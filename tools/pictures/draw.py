@@ -1,7 +1,7 @@
 """Draw the pictures of assets/figures with the project's own code: make figures.
 
 The content comes from the scale model as it runs, and from ModelScope on the meta device. On one machine, a second run
-writes the same bytes. `prompts` and `latent_walk` move; the others are PNG, 1600 pixels wide.
+writes the same bytes. `prompts`, `latent_walk` and `word_swaps` move; the others are PNG, 1600 pixels wide.
 """
 
 import io
@@ -32,6 +32,8 @@ STORY = {
     "A rocket lifts off": "a purple triangle moving up",
     "Somebody turns off the light": "a yellow square shrinking",
 }
+SWAPS = [f"a {words}" for words in ("red circle moving left", "blue circle moving left", "red square moving left")]
+SWAPS.append("a red circle moving right")
 DRAWN = {
     "gan": diagrams.gan_diagram,
     "gan_beside_diffusion": diagrams.gan_beside_diffusion,
@@ -42,7 +44,8 @@ DRAWN = {
     "beside_modelscope": stages.beside_modelscope,
 }
 WALK = "import torch|SEED =|def member|pixels,|class DigitGenerator|def digit_gans|digit_nets =|phi ="  # in its cells
-FILES = {"prompts": "prompts.webp", "latent_walk": "latent_walk.webp"} | {name: f"{name}.png" for name in DRAWN}
+FILES = {"prompts": "prompts.webp", "latent_walk": "latent_walk.webp", "word_swaps": "word_swaps.webp"}
+FILES |= {name: f"{name}.png" for name in DRAWN}
 
 
 def labelled(frames, line, prompt, zoom=3, foot=144):
@@ -68,6 +71,12 @@ def prompts():
     return webp(np.concatenate(cells, axis=2))
 
 
+def word_swaps():
+    """Notebook 06's moving picture: the same noise under four prompts, one word changed, as the bytes of a WebP."""
+    cells = [labelled(generate(prompt, trace.tiny(), seed=0), prompt, zoom=4) for prompt in SWAPS]
+    return webp(np.concatenate(cells, axis=2))
+
+
 def latent_walk():
     """Notebook 01's walk through the latent space of three GANs, as the bytes of a WebP: its own cells are run."""
     names = {}
@@ -86,7 +95,7 @@ def webp(frames, quality=80):
     return file.getvalue()
 
 
-MOVING = {"prompts": prompts, "latent_walk": latent_walk}
+MOVING = {"prompts": prompts, "latent_walk": latent_walk, "word_swaps": word_swaps}
 
 
 def png(draw):
