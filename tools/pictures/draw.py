@@ -32,8 +32,12 @@ STORY = {
     "A rocket lifts off": "a purple triangle moving up",
     "Somebody turns off the light": "a yellow square shrinking",
 }
-SWAPS = [f"a {words}" for words in ("red circle moving left", "blue circle moving left", "red square moving left")]
-SWAPS.append("a red circle moving right")
+SWAPS = {
+    "One noise": "a red circle moving left",
+    "blue for red": "a blue circle moving left",
+    "square for circle": "a red square moving left",
+    "right for left": "a red circle moving right",
+}
 DRAWN = {
     "gan": diagrams.gan_diagram,
     "gan_beside_diffusion": diagrams.gan_beside_diffusion,
@@ -73,7 +77,7 @@ def prompts():
 
 def word_swaps():
     """Notebook 06's moving picture: the same noise under four prompts, one word changed, as the bytes of a WebP."""
-    cells = [labelled(generate(prompt, trace.tiny(), seed=0), prompt, zoom=4) for prompt in SWAPS]
+    cells = [labelled(generate(prompt, trace.tiny(), seed=0), line, prompt, zoom=4) for line, prompt in SWAPS.items()]
     return webp(np.concatenate(cells, axis=2))
 
 
