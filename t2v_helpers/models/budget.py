@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 import psutil
 
 from . import hub, machine
-from .registry import MODELS, Model, check_shape, describe
+from .registry import DTYPES, MODELS, Model, check_shape, describe
 
 PLANS = {
     "full": "all weights on the GPU, the whole clip decoded at once",
@@ -40,7 +40,7 @@ class Counts:
     parameters: weights of text encoder, denoiser and autoencoder. denoiser, decoder: peak of the tensors alive in one
     call, beside the weights; decoder_saved: with sliced or tiled decoding. layer: weights of the largest layer. step,
     once: floating-point operations of a guided step, and of text encoder and decoder; attention: those of a step that
-    grow with the square of the clip. stored: bytes a weight in the hub's files.
+    grow with the square of the clip. stored: bytes a weight in the hub's files; used: on the GPU.
     """
 
     parameters: tuple[int, int, int]
@@ -52,6 +52,7 @@ class Counts:
     attention: float
     once: float
     stored: int = 2
+    used: int = 2
 
 
 # Wan's files are 28.9 GB in all, and the text encoder of LTX-Video comes in four shards of up to 5 GB.
@@ -77,17 +78,21 @@ COUNTS = {
 
 @dataclasses.dataclass(frozen=True)
 class Card:
-    """A machine: memory of its GPU and RAM, bytes; operations a second on its data sheet (half precision)."""
+    """A machine: memory of its GPU and RAM, bytes; operations a second on its data sheet (half precision).
+
+    bfloat16: whether the GPU computes in it. NVIDIA's do since 2020; the T4 is of 2018.
+    """
 
     name: str
     memory: float
     ram: float
     rate: float | None = None
+    bfloat16: bool = True
 
 
 CARDS = (
     Card("H100, 80 GB", 85.0e9, 128e9, 989e12),  # NVIDIA H100 SXM data sheet
-    Card("T4 in Colab, 15 GB", 15.8e9, 12.7e9, 65e12),  # NVIDIA T4 data sheet
+    Card("T4 in Colab, 15 GB", 15.8e9, 12.7e9, 65e12, bfloat16=False),  # NVIDIA T4 data sheet
     Card("a card of 6 GB", 6.4e9, 16e9),
     Card("a card of 4 GB", 4.3e9, 8e9),
 )
@@ -100,7 +105,7 @@ def needs(weights: Sequence[float], counts: Counts, share: float = 1.0) -> dict[
     peaks = {
         "full": sum(weights) + max(run, whole),
         "vae-slicing": sum(weights) + max(run, saved),
-        "fp8": text + net / 2 + vae + max(run + counts.layer, saved),
+        "fp8": text + net / counts.used + vae + max(run + counts.layer, saved),
         "model-offload": max(text, net + run, vae + saved),
         "int8-text": max(int8_bytes(text, counts), net + run, vae + saved),
         # A layer and the next one, or tensors: they peak where layers are small (ModelScope: 0.74 GB on an H100).
@@ -111,7 +116,8 @@ def needs(weights: Sequence[float], counts: Counts, share: float = 1.0) -> dict[
 
 def int8_bytes(text: float, counts: Counts) -> float:
     """Bytes of a text encoder of `text` bytes whose linear layers are in eight bits; its embedding, `layer`, is not."""
-    return (text + min(counts.layer, text)) / 2
+    embedding = min(counts.layer, text)
+    return embedding + (text - embedding) / counts.used
 
 
 def ram_needs(weights: Sequence[float], counts: Counts) -> dict[str, float]:
@@ -126,10 +132,29 @@ def best_plan(free: float, need: Mapping[str, float]) -> str:
     return next((plan for plan in EXACT if need[plan] + MARGIN <= free), EXACT[-1])
 
 
-def weight_bytes(model: Model, counts: Counts, on_gpu: bool = True) -> list[int]:
-    """Bytes of (text encoder, denoiser, autoencoder) in the precision that a GPU, or the CPU, uses."""
+def counted(model: Model) -> str | None:
+    """The name in `COUNTS` of a model, whatever it was asked for by; None if it was not counted."""
+    return next((key for key in COUNTS if MODELS[key].repo == model.repo), None)
+
+
+def precision(model: Model, dtype: str | None, bfloat16: bool) -> str | None:
+    """What `load_pipeline` loads a model in on a GPU: `dtype`, or the model's own; float32 for want of bfloat16."""
+    dtype = dtype or model.gpu_dtype
+    return "float32" if dtype == "bfloat16" and not bfloat16 else dtype
+
+
+def weight_bytes(model: Model, counts: Counts, dtype: str | None = None) -> list[int]:
+    """Bytes of (text encoder, denoiser, autoencoder) in a precision; None: one of 16 bits."""
     sizes = zip(("text_encoder", "denoiser", "vae"), counts.parameters, strict=True)
-    return [count * (2 if on_gpu and part not in model.float32 else 4) for part, count in sizes]
+    return [count * (4 if dtype == "float32" or part in model.float32 else 2) for part, count in sizes]
+
+
+def in_precision(model: Model, counts: Counts, dtype: str | None) -> Counts:
+    """The counts, which are of 16 bits, in another precision: in float32 tensors take twice as much."""
+    many, vae = (2 if dtype == "float32" and part not in model.float32 else 1 for part in ("denoiser", "vae"))
+    tensors = {"denoiser": many * counts.denoiser, "layer": many * counts.layer}
+    tensors |= {"decoder": vae * counts.decoder, "decoder_saved": vae * counts.decoder_saved}
+    return dataclasses.replace(counts, used=2 * many, **tensors)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -177,6 +202,7 @@ def plan(
     width: int | None = None,
     steps: int | None = None,
     guidance: float | None = None,
+    dtype: str | None = None,
     cards: Sequence[Card] = CARDS,
 ) -> Estimate:
     """Estimate what a clip will cost by memory plan, and which plan this machine and `cards` would take.
@@ -190,13 +216,16 @@ def plan(
         width: In pixels.
         steps: Denoising steps.
         guidance: Guidance scale; up to 1, a step costs half.
+        dtype: As `load_pipeline` takes it. By default it is the model's own, and a card without it takes float32.
         cards: Machines to plan for, beside this one.
 
     Raises:
         ValueError: The model was not counted, or cannot make the clip; one line.
     """
     model = describe(name)
-    key = next((key for key in COUNTS if MODELS[key].repo == model.repo), None)
+    key = counted(model)
+    if dtype not in (None, *DTYPES):
+        raise ValueError(f"dtype {dtype!r}: expected one of {', '.join(DTYPES)}")
     if key is None:
         raise ValueError(f"model {name!r}: expected one that was counted: {', '.join(COUNTS)}")
     check_shape(model, num_frames, height, width)
@@ -207,42 +236,46 @@ def plan(
     step = (counts.step - counts.attention) * share + counts.attention * share**2
     step /= 1 if guidance > 1 else 2
     flops = steps * step + counts.once * share
-    weights = weight_bytes(model, counts)
-    need, ram = needs(weights, counts, share), ram_needs(weights, counts)
-    moved = {"model-offload": sum(weights), "layer-offload": weights[1] * steps}
-    moved["int8-text"] = ram["int8-text"] - PROGRAM
+
+    def memory(used: str | None) -> tuple[list[int], dict[str, float], dict[str, float]]:
+        weights, tensors = weight_bytes(model, counts, used), in_precision(model, counts, used)
+        return weights, needs(weights, tensors, share), ram_needs(weights, tensors)
 
     def take(card: Card) -> tuple[Card, str, float | None]:
+        used = precision(model, dtype, card.bfloat16) if card.memory else "float32"
+        weights, need, ram = memory(used)
         if not card.memory:
-            short = PROGRAM + sum(weight_bytes(model, counts, on_gpu=False)) + need["layer-offload"] > card.ram
+            short = ram["full"] + need["layer-offload"] > card.ram
             return card, "the CPU; RAM is short" if short else "the CPU", flops / (card.rate * SHARE)
+        moved = {"model-offload": sum(weights), "layer-offload": weights[1] * steps}
+        moved["int8-text"] = ram["int8-text"] - PROGRAM
         took, short = best_plan(card.memory - CONTEXT, need), False
         if ram[took] > card.ram:
             fits = ram["int8-text"] <= card.ram and need["int8-text"] + MARGIN <= card.memory - CONTEXT
             took, short = ("int8-text", False) if fits else (took, True)
         if need[took] + MARGIN > card.memory - CONTEXT:
             return card, "does not fit", None
-        if short or card.rate is None:
-            return card, f"{took}; RAM is short" if short else took, None
+        slower = used == "float32" and card in cards  # its rate is that of half precision
+        if short or slower or card.rate is None:
+            return card, f"{took}{', float32' * slower}{'; RAM is short' * short}", None
         compute, copying = flops / (card.rate * SHARE), moved.get(took, 0) / BUS
         return card, took, max(compute, copying) if took == "layer-offload" else compute + copying
 
     clip = f"{frames} frames of {width}x{height}, {steps} steps, guidance {guidance:g}"
     download, cached = counts.stored * sum(counts.parameters), hub.cached_bytes(model.repo, *model.also)
-    return Estimate(
-        key, clip, download, cached, need, ram, step, flops, [take(card) for card in (*cards, _here(model))]
-    )
+    choices = [take(card) for card in (*cards, _here(model, dtype))]
+    return Estimate(key, clip, download, cached, *memory(dtype)[1:], step, flops, choices)
 
 
-def _here(model: Model) -> Card:
+def _here(model: Model, dtype: str | None) -> Card:
     """This machine, with a rate that is measured on the spot; without a GPU, its memory is 0 and the CPU computes."""
     import torch
 
     ram = psutil.virtual_memory().total
     if torch.cuda.is_available():
-        free, _ = torch.cuda.mem_get_info()
-        rate = machine.matmul_rate("cuda", getattr(torch, model.gpu_dtype), 4096)
-        return Card(f"here: {torch.cuda.get_device_name()}"[:29], free + CONTEXT, ram, rate)
+        (free, _), bfloat16 = torch.cuda.mem_get_info(), machine.has_bfloat16("cuda")
+        rate = machine.matmul_rate("cuda", getattr(torch, precision(model, dtype, bfloat16)), 4096)
+        return Card(f"here: {torch.cuda.get_device_name()}"[:29], free + CONTEXT, ram, rate, bfloat16)
     return Card("here: no GPU", 0, ram, machine.matmul_rate("cpu", torch.float32, 768))
 
 

@@ -17,6 +17,14 @@ def clock(device: "torch.device") -> float:
     return time.perf_counter()
 
 
+def has_bfloat16(device: "torch.device | str") -> bool:
+    """Whether a GPU computes in bfloat16 itself, without emulation, which has no convolutions."""
+    import torch
+
+    with torch.cuda.device(device):
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+
+
 def matmul_rate(device: "torch.device | str", dtype: "torch.dtype", side: int, seconds: float = 0.2) -> float:
     """Measure the floating-point operations a second in products of random matrices (zeros would be faster).
 

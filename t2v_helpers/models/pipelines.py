@@ -36,6 +36,7 @@ def load_pipeline(
     device: str | None = None,
     plan: str | None = None,
     dtype: "str | torch.dtype | None" = None,
+    ask: bool = False,
 ) -> "DiffusionPipeline":
     """Load a text-to-video pipeline, from safetensors alone, and put it where it fits.
 
@@ -46,6 +47,7 @@ def load_pipeline(
         plan: A name of `PLANS`, for a CUDA GPU; None takes the first that fits. "int8-text" needs torchao.
         dtype: Of `DTYPES`, such as "bfloat16"; None: float32 on a CPU, on a GPU what the model was trained or published
             in. A GPU without bfloat16 gets float32 in its place, and a line says so.
+        ask: Whether "auto" asks to download ModelScope where nothing else is missing; nobody there to answer means no.
 
     Returns:
         A pipeline of diffusers. Its `t2v_model` is its `Model`, `t2v_plan` the plan, `t2v_files` the checkpoint.
@@ -64,7 +66,7 @@ def load_pipeline(
 
     own_choice, device = device is None, placing.device_of(device)
     if model is None:
-        name, why = _auto(device)
+        name, why = _auto(device, ask)
         print(f"auto: {name}, because {why}")
         model = MODELS[name]
     plan = plan or placing.plan_for_ram(model, asked, device)
@@ -121,7 +123,7 @@ def identity(pipe: "DiffusionPipeline") -> str:
     return hashlib.sha256("\n".join((checkpoint.fingerprint(pipe.t2v_files), *runs)).encode()).hexdigest()
 
 
-def _auto(device: "torch.device") -> tuple[str, str]:
+def _auto(device: "torch.device", ask: bool) -> tuple[str, str]:
     """The model that "auto" means on this device, and why."""
     model = MODELS["modelscope"]
     if device.type != "cuda":
@@ -134,9 +136,18 @@ def _auto(device: "torch.device") -> tuple[str, str]:
     try:
         hub.locate(model, download=False)
     except (ValueError, FileNotFoundError) as error:
-        size = 2 * sum(counts.parameters) / 1e9
-        return "tiny", f"{error} (load_pipeline('modelscope') downloads {size:.1f} GB, once)"
+        size = f"{2 * sum(counts.parameters) / 1e9:.1f} GB, once"
+        if ask and _agreed(f"This GPU can run ModelScope. Download its weights ({size})? [Y/n] "):
+            return "modelscope", "you agreed to the download"
+        return "tiny", f"{error} (load_pipeline('modelscope') downloads {size})"
     return "modelscope", "a GPU and the weights are here"
+
+
+def _agreed(question: str) -> bool:
+    try:
+        return input(question).strip().lower() in ("", "y", "yes")
+    except (EOFError, RuntimeError):  # no keyboard; a notebook that is run by a program raises NotImplementedError
+        return False
 
 
 def generate(

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import psutil
 
 from . import budget, checkpoint, request
+from .machine import has_bfloat16
 from .registry import Model
 
 if typing.TYPE_CHECKING:
@@ -42,14 +43,6 @@ def device_of(name: str | None) -> "torch.device":
     return device
 
 
-def has_bfloat16(device: "torch.device") -> bool:
-    """Whether a GPU computes in bfloat16 itself, without emulation, which has no convolutions."""
-    import torch
-
-    with torch.cuda.device(device):
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-
-
 def denoiser(pipe: "DiffusionPipeline") -> "torch.nn.Module":
     """The network that predicts the noise: a UNet in ModelScope, a transformer in the newer models."""
     return getattr(pipe, "unet", None) or pipe.transformer
@@ -60,17 +53,18 @@ def plan_for_ram(model: Model, dtype: str | None, device: "torch.device") -> str
 
     Raises ValueError if they would not fit even so.
     """
-    counts = next((budget.COUNTS[key] for key in budget.COUNTS if budget.MODELS[key].repo == model.repo), None)
-    if counts is None or device.type != "cuda":
+    name = budget.counted(model)
+    if name is None or device.type != "cuda":
         return None
-    dtype = dtype or model.gpu_dtype
-    size = 4 if dtype == "float32" or (dtype == "bfloat16" and not has_bfloat16(device)) else 2
-    ram = budget.ram_needs([count * size for count in counts.parameters], counts)
+    used = budget.precision(model, dtype, (dtype or model.gpu_dtype) != "bfloat16" or has_bfloat16(device))
+    counts = budget.in_precision(model, budget.COUNTS[name], used)
+    ram = budget.ram_needs(budget.weight_bytes(model, counts, used), counts)
     here = psutil.virtual_memory().total + psutil.swap_memory().total
     if ram["full"] <= here:
         return None
     if ram["int8-text"] > here:
-        hint = " (a GPU without bfloat16 takes float32: dtype='float16' halves that)" if size == 4 else ""
+        half = " (a GPU without bfloat16 takes float32: dtype='float16' halves that)"
+        hint = half if used == "float32" else ""
         need = f"{ram['int8-text'] / 1e9:.1f} GB of RAM, with its text encoder in eight bits{hint}"
         raise ValueError(f"the model needs {need}; this machine has {here / 1e9:.1f} GB")
     print(
@@ -127,9 +121,9 @@ def slice_decoder(vae: "torch.nn.Module") -> None:
 def pipe_needs(pipe: "DiffusionPipeline") -> dict[str, float]:
     """`budget.needs` of a pipeline; guess if it was not counted: as ModelScope, the scale model a twentieth of it."""
     weights = [checkpoint.stored_bytes(part) for part in (pipe.text_encoder, denoiser(pipe), pipe.vae)]
-    known = (key for key in budget.COUNTS if budget.MODELS[key].repo == pipe.t2v_model.repo)
-    share = 0.05 if request.known_words(pipe.tokenizer) else 1.0
-    return budget.needs(weights, budget.COUNTS[next(known, "modelscope")], share)
+    counts, dtype = budget.COUNTS[budget.counted(pipe.t2v_model) or "modelscope"], str(denoiser(pipe).dtype)
+    counts = budget.in_precision(pipe.t2v_model, counts, dtype.removeprefix("torch."))
+    return budget.needs(weights, counts, 0.05 if request.known_words(pipe.tokenizer) else 1.0)
 
 
 def with_less(pipe: "DiffusionPipeline", call: Callable | None = None) -> typing.Any:

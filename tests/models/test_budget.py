@@ -66,7 +66,7 @@ def test_what_a_machine_takes_and_how_long(memory, ram, plan, seconds):
 @pytest.mark.parametrize(("name", "embedding"), [("wan", 256_384), ("cogvideox", 32_128), ("ltx", 32_128)])
 def test_a_free_colab_reads_large_text_encoders_in_eight_bits(name, embedding):
     """Its 12.7 GB of RAM are too few for them in sixteen; their embedding of 4096 numbers a word stays in those."""
-    estimate = budget.plan(name)
+    estimate = budget.plan(name, dtype="float16")
     took = {card.name: plan for card, plan, _ in estimate.choices}
     assert took["T4 in Colab, 15 GB"] == "int8-text" and took["H100, 80 GB"] == "full"
     text, *others = budget.weight_bytes(MODELS[name], COUNTS[name])
@@ -76,7 +76,38 @@ def test_a_free_colab_reads_large_text_encoders_in_eight_bits(name, embedding):
     assert estimate.need["int8-text"] >= eight_bits
 
 
+@pytest.mark.parametrize(
+    ("name", "dtype", "ram", "took", "known"),
+    [
+        ("wan", None, 64e9, "layer-offload, float32", False),  # its text encoder alone has 22.7 GB
+        ("wan", None, 12.7e9, "layer-offload, float32; RAM is short", False),  # what load_pipeline refuses to load
+        ("wan", "float16", 12.7e9, "int8-text", True),
+        ("wan", "float16", 64e9, "model-offload", True),
+        ("cogvideox", None, 12.7e9, "int8-text", True),
+        ("modelscope", None, 12.7e9, "full", True),
+        ("modelscope", "float32", 12.7e9, "full, float32", False),
+    ],
+)
+def test_a_card_without_bfloat16_is_planned_in_what_it_loads(name, dtype, ram, took, known):
+    card = budget.Card("as a T4", 15.8e9, ram, 65e12, bfloat16=False)
+    _, plan, seconds = budget.plan(name, dtype=dtype, cards=[card]).choices[0]
+    assert plan == took and (seconds is not None) == known
+
+
+def test_float32_takes_twice_the_memory():
+    model, counts = MODELS["wan"], COUNTS["wan"]
+    half, single = (budget.plan("wan", dtype=dtype) for dtype in ("bfloat16", "float32"))
+    assert single.need["model-offload"] == 4 * counts.parameters[0] + budget.WORKSPACE
+    text, net, vae = counts.parameters
+    assert half.ram["full"] == budget.PROGRAM + 2 * text + 2 * net + 4 * vae, "its autoencoder is in float32 always"
+    assert single.ram["full"] == budget.PROGRAM + 4 * text + 4 * net + 4 * vae
+    embedding = budget.in_precision(model, counts, "float32").layer  # what is not embedding is a byte a weight
+    assert single.ram["int8-text"] == budget.PROGRAM + embedding + (text - embedding / 4) + 4 * net + 4 * vae
+
+
 def test_a_clip_or_a_model_that_cannot_be_planned():
+    with pytest.raises(ValueError, match=r"^dtype 'fp16': expected one of float32, float16, bfloat16$"):
+        budget.plan("wan", dtype="fp16")
     with pytest.raises(ValueError, match=r"^num_frames 48: expected 8N"):
         budget.plan("cogvideox", num_frames=48)
     with pytest.raises(ValueError, match=r"^model 'tiny': expected one that was counted: modelscope, "):

@@ -2,13 +2,14 @@
 
 import re
 import shutil
+from unittest import mock
 
 import diffusers
 import fake_hub
 import pytest
 import torch
 
-from t2v_helpers.models import MODELS, Model, Request, describe, fit, generate, load_pipeline
+from t2v_helpers.models import MODELS, Model, Request, describe, fit, generate, load_pipeline, pipelines
 from t2v_helpers.models.pipelines import check_scheduler
 
 # DPMSolverMultistepScheduler of diffusers 0.42 meets numpy 2
@@ -79,6 +80,41 @@ def test_auto(cached, request, tmp_path, monkeypatch, capsys, machine, name, bec
     line, *rest = capsys.readouterr().out.splitlines()
     assert line.startswith(f"auto: {name}, because ") and because in line
     assert rest == ([MODELS[name].licence] if name == "modelscope" else [])
+
+
+@pytest.mark.parametrize(
+    ("answer", "downloads"),
+    [
+        ("", True),
+        ("Yes ", True),
+        ("n", False),
+        ("no thanks", False),
+        (EOFError(), False),
+        (NotImplementedError(), False),
+    ],
+)
+def test_auto_asks_once_before_it_downloads(cached, gpu, tmp_path, monkeypatch, answer, downloads):
+    """The last two: a closed terminal, and a notebook that a program runs."""
+    from huggingface_hub import constants
+
+    asked = mock.Mock(side_effect=[answer])
+    monkeypatch.setattr("builtins.input", asked)
+    assert load_pipeline(ask=True).t2v_model is MODELS["modelscope"] and not asked.called, "the weights are here"
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    fetched = mock.Mock(side_effect=ConnectionError("it would download"))
+    monkeypatch.setattr(pipelines.hub, "_fetch", fetched)
+    if downloads:
+        with pytest.raises(ConnectionError):
+            load_pipeline(ask=True)
+    else:
+        assert load_pipeline(ask=True).t2v_model is MODELS["tiny"]
+    asked.assert_called_once_with("This GPU can run ModelScope. Download its weights (3.7 GB, once)? [Y/n] ")
+    assert fetched.called == downloads
+
+
+def test_auto_does_not_ask_without_a_gpu(monkeypatch):
+    monkeypatch.setattr("builtins.input", mock.Mock(side_effect=AssertionError("it asks")))
+    assert load_pipeline(ask=True).t2v_model is MODELS["tiny"]
 
 
 @pytest.mark.parametrize("name", ["nope", "", "a/b/c", "org/", "/no/such/folder", "~nobody-here/x", None, 3, ["tiny"]])
