@@ -7,7 +7,7 @@ READY := .venv/ready
 JOBS ?= 2
 
 .PHONY: help lab test test-notebooks video notebooks figures lint train evaluate timing mutants lessons tuning benchmark \
-    pages handout equations alterations readonly versions count clean
+    pages handout equations alterations readonly versions rehearse count clean
 help:
 	@echo "For learners"
 	@echo "  make lab          open the course in JupyterLab"
@@ -34,6 +34,7 @@ help:
 	@echo "  make mutants      plant mistakes in the package and run its tests; in one module: MUTANTS=gan"
 	@echo "  make alterations  alter every numbered equation in the notebooks and run them"
 	@echo "  make readonly     run the notebooks from a write-protected copy"
+	@echo "  make rehearse     run notebook 09 as with a GPU: ModelScope's full size, random weights, on the CPU"
 	@echo "  make versions     run tests and notebooks with older and newer packages; one row: VERSIONS=\"-s row -- torch=2.14.1\""
 
 $(READY): requirements.txt constraints.txt pyproject.toml
@@ -124,6 +125,9 @@ alterations: $(READY)
 
 readonly: $(READY)
 	$(PY) -m tools.checks.readonly $(NOTEBOOKS)
+
+rehearse: $(READY)
+	$(PY) -m tools.checks.rehearse
 
 versions: $(READY)
 	$(PY) -m nox -f tools/checks/versions.py $(VERSIONS)

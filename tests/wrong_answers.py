@@ -3,6 +3,7 @@
 import itertools
 import math
 
+import diffusers
 import numpy as np
 import torch
 
@@ -45,6 +46,14 @@ def stepped(x, x0, beta, at, as_, z, power=0.5, noise=1):
 
 def kth(points, k):
     return torch.cdist(points, points).kthvalue(k + 1).values
+
+
+FIXED = {"clip_sample": False, "steps_offset": 3, "set_alpha_to_one": False}
+
+
+def swapped(pipe, *args, kind="DDIMScheduler", **settings):
+    pipe.scheduler = getattr(diffusers, kind)(*args, **settings)
+    return pipe
 
 
 def luck(a, b, size=abs, slack=-1e-9):
@@ -341,25 +350,46 @@ WRONG = {
         "a clip: 4, got 8": lambda memory, parameters, kept: max(0, int(memory // kept)),
     },
     "9.1": {
-        "are made": lambda n, s: int(s * n),
-        "round before": lambda n, s: int(n - s * n),
-        "whole number": lambda n, s: n - s * n,
-        "None": lambda n, s: None,
-        "are left out, got": lambda n, s: n - int(s * n) - (s == 1),
+        "round down": lambda s, rate, step, once, guided: max(
+            0, math.ceil((s * rate - once) / step * (1 + (not guided)))
+        ),
+        "have to be paid": lambda s, rate, step, once, guided: int(s * rate // step),
+        "costs half": lambda s, rate, step, once, guided: max(0, int((s * rate - once) // step)),
+        "both calls": lambda s, rate, step, once, guided: max(0, int((s * rate - once) // (2 * step))),
+        "can be made: 0": lambda s, rate, step, once, guided: int((s * rate - once) // (step if guided else step / 2)),
+        "whole number": lambda s, rate, step, once, guided: (s * rate - once) / step,
+        "None": lambda s, rate, step, once, guided: None,
     },
     "9.2": {
-        "multiple of 4, 81": lambda wanted, step: wanted // step * step,
-        "round down": lambda wanted, step: -(-(wanted - 1) // step) * step + 1,
-        "no multiple": lambda wanted, step: wanted,
-        "whole number": lambda wanted, step: (wanted - 1) / step * step + 1,
-        "under the rule": lambda wanted, step: wanted // step * step + 1,
+        "last longer": lambda s, fps, step: -(-(int(s * fps) - 1) // step) * step + 1,
+        "and one more": lambda s, fps, step: int(s * fps) // step * step,
+        "not the rule": lambda s, fps, step: int(s * fps),
+        "expected 81": lambda s, fps, step: int(s * fps) // step * step + 2,
+        "whole number": lambda s, fps, step: (s * fps - 1) / step * step + 1,
     },
     "9.3": {
-        "are missing": lambda n, step, once, rate, guided: n * step / (1 if guided else 2) / rate,
-        "once a clip": lambda n, step, once, rate, guided: n * (step / (1 if guided else 2) + once) / rate,
-        "divide by the rate": lambda n, step, once, rate, guided: n * step + once,
-        "costs half": lambda n, step, once, rate, guided: (n * step + once) / rate,
-        "counted as two": lambda n, step, once, rate, guided: (n * step * (2 if guided else 1) + once) / rate,
-        "None": lambda n, step, once, rate, guided: None,
+        "still lost: prediction_type": lambda pipe: swapped(pipe, beta_end=0.03, timestep_spacing="trailing"),
+        "still lost: rescale": lambda pipe: swapped(
+            pipe,
+            500,
+            0.002,
+            0.03,
+            "scaled_linear",
+            prediction_type="v_prediction",
+            timestep_spacing="trailing",
+            **FIXED,
+        ),
+        "is a DPMSolver": lambda pipe: swapped(pipe, kind="DPMSolverMultistepScheduler"),
+        "that came in": lambda pipe: swapped(pipe).scheduler,
+        "None": lambda pipe: swapped(pipe) and None,
+    },
+    "9.4": {
+        "5 frames": lambda c: c.diff(dim=0).norm(dim=1).sum().item() / len(c),
+        "whole path": lambda c: c.diff(dim=0).norm(dim=1).sum().item(),
+        "straight": lambda c: (c[-1] - c[0]).norm().item() / (len(c) - 1),
+        "one axis": lambda c: c.diff(dim=0)[:, 0].abs().mean().item(),
+        "one axis alone": lambda c: c.diff(dim=0)[:, 1].abs().mean().item(),
+        "cancel": lambda c: c.diff(dim=0).mean(0),
+        "pixels long": lambda c: 2.5,
     },
 }

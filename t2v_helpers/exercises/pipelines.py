@@ -1,5 +1,6 @@
 """Checkers of notebooks 06 to 09: the parts of a text-to-video model, training them, using larger ones."""
 
+import types
 from collections.abc import Callable
 
 import torch
@@ -165,41 +166,66 @@ def _whole(got: int | None) -> int | None:
 
 
 @exercise("9.1")
-def _first_step(attempt: Callable) -> None:
-    for steps, strength, left in ((25, 0.3, 18), (20, 0.5, 10), (20, 0.0, 20), (20, 1.0, 0)):
-        got = _whole(attempt(steps, strength))
+def _affordable(attempt: Callable) -> None:
+    step, once, rate = 10e12, 12e12, 20e12
+    for seconds, guided, most in ((30, True, 58), (30, False, 117), (0.5, True, 0)):
+        got = _whole(attempt(seconds, rate, step, once, guided))
         mistakes = {
-            "that is how many steps are made; asked for is how many are left out before them": 7,
-            "7.5 steps are rounded down to 7 made, so 18 are left out: round before you subtract": 17,
-            f"of {steps} steps at strength {strength:g}, {left} are left out, got {got}": ANYTHING,
-        }
-        first_mistake(got, left, mistakes)
-
-
-@exercise("9.2")
-def _allowed_frames(attempt: Callable) -> None:
-    for wanted, step, most in ((83, 4, 81), (81, 4, 81), (80, 4, 77), (50, 8, 49), (16, 1, 16), (1, 8, 1)):
-        got = _whole(attempt(wanted, step))
-        mistakes = {
-            "the rule is about frames - 1: 80 is a multiple of 4, 81 is one more": 80,
-            "that is more than wanted: round down": 85,
-            "82 is no multiple of 4, so Wan cannot make 83 frames": 83,
-            f"{wanted} frames under the rule {step}N + 1: expected {most}, got {got}": ANYTHING,
+            "a step takes whole operations, and half a step is none: round down": most + 1,
+            "text encoder and decoder have to be paid, too: take `once` off first": int(seconds * rate // step),
+            "without guidance a step asks the UNet once, so it costs half of `step`": 58,
+            "`step` is a guided step already: both calls of the UNet are in it": 29,
+            "if there is no time for `once`, no step can be made: 0": int((seconds * rate - once) // step),
+            f"{seconds} s, guided: {guided}: expected {most} steps, got {got}": ANYTHING,
         }
         first_mistake(got, most, mistakes)
 
 
-@exercise("9.3")
-def _clip_seconds(attempt: Callable) -> None:
-    step, once, rate = 10e12, 10e12, 20e12
-    for guided, flops in ((True, 25 * step), (False, 25 * step / 2)):
-        got = attempt(25, step, once, rate, guided)
+@exercise("9.2")
+def _allowed_frames(attempt: Callable) -> None:
+    cases = ((5.2, 16, 4, 81), (5, 16, 4, 77), (6.2, 8, 8, 49), (6, 8, 8, 41), (2, 8, 1, 16), (0.125, 8, 8, 1))
+    for seconds, fps, step, most in cases:
+        got, frames = _whole(attempt(seconds, fps, step)), int(seconds * fps)
         mistakes = {
-            "once: text encoder and decoder are missing": flops / rate,
-            "once: text encoder and decoder run once a clip, not at every step": (flops + 25 * once) / rate,
-            "divide by the rate: that is the number of operations": flops + once,
-            "without guidance a step costs half": (25 * step + once) / rate,
-            "a guided step is counted as two already": (50 * step + once) / rate,
-            f"25 steps, guided: {guided}: expected {(flops + once) / rate:g} s, got {got}": ANYTHING,
+            "that many frames last longer than asked: round down": most + step,
+            "the rule is about frames - 1: a multiple of frame_step, and one more": frames // step * step,
+            "that fits the time and not the rule: frames - 1 has to be a multiple of frame_step": frames,
+            f"{seconds} s at {fps} frames a second under {step}N + 1: expected {most}, got {got}": ANYTHING,
         }
-        first_mistake(got, (flops + once) / rate, mistakes)
+        first_mistake(got, most, mistakes)
+
+
+class _Config(dict):
+    __getattr__ = dict.__getitem__
+
+
+@exercise("9.3")
+def _swapped(attempt: Callable) -> None:
+    own = {"num_train_timesteps": 500, "beta_start": 0.002, "beta_end": 0.03, "beta_schedule": "scaled_linear"}
+    own |= {"prediction_type": "v_prediction", "rescale_betas_zero_snr": True, "timestep_spacing": "trailing"}
+    own |= {"clip_sample": False, "steps_offset": 3, "set_alpha_to_one": False}
+    pipe = types.SimpleNamespace(scheduler=types.SimpleNamespace(config=_Config(own)))
+    got = attempt(pipe)
+    assert got is not None, "it returns None: is the return missing?"
+    assert got is pipe, "give back the pipeline that came in, with a new scheduler"
+    kind = type(pipe.scheduler).__name__
+    assert kind == "DDIMScheduler", f"the pipeline's scheduler is a {kind}, expected a DDIMScheduler"
+    lost = [name for name, value in own.items() if pipe.scheduler.config[name] != value]
+    assert "prediction_type" not in lost, "still lost: prediction_type. What does the scale model predict?"
+    assert not lost, f"still lost: {', '.join(lost)}. Is there a way to hand over all settings at once?"
+
+
+@exercise("9.4")
+def _pace(attempt: Callable) -> None:
+    centers = torch.tensor([[0.0, 0], [3, 4], [6, 8], [6, 8], [1, -4]])
+    one_axis = "that is one axis alone: take the length of each move, both axes together"
+    mistakes = {
+        "5 frames make 4 moves: divide by one less than the number of frames": 23 / 5,
+        "that is the length of the whole path: divide it by the number of moves": 23.0,
+        "that goes from the first place straight to the last: a path with turns is longer": 17**0.5 / 4,
+        one_axis: 2.75,
+        f"{one_axis}, not y": 5.0,
+        "moves there and back cancel: take the length of each move before you average": torch.tensor([0.25, -1.0]),
+        "the moves are 5, 5, 0 and 13 pixels long: expected 5.75 on average": ANYTHING,
+    }
+    first_mistake(attempt(centers), 5.75, mistakes)

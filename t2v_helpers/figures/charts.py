@@ -151,7 +151,14 @@ def _runs(
         ax.annotate(ends[i][1], (x[-1], ends[i][0]), color=ends[i][2], annotation_clip=False, **offset)
 
 
-def bars(values: Mapping[str, float], *, xlabel: str, line: tuple[str, float] | None = None, log: bool = False) -> None:
+def bars(
+    values: Mapping[str, float],
+    *,
+    xlabel: str,
+    line: tuple[str, float] | None = None,
+    log: bool = False,
+    dots: Mapping[str, float] | None = None,
+) -> None:
     """Draw one horizontal bar for each name, with its number; on a logarithmic axis, which has no zero, a dot.
 
     Args:
@@ -159,6 +166,7 @@ def bars(values: Mapping[str, float], *, xlabel: str, line: tuple[str, float] | 
         xlabel: With the unit.
         line: (name, x) of an upright line to compare with.
         log: A logarithmic axis.
+        dots: Name to another number, drawn as a black diamond and written after the first; names may be missing.
     """
     rows, numbers = range(len(values)), list(values.values())
     with sheet(height=0.9 + 0.36 * len(values), style={"axes.grid.axis": "y" if log else "x"}) as [[ax]]:
@@ -167,10 +175,13 @@ def bars(values: Mapping[str, float], *, xlabel: str, line: tuple[str, float] | 
         else:
             ax.barh(rows, numbers, color=COLORS["diffusion"], height=0.6)
         for row, number in zip(rows, numbers, strict=True):
-            said = f"{number:.0f}" if number >= 100 else f"{float(f'{number:.2g}'):g}"
-            ax.annotate(said, (number, row), (8, 0), textcoords="offset points", va="center")
+            dot, said = (dots or {}).get(list(values)[row]), f"{float(f'{number:.2g}'):g}"
+            said = f"{number:.0f}" if number >= 100 else said if dot is None else f"{said}   ◆ {dot:.2g}"
+            ax.annotate(said, (max(number, dot or 0), row), (8, 0), textcoords="offset points", va="center")
         ax.set(xlabel=xlabel, xscale="log" if log else "linear", yticks=rows, yticklabels=list(values), xmargin=0.12)
         ax.set_ylim(len(values) - 0.4, -0.6)  # the first on top
+        for name, number in (dots or {}).items():
+            ax.plot(number, list(values).index(name), "D", color=COLORS["data"], markersize=7)
         if line is not None:
             _mark(ax, line[1], line[0], color=COLORS["gan"], linestyle="--")
 

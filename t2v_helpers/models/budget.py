@@ -178,7 +178,7 @@ class Estimate:
     def __str__(self) -> str:
         gb = {p: f"{self.need[p] / 1e9:6.1f}GB{self.ram[p] / 1e9:7.1f}GB" for p in PLANS}
         plans = "\n".join(f"  {p:<15}{gb[p]}   {about}" for p, about in PLANS.items())
-        machines = "\n".join(f"  {card.name:<30}{took:<30}{_time(t):>8}" for card, took, t in self.choices)
+        machines = "\n".join(f"  {card.name:<30}{took:<38}{_time(t):>8}" for card, took, t in self.choices)
         return f"""\
 {self.name}: {self.clip}
   download {self.download / 1e9:.2f} GB, {self.cached / 1e9:.2f} GB of it in the cache
@@ -187,7 +187,7 @@ class Estimate:
   {"plan":<15}{"GPU":>8}{"RAM":>9}
 {plans}
 
-  {"machine":<30}{"takes":<30}{"about":>8}
+  {"machine":<30}{"takes":<38}{"about":>8}
 {machines}
 
   counted: weights, tensors alive, arithmetic. Guesses: workspace, margin, the program's RAM,

@@ -20,7 +20,7 @@ HEAD = """# All equations of the course
 
 Above each formula you find the sentence that leads to it in its notebook, and below it the lines of code that compute
 it. The notebook and the [glossary](glossary.md) explain the symbols. Tests compare the code with an independent
-computation; for notebook 09, the notebook itself does that.
+computation.
 """
 
 
