@@ -5,8 +5,8 @@ Throughout this file:
 - Data x0, noise eps and noisy data x_t are float tensors of one shape (b, ...), a batch of b samples; so are results.
 - A step t is an int that holds for the whole batch, or an integer tensor (b,); steps run from 1 to T = len(schedule).
 - The caller draws the noise, from N(0, I), so nothing here is random.
-- A model is called as model(x_t, t) with t of shape (b,), and returns what `predicts` names: "eps", "x0", "v" or
-  "score".
+- A model is called as model(x_t, t) with t of shape (b,), and returns what `predicts` names: "eps", "x0", "v",
+  "score" or "velocity".
 - Wrong shapes, data that are empty, integers or not finite, and a t out of range raise ValueError, in one line.
 """
 
@@ -83,25 +83,28 @@ def printed_step(eps_next: Tensor, t: Step, schedule: NoiseSchedule, eta: Tensor
 
 # ---- back: what x_t says about x0 ----
 class Prediction(NamedTuple):
-    """Four parametrizations of the same knowledge: x_t, t and one of them give the other three."""
+    """Five parametrizations of the same knowledge: x_t, t and one of them give the other four."""
 
     x0: Tensor
     eps: Tensor
     v: Tensor
     score: Tensor
+    velocity: Tensor
 
 
 def convert(x_t: Tensor, t: Step, schedule: NoiseSchedule, **given: Tensor) -> Prediction:
-    """Turn one of x0, eps, v and score into all four: `convert(x_t, t, schedule, eps=eps).x0`.
+    """Turn one of x0, eps, v, score and velocity into all five: `convert(x_t, t, schedule, eps=eps).x0`.
 
-    With signal = sqrt(alpha_bar_t) and noise = sqrt(1 - alpha_bar_t), x_t = signal x0 + noise eps.
+    With signal = sqrt(alpha_bar_t) and noise = sqrt(1 - alpha_bar_t), x_t = signal x0 + noise eps. Divided by signal +
+    noise, that is a point of flow matching's straight path, at `schedule.flow_times`, and velocity is how it moves.
 
     Args:
         x_t: Noisy data, of shape (b, ...).
         t: The step of x_t, 1 ... T.
         schedule: Holds alpha_bar_t.
-        **given: One of x0, the clean data; eps, the noise; v = signal eps - noise x0 (Salimans & Ho 2022); and score,
-            the gradient of log p(x_t), which is -eps / noise. All have the shape of x_t.
+        **given: One of x0, the clean data; eps, the noise; v = signal eps - noise x0 (Salimans & Ho 2022); score, the
+            gradient of log p(x_t), which is -eps / noise; and velocity = eps - x0 (Liu et al. 2022), whatever the
+            schedule. All have the shape of x_t.
 
     Raises:
         ValueError: Also if alpha_bar_t = 0 and you pass eps or score: they say nothing about x0 there.
@@ -109,17 +112,20 @@ def convert(x_t: Tensor, t: Step, schedule: NoiseSchedule, **given: Tensor) -> P
     >>> convert(torch.tensor([[8.6]]), 1, NoiseSchedule([0.36]), eps=torch.tensor([[1.0]])).x0
     tensor([[10.]])
     """
-    x0, eps, v, score = (given.get(name) for name in Prediction._fields)
+    x0, eps, v, score, velocity = (given.get(name) for name in Prediction._fields)
     if len(given) != 1 or not given.keys() <= {*Prediction._fields}:
-        raise ValueError(f"convert got {', '.join(given) or 'nothing'}, expected one of x0, eps, v, score")
+        names = ", ".join(Prediction._fields)
+        raise ValueError(f"convert got {', '.join(given) or 'nothing'}, expected one of {names}")
     _check(schedule, x_t=x_t, **given)
     signal, noise = _signal_and_noise(t, schedule, x_t)
-    if x0 is None and v is None and (signal == 0).any():
+    if {"eps", "score"} & given.keys() and (signal == 0).any():
         raise ValueError(f"alpha_bar = 0 at t = {len(schedule)}: {next(iter(given))} says nothing of x0, use v or x0")
     if score is not None:
         eps = -noise * score
     if v is not None:
         x0, eps = signal * x_t - noise * v, noise * x_t + signal * v
+    elif velocity is not None:
+        x0, eps = (x_t - noise * velocity) / (signal + noise), (x_t + signal * velocity) / (signal + noise)  # Eq. 10.6
     elif x0 is None:
         x0 = (x_t - noise * eps) / signal  # Eq. 3.5
     else:
@@ -421,7 +427,8 @@ def _levels(t: Step, s: Step | None, schedule: NoiseSchedule, x: Tensor) -> tupl
 
 
 def _prediction(x0: Tensor, eps: Tensor, signal: Tensor, noise: Tensor) -> Prediction:
-    return Prediction(x0, eps, signal * eps - noise * x0, -eps / noise)  # Eq. 3.6 (v), Eq. 3.7 (score)
+    v, score = signal * eps - noise * x0, -eps / noise  # Eq. 3.6, Eq. 3.7
+    return Prediction(x0, eps, v, score, eps - x0)  # Eq. 10.2
 
 
 def _predict(model: Model, x_t: Tensor, t: Step) -> Tensor:

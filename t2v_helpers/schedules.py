@@ -29,6 +29,8 @@ class NoiseSchedule:
         alphas: 1 - beta_t, the share of the variance that step t keeps.
         alpha_bars: Share of the variance of x_t that is still signal: the product of all alphas up to t.
         snr: Signal-to-noise ratio of x_t, for data of variance 1.
+        flow_times: Where x_t is on the straight path of flow matching, (1 - s) x0 + s eps, after division by
+            sqrt(alpha_bar_t) + sqrt(1 - alpha_bar_t): s from 0, the data, to 1, pure noise.
 
     Raises:
         ValueError: If betas are empty, out of range, not finite, not floats, or have more than one axis.
@@ -50,6 +52,8 @@ class NoiseSchedule:
         self.alphas = 1 - self.betas
         self.alpha_bars = self.alphas.cumprod(0)  # Eq. 2.3
         self.snr = self.alpha_bars / (1 - self.alpha_bars)  # Eq. 2.4
+        noise = (1 - self.alpha_bars).sqrt()
+        self.flow_times = noise / (self.alpha_bars.sqrt() + noise)  # Eq. 10.13
 
     def __len__(self) -> int:
         return len(self.betas)
@@ -118,6 +122,26 @@ class NoiseSchedule:
         T, start, end = _ends("sigmoid", T, start, end, 0.1, 20)
         climb = torch.linspace(-6, 6, T, dtype=torch.float64).sigmoid()
         return cls(start + (end - start) * climb, "sigmoid")  # Eq. 4.4
+
+    @classmethod
+    def flow(cls, T: int = 1000, shift: float = 1.0) -> Self:
+        """Divide the straight path of flow matching, (1 - s) x0 + s eps, into T steps (Liu et al. 2022).
+
+        s = u shift / (1 + (shift - 1) u) at u = t / T. You get the variance-preserving process of the same SNR: the
+        straight path, divided by sqrt((1 - s)^2 + s^2). At step T nothing is left of the data.
+
+        Args:
+            T: Number of steps.
+            shift: Above 1 spends more steps near noise (Esser et al. 2024, Eq. 23), as larger pictures need; 1: even.
+
+        >>> NoiseSchedule.flow(4, shift=3.0).flow_times
+        tensor([0.5000, 0.7500, 0.9000, 1.0000], dtype=torch.float64)
+        """
+        if not (isinstance(shift, numbers.Real) and 0 < shift < math.inf):
+            raise ValueError(f"shift = {shift!r}, expected a finite number above 0")
+        u = torch.arange(1, check_count("T", T) + 1, dtype=torch.float64) / T
+        sigma = shift * u / (1 + (shift - 1) * u)  # Eq. 10.11
+        return cls(_betas_of(_alpha_bars_of(sigma, True)), "flow" + (f", shift {shift:g}" if shift != 1 else ""))
 
     @classmethod
     def from_alpha_bars(cls, alpha_bars: torch.Tensor | np.ndarray | Sequence[float], name: str = "custom") -> Self:

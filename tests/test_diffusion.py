@@ -73,15 +73,15 @@ def test_printed_step_is_the_forward_step_with_the_sign_turned(t, x, eta):
 # --- conversions
 
 
-@given(st.integers(0, 3), st.integers(1, 5), st.floats(-3, 3), st.floats(-3, 3))
+@given(st.integers(0, 4), st.integers(1, 5), st.floats(-3, 3), st.floats(-3, 3))
 def test_convert_from_each_name_to_all(name, t, x0, eps):
     signal, sigma = math.sqrt(STEEP.alpha_bars[t - 1]), math.sqrt(1 - STEEP.alpha_bars[t - 1])
-    values = x0, eps, signal * eps - sigma * x0, -eps / sigma
+    values = x0, eps, signal * eps - sigma * x0, -eps / sigma, eps - x0
     truth = Prediction(*(f64([[value]]) for value in values))
     x_t = f64([[signal * x0 + sigma * eps]])
     field = Prediction._fields[name]
     for found, expected in zip(convert(x_t, t, STEEP, **{field: truth[name]}), truth, strict=True):
-        close(found, expected, 1e-9)  # Eq. 3.5 (x0), Eq. 3.6 (v); test_samplers.py compares x0 with diffusers' as well
+        close(found, expected, 1e-10)  # Eq. 3.5, 3.6, 10.6; test_samplers.py compares x0 with diffusers'
 
 
 def test_convert_where_nothing_of_the_data_is_left():
@@ -90,6 +90,9 @@ def test_convert_where_nothing_of_the_data_is_left():
     close(found.x0, -v)
     close(found.eps, x_t)
     close(convert(x_t, 5, ZERO, x0=v).eps, x_t)
+    found = convert(x_t, 5, ZERO, velocity=v)
+    close(found.x0, x_t - v)
+    close(found.eps, x_t)
     for name in ("eps", "score"):
         assert convert(x_t, 4, ZERO, **{name: v}).x0.isfinite().all()
         with pytest.raises(ValueError, match=f"alpha_bar = 0 at t = 5: {name} says nothing of x0"):
@@ -97,8 +100,8 @@ def test_convert_where_nothing_of_the_data_is_left():
 
 
 @pytest.mark.parametrize("given, said", [((), "nothing"), (("x0", "v"), "x0, v"), (("noise",), "noise")])
-def test_convert_needs_one_of_the_four(given, said):
-    with pytest.raises(ValueError, match=f"convert got {said}, expected one of x0, eps, v, score"):
+def test_convert_needs_one_of_the_five(given, said):
+    with pytest.raises(ValueError, match=f"convert got {said}, expected one of x0, eps, v, score, velocity"):
         convert(noise(2, 3), 1, STEEP, **dict.fromkeys(given, noise(2, 3)))
 
 
@@ -212,6 +215,7 @@ def test_simple_loss(predicts, t):
         "eps": eps,
         "v": scheduler.get_velocity(x0, eps, index),
         "score": -(x_t - STEEP.alpha_bars[index].sqrt()[:, None] * x0) / (1 - STEEP.alpha_bars[index])[:, None],
+        "velocity": eps - x0,
     }[predicts]
     expected = np.mean((0.5 * x_t - target).numpy() ** 2)
     assert simple_loss(model, x0, t, STEEP, eps, predicts).item() == pytest.approx(expected)  # Eq. 3.8

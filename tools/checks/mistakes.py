@@ -59,6 +59,12 @@ return not fits[ => return False and fits[
 _float_table(alpha_bars, "alpha_bars")), name) => _float_table(alpha_bars, "alpha_bars")), "custom")
 copy.deepcopy(scheduler), torch => scheduler, torch
 _betas_of(1 - noise[noise > 0] ** 2) => _betas_of(1 - noise[noise > 0])
+noise / (self.alpha_bars.sqrt() + noise) => noise / (self.alpha_bars.sqrt() - noise)
+noise / (self.alpha_bars.sqrt() + noise) => noise
+torch.arange(1, check_count("T", T) + 1, dtype => torch.arange(0, check_count("T", T), dtype
+shift * u / (1 + (shift - 1) * u) => u / (shift + (1 - shift) * u)
+shift * u / (1 + (shift - 1) * u) => u
+_alpha_bars_of(sigma, True) => _alpha_bars_of(sigma, False)
 root = self.alpha_bars.sqrt() => root = self.alpha_bars
 (root - root[-1]) * root[0] => root * root[0]
 * root[0] / (root[0] - root[-1]) => / (root[0] - root[-1])
@@ -92,8 +98,8 @@ schedule.betas[_step(t, schedule, eps_next) - 1] => schedule.betas[_step(t, sche
 (1 - beta).sqrt().to(eps_next) => (1 - beta).rsqrt().to(eps_next)
 signal * eps - noise * x0, => noise * x0 - signal * eps,
 signal * eps - noise * x0, => noise * eps - signal * x0,
-, -eps / noise) => , eps / noise)
-, -eps / noise) => , -eps / noise**2)
+, -eps / noise  # => , eps / noise  #
+, -eps / noise  # => , -eps / noise**2  #
 eps = -noise * score => eps = noise * score
 eps = -noise * score => eps = -(noise**2) * score
 x0, eps = signal * x_t - noise * v => x0, eps = signal * x_t + noise * v
@@ -101,7 +107,11 @@ noise * x_t + signal * v => noise * x_t - signal * v
 x0 = (x_t - noise * eps) / signal => x0 = (x_t - noise * eps) * signal
 x0 = (x_t - noise * eps) / signal => x0 = x_t - noise * eps / signal
 eps = (x_t - signal * x0) / noise => eps = (x_t - signal * x0) / noise**2
-v is None and (signal == 0).any() => v is None and (signal < 0).any()
+{"eps", "score"} & given.keys() and (signal == 0) => {"eps", "score"} & given.keys() and (signal < 0)
+(x_t - noise * velocity) / => (x_t + noise * velocity) /
+(x_t - noise * velocity) / => (x_t - signal * velocity) /
+(x_t + signal * velocity) / => (x_t - signal * velocity) /
+v, score, eps - x0) => v, score, x0 - eps)
 alpha = ab_t / ab_s => alpha = ab_t
 ab_s.sqrt() * (1 - alpha) / => ab_t.sqrt() * (1 - alpha) /
 ab_s.sqrt() * (1 - alpha) / => ab_s * (1 - alpha) /
@@ -165,6 +175,24 @@ pairwise([*chosen, 0]) => pairwise([*chosen, 1])
 yield t, x_t, x0_hat => yield s, x_t, x0_hat
 yield 0, x_t, x_t => yield 0, x_t, x0_hat
 @torch.no_grad() => @torch.enable_grad()
+""",
+    "flow": """
+return (1 - t) * x0 + t * eps => return t * x0 + (1 - t) * eps
+return (1 - t) * x0 + t * eps => return (1 - t) * x0 + t.sqrt() * eps
+- (eps - x0)).square().mean() => - (x0 - eps)).square().mean()
+- (eps - x0)).square().mean() => - (eps - x0)).abs().mean()
+NoiseSchedule.flow(steps, shift) => NoiseSchedule.flow(steps)
+.flow_times.flip(0).tolist() => .flow_times.tolist()
+if not chosen or not 0 < chosen[-1] => if not chosen or not 0 <= chosen[-1]
+chosen[0] <= 1 or any(s >= t for => chosen[0] <= 1 or any(s > t for
+pairwise([*chosen, 0.0]) => pairwise([*chosen, 0.1])
+x_t - t * velocity\n => x_t + t * velocity\n
+_velocity(model, x_t + (s - t) * velocity, s) => _velocity(model, x_t + (s - t) * velocity, t)
+_velocity(model, x_t + (s - t) * velocity, s) => _velocity(model, x_t, s)
+velocity = (velocity + there) / 2 => velocity = there
+x_t = x_t + (s - t) * velocity => x_t = x_t + (t - s) * velocity
+@torch.no_grad() => @torch.enable_grad()
+if not ((t >= 0) & (t <= 1)).all(): => if not (t >= 0).all():
 """,
     "gan": """
 softplus(-real).mean() + => softplus(real).mean() +
