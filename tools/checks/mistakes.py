@@ -181,12 +181,13 @@ return (1 - t) * x0 + t * eps => return t * x0 + (1 - t) * eps
 return (1 - t) * x0 + t * eps => return (1 - t) * x0 + t.sqrt() * eps
 - (eps - x0)).square().mean() => - (x0 - eps)).square().mean()
 - (eps - x0)).square().mean() => - (eps - x0)).abs().mean()
+- (eps - x0)).square().mean() => - (eps - x0)).square().sum()
 NoiseSchedule.flow(steps, shift) => NoiseSchedule.flow(steps)
 .flow_times.flip(0).tolist() => .flow_times.tolist()
 if not chosen or not 0 < chosen[-1] => if not chosen or not 0 <= chosen[-1]
 chosen[0] <= 1 or any(s >= t for => chosen[0] <= 1 or any(s > t for
 pairwise([*chosen, 0.0]) => pairwise([*chosen, 0.1])
-x_t - t * velocity\n => x_t + t * velocity\n
+x_t - t * velocity\\n => x_t + t * velocity\\n
 _velocity(model, x_t + (s - t) * velocity, s) => _velocity(model, x_t + (s - t) * velocity, t)
 _velocity(model, x_t + (s - t) * velocity, s) => _velocity(model, x_t, s)
 velocity = (velocity + there) / 2 => velocity = there
