@@ -17,8 +17,8 @@ sys.modules.pop("sitecustomize", None)
 import sitecustomize  # noqa: E402, F401
 
 collect_ignore = ["tools/notebooks/store.py"]  # settings, no module
-LONGEST = """test_alterations 08_train_text_to_video 06_text_meets_video test_runs test_lab batch/test_cli
-test_colab benchmark/test_cli test_draw test_scale_model test_stages""".split()
+LONGEST = """test_alterations 08_train_text_to_video 06_text_meets_video 10_flow_matching test_runs test_lab
+batch/test_cli test_colab benchmark/test_cli test_draw test_scale_model test_stages""".split()
 
 
 def pytest_collection_modifyitems(items):

@@ -125,7 +125,7 @@ def convert(x_t: Tensor, t: Step, schedule: NoiseSchedule, **given: Tensor) -> P
     if v is not None:
         x0, eps = signal * x_t - noise * v, noise * x_t + signal * v
     elif velocity is not None:
-        x0, eps = (x_t - noise * velocity) / (signal + noise), (x_t + signal * velocity) / (signal + noise)  # Eq. 10.6
+        x0, eps = (x_t - noise * velocity) / (signal + noise), (x_t + signal * velocity) / (signal + noise)  # Eq. 10.5
     elif x0 is None:
         x0 = (x_t - noise * eps) / signal  # Eq. 3.5
     else:

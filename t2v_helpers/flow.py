@@ -52,7 +52,7 @@ def flow_loss(model: Model, x0: Tensor, t: Time, eps: Tensor) -> Tensor:
     >>> flow_loss(lambda x_t, t: 0 * x_t, torch.ones(1, 2), 0.5, torch.tensor([[1.0, 3.0]]))
     tensor(2.)
     """
-    return (_velocity(model, straight_path(x0, t, eps), t) - (eps - x0)).square().mean()  # Eq. 10.7
+    return (_velocity(model, straight_path(x0, t, eps), t) - (eps - x0)).square().mean()  # Eq. 10.10
 
 
 def flow_times(steps: int | Sequence[float], shift: float = 1.0) -> list[float]:

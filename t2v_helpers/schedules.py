@@ -53,7 +53,7 @@ class NoiseSchedule:
         self.alpha_bars = self.alphas.cumprod(0)  # Eq. 2.3
         self.snr = self.alpha_bars / (1 - self.alpha_bars)  # Eq. 2.4
         noise = (1 - self.alpha_bars).sqrt()
-        self.flow_times = noise / (self.alpha_bars.sqrt() + noise)  # Eq. 10.13
+        self.flow_times = noise / (self.alpha_bars.sqrt() + noise)  # Eq. 10.14
 
     def __len__(self) -> int:
         return len(self.betas)
@@ -140,7 +140,7 @@ class NoiseSchedule:
         if not (isinstance(shift, numbers.Real) and 0 < shift < math.inf):
             raise ValueError(f"shift = {shift!r}, expected a finite number above 0")
         u = torch.arange(1, check_count("T", T) + 1, dtype=torch.float64) / T
-        sigma = shift * u / (1 + (shift - 1) * u)  # Eq. 10.11
+        sigma = shift * u / (1 + (shift - 1) * u)  # Eq. 10.17
         return cls(_betas_of(_alpha_bars_of(sigma, True)), "flow" + (f", shift {shift:g}" if shift != 1 else ""))
 
     @classmethod

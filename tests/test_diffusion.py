@@ -81,7 +81,7 @@ def test_convert_from_each_name_to_all(name, t, x0, eps):
     x_t = f64([[signal * x0 + sigma * eps]])
     field = Prediction._fields[name]
     for found, expected in zip(convert(x_t, t, STEEP, **{field: truth[name]}), truth, strict=True):
-        close(found, expected, 1e-10)  # Eq. 3.5, 3.6, 10.6; test_samplers.py compares x0 with diffusers'
+        close(found, expected, 1e-10)  # Eq. 3.5, 3.6, 10.5; test_samplers.py compares x0 with diffusers'
 
 
 def test_convert_where_nothing_of_the_data_is_left():

@@ -37,7 +37,7 @@ def test_flow_sample_equals_diffusers_step_by_step(spacing, steps, shift):
 
 @pytest.mark.parametrize("schedule", [NoiseSchedule.linear(60), NoiseSchedule.flow(60, 3.0)])
 def test_ddim_is_euler_on_the_straight_path(schedule):
-    """Eq. 10.14: the same steps, if the flow model asks the diffusion model at the place and time that it knows."""
+    """Eq. 10.15: the same steps, if the flow model asks the diffusion model at the place and time that it knows."""
     steps = [60, 41, 12, 5]
     scale = (schedule.alpha_bars.sqrt() + (1 - schedule.alpha_bars).sqrt())[torch.tensor(steps) - 1]
     calls = iter(zip(steps, scale, strict=True))
@@ -81,7 +81,7 @@ def test_path_and_loss_by_hand():
         return 0.5 * x
 
     expected = np.mean((0.5 * x_t - (eps - x0)).numpy() ** 2)
-    assert flow_loss(model, x0, t, eps).item() == pytest.approx(expected)  # Eq. 10.7
+    assert flow_loss(model, x0, t, eps).item() == pytest.approx(expected)  # Eq. 10.10
     close(seen[0][0], x_t)
     assert torch.equal(seen[0][1], t)
     assert straight_path(x0.float(), t, eps.float()).dtype == torch.float32

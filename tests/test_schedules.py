@@ -230,7 +230,7 @@ def test_flow_matching_in_closed_form(shift):
     for t in range(1, 11):  # Eq. 4.5: x_t = (1 - sigma) x0 + sigma eps
         sigma = shift * t / 10 / (1 + (shift - 1) * t / 10)
         assert schedule.snr[t - 1].item() == pytest.approx(((1 - sigma) / sigma) ** 2, rel=1e-5, abs=1e-12)
-        for made in (schedule, NoiseSchedule.flow(10, shift)):  # Eq. 10.11, Eq. 10.13
+        for made in (schedule, NoiseSchedule.flow(10, shift)):  # Eq. 10.17, Eq. 10.14
             assert made.flow_times[t - 1].item() == pytest.approx(sigma, rel=1e-6)
     assert schedule.betas[-1] == 1
     torch.testing.assert_close(NoiseSchedule.flow(10, shift).alpha_bars, schedule.alpha_bars, rtol=1e-5, atol=1e-12)
@@ -238,7 +238,7 @@ def test_flow_matching_in_closed_form(shift):
 
 def test_flow_times_of_a_diffusion_schedule_and_names():
     for alpha_bar, time in zip((0.9, 0.5, 0.2), NoiseSchedule.from_alpha_bars([0.9, 0.5, 0.2]).flow_times, strict=True):
-        assert 1 / time.item() == pytest.approx(1 + math.sqrt(alpha_bar / (1 - alpha_bar)))  # Eq. 10.13
+        assert 1 / time.item() == pytest.approx(1 + math.sqrt(alpha_bar / (1 - alpha_bar)))  # Eq. 10.14
     assert [NoiseSchedule.flow(5).name, NoiseSchedule.flow(5, 3).name] == ["flow", "flow, shift 3"]
     for shift in (0, -1.0, math.inf, "3"):
         with pytest.raises(ValueError, match=f"shift = {shift!r}, expected a finite number above 0"):

@@ -83,6 +83,25 @@ def landings_in_place(listed, T):
     return listed
 
 
+def turned(x, v, a):
+    return ((1 - a) ** 0.5 - a**0.5) * x + (a**0.5 + (1 - a) ** 0.5) * v
+
+
+def later(t, shift):
+    return shift * t / (1 + (shift - 1) * t)
+
+
+def batch_at(x0, eps, t, shift, told=None, target=None):
+    s = later(t, shift)
+    told, target = s if told is None else told, eps - x0 if target is None else target
+    return (1 - s) * x0 + s * eps, told, target
+
+
+def bent(w, of_slope):
+    t = (np.arange(20_000) + 0.5) / 20_000
+    return of_slope((t - (1 - t) * w**2) / np.sqrt((1 - t) ** 2 * w**2 + t**2)).mean().item()
+
+
 def forget_in_place(texts, u, p):
     for i, number in enumerate(u):
         if number < p:
@@ -391,5 +410,42 @@ WRONG = {
         "one axis alone": lambda c: c.diff(dim=0)[:, 1].abs().mean().item(),
         "cancel": lambda c: c.diff(dim=0).mean(0),
         "pixels long": lambda c: 2.5,
+    },
+    "10.1": {
+        "from data to noise": lambda x, v, a: (a**0.5 - (1 - a) ** 0.5) * x - (a**0.5 + (1 - a) ** 0.5) * v,
+        "eps alone": lambda x, v, a: (1 - a) ** 0.5 * x + a**0.5 * v,
+        "x0 alone": lambda x, v, a: a**0.5 * x - (1 - a) ** 0.5 * v,
+        "without a division": lambda x, v, a: turned(x, v, a) / (a**0.5 + (1 - a) ** 0.5),
+        "only v": lambda x, v, a: (a**0.5 + (1 - a) ** 0.5) * v,
+        "sign of x_t's term": lambda x, v, a: (a**0.5 - (1 - a) ** 0.5) * x + (a**0.5 + (1 - a) ** 0.5) * v,
+        "its roots": lambda x, v, a: (1 - a - a) * x + (a + 1 - a) * v,
+        "turned back": lambda x, v, a: v,
+        "at alpha_bar = 0": lambda x, v, a: turned(x, v, a) + (a == 0),
+        "shape": lambda x, v, a: turned(x, v, a)[0],
+        "None": lambda x, v, a: None,
+    },
+    "10.2": {
+        "None": lambda x0, eps, t, shift: None,
+        "three things": lambda x0, eps, t, shift: (x0, t),
+        "uniform times again": lambda x0, eps, t, shift: ((1 - t) * x0 + t * eps, t, eps - x0),
+        "not on the line": lambda x0, eps, t, shift: (x0, t, eps - x0),
+        "still the planted bug": lambda x0, eps, t, shift: batch_at(x0, eps, t, shift, told=t),
+        "shifted twice": lambda x0, eps, t, shift: batch_at(x0, eps, t, shift, told=later(later(t, shift), shift)),
+        "at which x_t lies": lambda x0, eps, t, shift: batch_at(x0, eps, t, shift, told=shift * t),
+        "per unit of the unshifted": lambda x0, eps, t, shift: batch_at(
+            x0, eps, t, shift, target=(eps - x0) * shift / (1 + (shift - 1) * t) ** 2
+        ),
+        "one velocity": lambda x0, eps, t, shift: batch_at(x0, eps, t, shift, target=x0 - eps),
+    },
+    "10.3": {
+        "subtract the chord": lambda w: bent(w, lambda slope: slope**2),
+        "always 0": lambda w: bent(w, lambda slope: slope - (1 - w)),
+        "absolute": lambda w: bent(w, lambda slope: abs(slope - (1 - w))),
+        "a root too many": lambda w: bent(w, lambda slope: (slope - (1 - w)) ** 2) ** 0.5,
+        "numerator alone": lambda w: bent(w, lambda slope: (slope - (1 - w)) ** 2) / ((1 - w) ** 2 or 1),
+        "noise minus data": lambda w: bent(w, lambda slope: (slope + 1 - w) ** 2),
+        "it is 0.429": lambda w: 0.0 * w + 2.0,
+        "straight": lambda w: bent(w, lambda slope: (slope - (1 - w)) ** 2) + (w == 0),
+        "None": lambda w: None,
     },
 }

@@ -9,6 +9,7 @@ _NAMES = {
     "solvers": "orders quality shrinking",
     "diagrams": "gan_diagram gan_beside_diffusion",
     "reverse": "chain_diagram basins density_paths",
+    "flows": "flow_paths continuity clocks",
     "explorers": "Watch PromptBox schedule_explorer forward_explorer sampler_explorer training_explorer",
     "stages": "pipeline_diagram strips while_it_plays",
 }

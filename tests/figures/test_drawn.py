@@ -53,6 +53,34 @@ def test_clouds_have_their_points_and_the_colour_of_their_role():
         assert ax.get_xlim() == ax.get_ylim() == (-1.5, 1.5)
 
 
+def test_flow_paths_run_from_noise_to_data_over_their_density():
+    ways = torch.tensor([[2.0, -1.0], [0.5, 0.4], [1.0, 0.1]])
+    ax = drawn(figures.flow_paths, {"a": ([1.0, 0.5, 0.0], ways)}, torch.tensor([[1.0]]).double(), 0.1)["a"]
+    for line, way in zip(ax.lines, ways.T, strict=True):
+        np.testing.assert_allclose(line.get_data(), ([1.0, 0.5, 0.0], way))
+    assert ax.get_xlim() == (1, 0) and ax.lines[0].get_color() != ax.lines[1].get_color()
+    darkest = ax.collections[-1].get_paths()[-1].vertices  # density is highest at the data, near t = 0
+    assert darkest[:, 0].max() < 0.2 and abs(darkest[:, 1] - 1).max() < 0.3
+
+
+def test_continuity_shows_the_first_coordinate_to_the_right():
+    field = torch.zeros(9, 9)
+    field[7, 4] = 2.0  # x_1 is large, x_2 in the middle
+    axes = drawn(figures.continuity, {"a": field, "b": 9 * field})
+    shown = axes["a"].images[0]
+    assert shown.get_array()[4, 7] == 2 and shown.origin == "lower" and shown.get_extent() == [-3, 3, -3, 3]
+    assert axes["b"].images[0].get_clim() == shown.get_clim() == (-2, 2)
+
+
+def test_clocks_draw_log_snr_and_flows_as_full_lines():
+    schedules = {"cosine": NoiseSchedule.cosine(9), "flow, shift 3": NoiseSchedule.flow(4, 3.0)}
+    ax = drawn(figures.clocks, schedules)[0]
+    for line, schedule in zip(ax.lines, schedules.values(), strict=False):
+        np.testing.assert_allclose(line.get_xdata()[-1], 1)
+        np.testing.assert_allclose(line.get_ydata()[:-1], schedule.snr[:-1].log())
+    assert [line.get_linestyle() for line in ax.lines[:2]] == ["--", "-"] and legend(ax) == [*schedules]
+
+
 @pytest.mark.parametrize("axis, halves", [(1, lambda D: (D[30:], D[:30])), (0, lambda D: (D[:, 30:], D[:, :30]))])
 def test_discriminators_are_drawn_the_right_way_up(axis, halves):
     x = points()

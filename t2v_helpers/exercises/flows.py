@@ -1,0 +1,88 @@
+"""Checkers of notebook 10: velocities, the times that a network is told, and how a flow bends."""
+
+import math
+from collections.abc import Callable
+
+import torch
+
+from . import ANYTHING, exercise, first_mistake
+
+
+@exercise("10.1")
+def _velocity_from_v(attempt: Callable) -> None:
+    x0, eps = torch.randn(2, 4, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    ab = 0.7
+    signal, noise = ab**0.5, (1 - ab) ** 0.5
+    x_t, v = signal * x0 + noise * eps, signal * eps - noise * x0
+    mistakes = {
+        "that is x0 - eps: the velocity points from data to noise": x0 - eps,
+        "that is eps alone: subtract x0": eps,
+        "that is x0 alone: subtract it from eps": x0,
+        "divided by signal + noise, it would be the velocity of y as s grows; that is u already, without a division": (
+            (eps - x0) / (signal + noise)
+        ),
+        "only v is in it: x_t drops out only where signal = noise": (signal + noise) * v,
+        "the sign of x_t's term: x0 holds + signal x_t and is subtracted": (
+            (signal - noise) * x_t + (signal + noise) * v
+        ),
+        "alpha_bar is a variance: signal and noise are its roots": (1 - 2 * ab) * x_t + v,
+        "solve (2.2) and (3.6) for x0 and eps: a rotation, turned back; then subtract": ANYTHING,
+    }
+    first_mistake(attempt(x_t, v, ab), eps - x0, mistakes, 1e-9)
+    first_mistake(attempt(x_t, v, 0.0), x_t + v, {"at alpha_bar = 0 it is x_t + v": ANYTHING}, 1e-9)
+
+
+@exercise("10.2")
+def _told_the_right_time(attempt: Callable) -> None:
+    x0, eps = torch.randn(2, 4, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    t, shift = torch.tensor([[0.1], [0.4], [0.6], [0.9]], dtype=torch.float64), 3.0
+    s = shift * t / (1 + (shift - 1) * t)
+    got = attempt(x0, eps, t, shift)
+    assert got is not None, "it returns None: is the return missing?"
+    assert len(got) == 3, (
+        f"it has to return three things: x_t, the time that the network is told, the target; got {len(got)}"
+    )
+    x_t, told, target = got
+    places = {
+        "x_t is no longer shifted, so training looks at uniform times again: change only what was wrong": (
+            (1 - t) * x0 + t * eps
+        ),
+        "x_t is not on the line between x0 and eps; it was right before": ANYTHING,
+    }
+    first_mistake(x_t, (1 - s) * x0 + s * eps, places, 1e-9)
+    times = {
+        "still the planted bug: at which flow time is this x_t, and which is the network told?": t,
+        "shifted twice: x_t is at s": shift * s / (1 + (shift - 1) * s),
+        "the network has to be told the time at which x_t lies": ANYTHING,
+    }
+    first_mistake(told, s, times, 1e-9)
+    targets = {
+        "that is the velocity per unit of the unshifted t; the sampler's clock is s, and there the target was right": (
+            (eps - x0) * shift / (1 + (shift - 1) * t) ** 2
+        ),
+        "the target was right: the line has one velocity, eps - x0": ANYTHING,
+    }
+    first_mistake(target, eps - x0, targets, 1e-9)
+
+
+@exercise("10.3")
+def _bend(attempt: Callable) -> None:
+    for w in (1.0, 0.5, 2.0):
+        t = (torch.arange(20_000).double() + 0.5) / 20_000
+        rho = ((1 - t) ** 2 * w**2 + t**2).sqrt()
+        slope, chord = (t - (1 - t) * w**2) / rho, 1 - w
+        right = (slope - chord).square().mean().item()
+        got = attempt(w)
+        mistakes = {
+            "that is the mean square of the slope: subtract the chord first": slope.square().mean(),
+            "that is the mean of the difference, which is always 0: square it first": 0.0,
+            "the mean of the absolute difference: (10.13) squares": (slope - chord).abs().mean(),
+            "a root too many: (10.13) is a mean square": right**0.5,
+            "divided by the chord: the numerator alone is asked for": right / chord**2 if chord else math.inf,
+            "the chord is rho_1 - rho_0 = 1 - w, noise minus data": (slope + chord).square().mean(),
+            f"for w = {w:g} it is {right:.3f}, got {got}": ANYTHING,
+        }
+        first_mistake(got, right, mistakes, 5e-4)
+    first_mistake(
+        attempt(0.0), 0.0, {"for w = 0 all lines meet in one point, and the flow is straight": ANYTHING}, 5e-4
+    )

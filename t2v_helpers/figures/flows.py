@@ -1,0 +1,68 @@
+"""Flow matching: paths over the density, the two sides of the continuity equation, schedules in one clock."""
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+
+from ..plots import CYCLE
+from ..schedules import NoiseSchedule
+from ..toys import mixture_log_density
+from .points import REACH
+from .sheet import BOXED, GREY, legend_beside, sheet
+
+
+def flow_paths(panels: Mapping[str, tuple[ArrayLike, ArrayLike]], points: ArrayLike, std: float) -> None:
+    """Draw paths of one number from noise, on the left, to data, on the right, over the density of x_t.
+
+    Args:
+        panels: Title to (flow times (n,), places (n, paths)); the first path is orange.
+        points: Centres of the data's Gaussians, of shape (k, 1).
+        std: Their standard deviation, in the units of x.
+    """
+    x, times = torch.linspace(-REACH, REACH, 300).double()[:, None], torch.linspace(0, 1, 200).tolist()
+    spread = [math.hypot((1 - t) * std, t) for t in times]
+    each = [mixture_log_density(x, (1 - t) * points, s).exp() for t, s in zip(times, spread, strict=True)]
+    with sheet(1, len(panels), 4.2, style=BOXED, sharey=True) as axes:
+        for ax, (title, (when, places)) in zip(axes[0], panels.items(), strict=True):
+            ax.contourf(times, x[:, 0], torch.stack(each, 1).sqrt(), levels=10, cmap="Blues", vmax=1.3)
+            for i, way in enumerate(np.asarray(places).T):
+                look = {"color": CYCLE[1], "linewidth": 2.2} if i == 0 else {"color": "#333333", "linewidth": 0.9}
+                ax.plot(when, way, zorder=3 - (i > 0), **look)
+            ax.set(title=title, xlabel="flow time $t$: noise left, data right", xlim=(1, 0), ylim=(-REACH, REACH))
+        axes[0, 0].set_ylabel("$x_t$ (units of the data)")
+
+
+def continuity(fields: Mapping[str, ArrayLike], reach: float = REACH) -> None:
+    """Draw fields over the middle of the plane: red where points gather, blue where they leave.
+
+    Args:
+        fields: Title to values (n, n), the second coordinate running along the columns. The first sets the colours.
+        reach: The values go from -reach to reach in both directions.
+    """
+    most = np.abs(np.asarray(next(iter(fields.values())))).max()
+    with sheet(1, len(fields), 2.9, style=BOXED, sharey=True) as axes:
+        for ax, (title, field) in zip(axes[0], fields.items(), strict=True):
+            extent = (-reach, reach, -reach, reach)
+            shown = ax.imshow(np.asarray(field).T, cmap="RdBu_r", vmin=-most, vmax=most, origin="lower", extent=extent)
+            ax.set(title=title, xlim=(-2, 2), ylim=(-2, 2), xticks=(-1, 0, 1), yticks=(-1, 0, 1), xlabel="$x_1$")
+        axes[0, 0].set_ylabel("$x_2$")
+        ax.figure.colorbar(shown, ax=axes[0].tolist(), label="density per unit of $t$", shrink=0.8)
+
+
+def clocks(schedules: Mapping[str, NoiseSchedule]) -> None:
+    """Draw the log of the signal-to-noise ratio of schedules against time, as a share of all steps.
+
+    Args:
+        schedules: Name to schedule; those whose name begins with "flow" are drawn as full lines, the others dashed.
+    """
+    with sheet(height=4.4) as [[ax]]:
+        for (name, schedule), color in zip(schedules.items(), CYCLE, strict=False):
+            time, style = np.arange(1, len(schedule) + 1) / len(schedule), "-" if name.startswith("flow") else "--"
+            ax.plot(time, schedule.snr.log(), color=color, linestyle=style, label=name)
+        ax.axhline(0, color=GREY, linewidth=1, linestyle=":")
+        ax.annotate("as much noise as signal", (0.01, 0), (0, 4), textcoords="offset points", color=GREY)
+        ax.set(xlim=(0, 1), ylim=(-12, 12), xlabel="time, as a share of all steps", ylabel="ln SNR (natural log)")
+        legend_beside(ax)
