@@ -184,12 +184,13 @@ def test_a_notebook_starts_in_an_empty_folder(name, repository, machine):
     assert {"torch==2.8.0+cu126", "ipywidgets==7.7.1", "imageio-ffmpeg==0.8.1"} <= set(said["constraints"])
 
 
-def test_the_set_up_cell_asks_for_the_repository_first(machine):
+def test_the_set_up_cell_asks_for_the_address_if_it_was_not_filled_in(repository, machine):
     work, env = machine
-    shutil.copy(ROOT / "notebooks" / "09_modelscope.ipynb", work)
-    command = [sys.executable, "-c", RUN, "09_modelscope.ipynb", "", "google.colab"]
-    done = subprocess.run(command, cwd=work, env=env, capture_output=True, text=True)
-    assert "fill in REPOSITORY" in done.stdout + done.stderr and not (work / "course").exists()
+    shutil.copy(ROOT / "notebooks" / "00_first_video.ipynb", work)
+    command = [sys.executable, "-c", RUN, "00_first_video.ipynb", "", "google.colab"]
+    done = subprocess.run(command, cwd=work, env=env, input=f"{repository}\n", capture_output=True, text=True)
+    assert "Address of this course, such as https://github.com/NAME/REPOSITORY: " in done.stdout
+    assert f"helpers: {work / 'course'}" in done.stdout, done.stdout[-2000:] + done.stderr[-2000:]
 
 
 def test_every_notebook_has_the_same_set_up_cell():
