@@ -63,6 +63,6 @@ def clocks(schedules: Mapping[str, NoiseSchedule]) -> None:
             time, style = np.arange(1, len(schedule) + 1) / len(schedule), "-" if name.startswith("flow") else "--"
             ax.plot(time, schedule.snr.log(), color=color, linestyle=style, label=name)
         ax.axhline(0, color=GREY, linewidth=1, linestyle=":")
-        ax.annotate("as much noise as signal", (0.01, 0), (0, 4), textcoords="offset points", color=GREY)
+        ax.annotate("as much noise as signal", (1, 0), (-4, 4), textcoords="offset points", color=GREY, ha="right")
         ax.set(xlim=(0, 1), ylim=(-12, 12), xlabel="time, as a share of all steps", ylabel="ln SNR (natural log)")
         legend_beside(ax)
