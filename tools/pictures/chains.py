@@ -1,15 +1,21 @@
-"""Both chains of diffusion on one clip of the scale model: into noise, and what its own loop holds on the way back."""
+"""Both chains of diffusion on one clip of the scale model, into noise and back, and one clip sampled in two ways."""
+
+import re
 
 import torch
 
 from t2v_helpers import NoiseSchedule, q_sample
 from t2v_helpers.plots import COLORS
+from tools import course
 from tools.pictures import trace
 from tools.pictures.sheet import GREY, LARGE, WIDTH, Sheet
 
 TIMES = (0, 100, 300, 500, 700, 1000)  # shown by the forward chain, and from the last to the first by the reverse one
 ENDS = (0, -1)  # which frames of the clip
 ZOOM, LEFT, GAP = 3, 330, 14
+TWICE = (
+    r"\Aimport copy|\Apipeline, prompt =|def guided_v|\Asteps ="  # in the cells of notebook 10 that sample a clip twice
+)
 
 
 def forward_chain():
@@ -40,6 +46,24 @@ def reverse_chain():
     steps = [sum(t > end for t, *_ in walk) for end in reversed(TIMES)]
     notes = [f"after {done} steps" if done else "at the start" for done in steps]
     _chain(TIMES[::-1], rows, notes, f"reverse: noise is taken away, in {len(walk)} steps", "diffusion")
+
+
+def one_clip_twice():
+    """Above a clip sampled by DDIM, below as a flow, from the same noise: notebook 10's own cells are run."""
+    names = {}
+    for cell in course.cells(course.NOTEBOOKS[10], "code"):
+        if re.search(TWICE, cell.source):
+            exec(cell.source, names)
+    side, sheet = 136, Sheet(376)
+    rows = {"as diffusion,\nby DDIM": names["by_ddim"], "as a flow,\nby Euler's method": names["y"]}
+    for row, (way, latents) in enumerate(rows.items()):
+        y, clip = 64 + row * (side + GAP), trace.decode(latents[0].movedim(0, 1))
+        sheet.text(24, y + side / 2 - 18, f"sampled {way}", ha="left")
+        for i in range(8):
+            x = LEFT + 70 + i * (side + GAP)
+            sheet.picture(x, y, clip[2 * i].numpy(), side / 64)
+            if row == 0:
+                sheet.text(x + side / 2, 34, f"frame {2 * i + 1}", color=GREY)
 
 
 def _chain(times, rows, notes, way, role):

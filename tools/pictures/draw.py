@@ -44,6 +44,7 @@ DRAWN = {
     "gan_against_diffusion": fight.gan_against_diffusion,
     "forward_chain": chains.forward_chain,
     "reverse_chain": chains.reverse_chain,
+    "one_clip_twice": chains.one_clip_twice,
     "pipeline": stages.pipeline,
     "beside_modelscope": stages.beside_modelscope,
 }
