@@ -162,7 +162,7 @@ def test_one_name_writes_one_file_and_the_same_bytes_again(tmp_path, monkeypatch
 def test_an_unknown_name_is_one_line(capsys):
     assert draw.main(["gan", "gans"]) == 2
     error = capsys.readouterr().err
-    assert "got 'gans', expected one of prompts, latent_walk, gan," in error and error.count("\n") == 1
+    assert "got 'gans', expected one of prompts, latent_walk, word_swaps, gan," in error and error.count("\n") == 1
 
 
 def test_the_moving_picture_moves_and_is_what_the_tool_makes_today():
