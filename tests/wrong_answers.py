@@ -280,7 +280,7 @@ WRONG = {
         "on any schedule": lambda schedule: [1000, 503, 392, 275, 173, 100, 55, 29],
     },
     "5.1": {
-        "still recall": lambda y, x, k: (torch.cdist(y, x) < kth(x, k)).any(1).float().mean(),
+        "is recall": lambda y, x, k: (torch.cdist(y, x) < kth(x, k)).any(1).float().mean(),
         "share of samples": lambda y, x, k: (torch.cdist(y, x) < kth(y, k)[:, None]).any(0).float().mean(),
         "that is density": lambda y, x, k: (torch.cdist(y, x) < kth(y, k)[:, None]).float().sum(0).mean() / k,
         "point itself": lambda y, x, k: (torch.cdist(y, x) < kth(y, k - 1)[:, None]).any(1).float().mean(),

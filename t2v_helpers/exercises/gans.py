@@ -143,7 +143,7 @@ def _coverage(attempt: Callable) -> None:
     across, radius = torch.cdist(data, x), torch.cdist(data, data).kthvalue(2).values
     of_samples = torch.cdist(x, x).kthvalue(2).values
     mistakes = {
-        "that is still recall: the balls have to be around the data, each as far as a data point's k-th neighbor": (
+        "that is recall: the balls have to be around the data, each as far as a data point's k-th neighbor": (
             (across < of_samples).any(1).float().mean()
         ),
         "that is the share of samples in a ball: coverage asks for the share of balls with a sample in it": (

@@ -13,7 +13,7 @@ from matplotlib.patches import ConnectionPatch
 from numpy.typing import ArrayLike
 
 from ..plots import COLORS, STYLE, role_color
-from .sheet import BOXED, WIDTH, in_rows, sheet
+from .sheet import BOXED, GREY, WIDTH, in_rows, sheet
 
 
 def heatmap(
@@ -37,6 +37,29 @@ def heatmap(
         for (row, column), value in np.ndenumerate(matrix):
             dark = np.dot(shown.to_rgba(value)[:3], (0.3, 0.6, 0.1)) < 0.5
             ax.text(column, row, f"{value:.2f}", ha="center", va="center", color="white" if dark else "#222222")
+
+
+def winners(rows: Mapping[str, Sequence[str]], columns: Sequence[str], title: str) -> None:
+    """Draw who wins each of many comparisons: a field for each, with the winner's name and the color of its role.
+
+    Args:
+        rows: Name of a row to the winners (len(columns),). One that names no role, such as "no clear winner", is a
+            dash on light grey.
+        columns: Their names.
+        title: Says what the columns are.
+    """
+    colors = [["#E4E4E4" if role_color(who) == GREY else role_color(who) for who in row] for row in rows.values()]
+    with sheet(height=1.0 + 0.34 * len(rows), style=BOXED) as [[ax]]:
+        ax.imshow([[to_rgb(color) for color in row] for row in colors], aspect="auto")
+        ax.set(title=title, xticks=range(len(columns)), xticklabels=columns)
+        ax.set_yticks(range(len(rows)), list(rows))
+        for (i, row), (j, _) in itertools.product(enumerate(rows.values()), enumerate(columns)):
+            named = role_color(row[j]) != GREY
+            ax.text(j, i, row[j] if named else "–", ha="center", va="center", color="white" if named else "#222222")
+        for edge in range(1, len(rows)):
+            ax.axhline(edge - 0.5, color="white", linewidth=2)
+        for edge in range(1, len(columns)):
+            ax.axvline(edge - 0.5, color="white", linewidth=2)
 
 
 def images(arrays: Sequence[ArrayLike], *, titles: Sequence[str], cmap: str = "gray") -> None:

@@ -179,6 +179,9 @@ def test_scores_and_brightness():
 def test_matrices_images_and_digits():
     ax = drawn(figures.heatmap, [[0.5, -1]], ["row"], ["a", "b"], low=-1, high=1, title="cosine")["cosine"]
     assert [text.get_text() for text in ax.texts] == ["0.50", "-1.00"]
+    ax = drawn(figures.winners, {"ring": ["GAN", "no clear winner"]}, ["half", "all"], "budget")["budget"]
+    assert [text.get_text() for text in ax.texts] == ["GAN", "–"]
+    assert ax.images[0].get_array()[0, 0].tolist() == pytest.approx(to_rgba(COLORS["gan"])[:3])
     axes = drawn(figures.images, [np.full((2, 2), i) for i in range(7)], titles=list("abcdefg"))
     assert list(axes)[:7] == list("abcdefg") and axes["g"].images[0].get_array().tolist() == [[6, 6], [6, 6]]
     assert axes["a"].images[0].get_clim() == (-6, 6)
