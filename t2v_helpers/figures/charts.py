@@ -176,7 +176,7 @@ def bars(
             ax.barh(rows, numbers, color=COLORS["diffusion"], height=0.6)
         for row, number in zip(rows, numbers, strict=True):
             dot, said = (dots or {}).get(list(values)[row]), f"{float(f'{number:.2g}'):g}"
-            said = f"{number:.0f}" if number >= 100 else said if dot is None else f"{said}   ◆ {dot:.2g}"
+            said = f"{number:.0f}" if number >= 100 else said if dot is None else f"{said}, measured {dot:.1f}"
             ax.annotate(said, (max(number, dot or 0), row), (8, 0), textcoords="offset points", va="center")
         ax.set(xlabel=xlabel, xscale="log" if log else "linear", yticks=rows, yticklabels=list(values), xmargin=0.12)
         ax.set_ylim(len(values) - 0.4, -0.6)  # the first on top
