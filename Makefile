@@ -22,7 +22,7 @@ help:
 	@echo "  make figures      draw assets/figures; one of them: FIGURES=pipeline"
 	@echo "  make equations    write docs/equations.md"
 	@echo "  make train        train the scale model again (about an hour); make evaluate: measure how well it follows prompts"
-	@echo "  make lessons      run notebook 08 with its full budget (half an hour) and store its results"
+	@echo "  make lessons      run notebooks 06 and 08 with their full budgets (an hour) and store the results"
 	@echo "  make tuning       search for notebook 05's settings again (five minutes) and store them"
 	@echo "For a class"
 	@echo "  make handout      write the notebooks without their solutions to handout/; replace changed ones: HANDOUT=--overwrite"
@@ -103,6 +103,7 @@ lessons: $(READY)
 	mkdir -p runs
 	HF_HUB_OFFLINE=1 $(PY) -m papermill notebooks/08_train_text_to_video.ipynb runs/lessons.ipynb -p BUDGET full
 	cp runs/lessons/*.json runs/lessons/*.npz assets/lessons/
+	HF_HUB_OFFLINE=1 $(PY) -m papermill notebooks/06_text_meets_video.ipynb runs/guidance.ipynb -p GUIDANCE full
 
 tuning: $(READY)
 	mkdir -p runs

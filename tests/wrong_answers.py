@@ -64,6 +64,32 @@ def luck(a, b, size=abs, slack=-1e-9):
     return float(np.mean([gap >= gaps[0] + slack for gap in gaps]))
 
 
+def cut(x, heads):
+    return x.unflatten(1, (heads, -1)).transpose(0, 1)
+
+
+def cut_wrong(x, heads):
+    return x.reshape(heads, len(x), -1)
+
+
+def join_wrong(x):
+    return x.reshape(x.shape[1], -1)
+
+
+def attention(Q, K, V, heads, split=cut, join=lambda x: x.transpose(0, 1).flatten(1), scale=None, axis=-1):
+    Q, K, V = (split(x, heads) for x in (Q, K, V))
+    return join((Q @ K.mT / (scale or Q.shape[-1] ** 0.5)).softmax(axis) @ V)
+
+
+def settle(switched, first, steps, enough):
+    """For each attribute the smallest k at which `enough` of the clips show the first prompt's word."""
+    kinds, shown = shapes.Attributes._fields, [switched(k) for k in range(steps + 1)]
+    kept = [
+        [[getattr(a, kind) == getattr(b, kind) for a, b in zip(s, first, strict=True)] for s in shown] for kind in kinds
+    ]
+    return {kind: next(k for k, row in enumerate(rows) if enough(row)) for kind, rows in zip(kinds, kept, strict=True)}
+
+
 def difference(alpha_bars):
     return torch.cat([torch.ones(1), alpha_bars[:-1]]) - alpha_bars
 
@@ -300,22 +326,32 @@ WRONG = {
         "hands of 2 and 3": lambda a, b: 0.1,
     },
     "6.1": {
-        "square root of d": lambda Q, K, V: (Q @ K.T).softmax(1) @ V,
-        "divided by d": lambda Q, K, V: (Q @ K.T / 4).softmax(1) @ V,
-        "along the places": lambda Q, K, V: (Q @ K.T / 2).softmax(0) @ V,
-        "expected softmax": lambda Q, K, V: (Q @ K.T / 2) @ V,
+        "still there": lambda Q, K, V, heads: attention(Q, K, V, heads, split=cut_wrong, join=join_wrong),
+        "how they are joined": lambda Q, K, V, heads: attention(Q, K, V, heads, join=join_wrong),
+        "how they are split": lambda Q, K, V, heads: attention(Q, K, V, heads, split=cut_wrong),
+        "features of one head": lambda Q, K, V, heads: attention(Q, K, V, heads, scale=Q.shape[1] ** 0.5),
+        "among the tokens": lambda Q, K, V, heads: attention(Q, K, V, heads, axis=-2),
+        "head by head": lambda Q, K, V, heads: attention(Q, K, V, 1),
     },
     "6.2": {
-        "whole map": lambda weights, mask: (weights * mask).sum(),
-        "share of the area": lambda weights, mask: mask.mean(),
-        "number of its places": lambda weights, mask: (weights * mask).mean(),
-        "expected 0.375": lambda weights, mask: torch.tensor(0.5),
+        "not its root": lambda m, s, w: (w * m / (s**2 * (1 - w) + w), (1 - w + w / s**2) ** -0.5),
+        "power w": lambda m, s, w: (m, s**2 / w),
+        "moved apart": lambda m, s, w: (w * m, 1 + w * (s**2 - 1)),
+        "deviation": lambda m, s, w: (w * m / s / (1 - w + w / s), 1 / (1 - w + w / s)),
+        "wrong at m = 2": lambda m, s, w: (m, s**2),
     },
     "6.3": {
-        "sum to 1": lambda p, q, w: q * (p / q) ** w,
-        "multiplied": lambda p, q, w: q + w * (p - q),
-        "start from q": lambda p, q, w: p * (p / q) ** w / (p * (p / q) ** w).sum(),
-        "wrong at w = 2": lambda p, q, w: p,
+        "first clip": lambda switched, first, steps: settle(switched, first, steps, lambda kept: any(kept)),
+        "all clips": lambda switched, first, steps: settle(switched, first, steps, all),
+        "two are enough": lambda switched, first, steps: settle(switched, first, steps, lambda kept: sum(kept) > 2),
+        "second prompt's word": lambda switched, first, steps: settle(
+            switched, first, steps, lambda kept: sum(kept) < 3
+        ),
+        "left to": lambda switched, first, steps: {
+            kind: steps - k for kind, k in settle(switched, first, steps, lambda kept: sum(kept) > 1).items()
+        },
+        "expected 5, 4 and 2": lambda switched, first, steps: {"color": 1, "shape": 2, "motion": 3},
+        "keys": lambda switched, first, steps: [5, 4, 2],
     },
     "7.1": {
         "clean latents": lambda x, e, a: (x - (1 - a).sqrt() * e) / a.sqrt(),

@@ -5,49 +5,81 @@ from collections.abc import Callable
 
 import torch
 
+from .. import shapes
 from . import ANYTHING, exercise, first_mistake
 
 
 @exercise("6.1")
-def _attention(attempt: Callable) -> None:
-    generator = torch.Generator().manual_seed(0)
-    Q, K, V = (torch.randn(n, 4, generator=generator) for n in (5, 3, 3))
-    scores = Q @ K.T
-    unscaled = "the scores are to be divided by the square root of d, here 2, before the softmax"
-    places = "the softmax runs along the places: each place divides its attention among the tokens"
+def _mended(attempt: Callable) -> None:
+    Q, K, V = (torch.randn(n, 8, generator=torch.Generator().manual_seed(n)) for n in (5, 3, 4))
+    V = V[:3]
+
+    def attention(split: Callable, join: Callable, scale: float = 2.0, axis: int = -1) -> torch.Tensor:
+        q, k, v = (split(x) for x in (Q, K, V))
+        return join((q @ k.mT / scale).softmax(axis) @ v)
+
+    def cut(x: torch.Tensor) -> torch.Tensor:
+        return x.unflatten(1, (2, 4)).transpose(0, 1)
+
+    def cut_wrong(x: torch.Tensor) -> torch.Tensor:
+        return x.reshape(2, len(x), 4)
+
+    def join(x: torch.Tensor) -> torch.Tensor:
+        return x.transpose(0, 1).flatten(1)
+
+    def join_wrong(x: torch.Tensor) -> torch.Tensor:
+        return x.reshape(5, 8)
+
     mistakes = {
-        unscaled: scores.softmax(1) @ V,
-        "divided by d: it is the square root of d": (scores / 4).softmax(1) @ V,
-        places: (scores / 2).softmax(0) @ V,
-        "expected softmax(Q K^T / sqrt(d)) V, with the softmax along the tokens": ANYTHING,
+        "the bug is still there: does head 0 get the first features of every place?": attention(cut_wrong, join_wrong),
+        "the heads are split as they should be; now look at how they are joined": attention(cut, join_wrong),
+        "the heads are joined as they should be; now look at how they are split": attention(cut_wrong, join),
+        "the scale was right: d is the number of features of one head": attention(cut, join, scale=8**0.5),
+        "the softmax was right: each place divides its attention among the tokens": attention(cut, join, axis=-2),
+        "expected what torch's scaled_dot_product_attention gives, head by head": ANYTHING,
     }
-    first_mistake(attempt(Q, K, V), (scores / 2).softmax(1) @ V, mistakes)
+    first_mistake(attempt(Q, K, V, 2), attention(cut, join), mistakes)
 
 
 @exercise("6.2")
-def _share_inside(attempt: Callable) -> None:
-    got = attempt(torch.tensor([[1.0, 3.0], [0.0, 4.0]]), torch.tensor([[0.0, 1.0], [0.0, 0.0]]))
-    mistakes = {
-        "that is the mass inside; divide it by the mass of the whole map": 3.0,
-        "that is the mask's share of the area: the map's values are not used": 0.25,
-        "that is a mean: divide by the sum of the map, not by the number of its places": 0.75,
-        "3 of a mass of 8 lie inside the mask: expected 0.375": ANYTHING,
-    }
-    first_mistake(got, torch.tensor(0.375), mistakes)
+def _guided_gaussian(attempt: Callable) -> None:
+    for m, s, w in ((2.0, 0.5, 3.0), (-1.0, 0.8, 1.0), (3.0, 0.7, 0.0)):
+        precision = 1 - w + w / s**2
+        right = w * m / s**2 / precision, 1 / precision
+        mistakes = {
+            "the second number is the variance, not its root": (right[0], right[1] ** 0.5),
+            "that is p(x | c) to the power w: p(x)^(1 - w) counts as well": (m, s**2 / w if w else None),
+            "guidance moves scores; the means of p and p(x | c) are not moved apart": (w * m, 1 + w * (s**2 - 1)),
+            "s is a deviation: its square belongs in the exponent": (w * m / s / (1 - w + w / s), 1 / (1 - w + w / s)),
+            f"wrong at m = {m:g}, s = {s:g}, w = {w:g}: collect the terms with x^2 and with x": ANYTHING,
+        }
+        first_mistake(attempt(m, s, w), right, mistakes)
 
 
 @exercise("6.3")
-def _sharpened(attempt: Callable) -> None:
-    p, q = torch.tensor([0.5, 0.3, 0.2]), torch.tensor([0.2, 0.4, 0.4])
-    for w in (2.0, 0.0, 1.0):
-        right, more = q * (p / q) ** w, p * (p / q) ** w
-        mistakes = {
-            "it does not sum to 1: divide by the sum": right,
-            "guidance moves scores, which are logarithms' slopes; laws are multiplied": q + w * (p - q),
-            "that is w + 1 in this course's convention: start from q, not from p": more / more.sum(),
-            f"wrong at w = {w:g}: expected q (p / q)^w, divided by its sum": ANYTHING,
-        }
-        first_mistake(attempt(p, q, w), right / right.sum(), mistakes)
+def _settled(attempt: Callable) -> None:
+    first = [shapes.Attributes("red", "circle", "left")] * 4
+    last = [shapes.Attributes("blue", "square", "up")] * 4
+    when = {"color": (5, 6, 4, 6), "shape": (3, 4, 5, 6), "motion": (1, 3, 3, 2)}  # clip by clip
+
+    def switched(k: int) -> list[shapes.Attributes]:
+        names = zip(first, last, zip(*when.values(), strict=True), strict=True)
+        return [shapes.Attributes(*(a[i] if k >= at[i] else b[i] for i in range(3))) for a, b, at in names]
+
+    got = attempt(switched, first, 6)
+    assert got is not None, "it returns None: is the return missing?"
+    kinds = tuple(when)
+    shown = isinstance(got, dict) and set(got) == set(kinds)
+    assert shown, f"expected a dict with the keys {', '.join(kinds)}"
+    mistakes = {
+        "that is the first clip to keep it; asked for is half of them": (4, 3, 1),
+        "that is all clips; asked for is at least half": (6, 6, 3),
+        "half of four clips is two, and two are enough": (6, 5, 3),
+        "that counts clips that show the second prompt's word": (0, 0, 0),
+        "that is how many steps are left to the second prompt; asked for is k": (1, 2, 4),
+        f"expected 5, 4 and 2 for {', '.join(kinds)} of clips that settle at {list(when.values())}": ANYTHING,
+    }
+    first_mistake([got[kind] for kind in kinds], (5, 4, 2), mistakes)
 
 
 @exercise("7.1")

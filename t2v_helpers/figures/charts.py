@@ -341,14 +341,14 @@ def dot_rows(
         digits: Of the numbers.
     """
     names = list(next(iter(panels.values())))
-    with sheet(1, len(panels), 1.1 + 0.36 * len(names), style={"axes.grid.axis": "y"}, sharey=True) as axes:
+    with sheet(1, len(panels), 1.1 + 0.4 * len(names), style={"axes.grid.axis": "y"}, sharey=True) as axes:
         for ax, (title, values) in zip(axes[0], panels.items(), strict=True):
             means, errors = np.transpose([values[name] for name in names])
             rows, look = range(len(names)), {"fmt": "o", "capsize": 3, "markersize": 7, "color": COLORS["diffusion"]}
             ax.errorbar(means, rows, xerr=errors, **look)
-            for mean, error, row in zip(means, errors, rows, strict=True):
-                place = {"textcoords": "offset points", "va": "center"}
-                ax.annotate(f"{mean:.{digits}f}", (mean + error, row), (7, 0), **place)
-            ax.set(xlabel=title, yticks=rows, yticklabels=names, ylim=(len(names) - 0.4, -0.6), xmargin=0.2)
+            for mean, row in zip(means, rows, strict=True):
+                place = {"textcoords": "offset points", "ha": "center", "va": "bottom"}
+                ax.annotate(f"{mean:.{digits}f}", (mean, row), (0, 4), **place)
+            ax.set(xlabel=title, yticks=rows, yticklabels=names, ylim=(len(names) - 0.5, -0.9), xmargin=0.15)
             if title in levels:
                 _mark(ax, levels[title][1], levels[title][0], color=COLORS["gan"], linestyle="--")

@@ -26,6 +26,7 @@ x, m, w = torch.linspace(-2, 2, 9).double(), 1.5, 3.0
 p, p_c = (Normal(mean, 1.0).log_prob(x).exp() for mean in (0.0, m))
 guided = Normal(w * m, 1.0).log_prob(x).exp() * math.exp((w**2 - w) * m**2 / 2)
 cond, uncond = draws[0], draws[1]
+ratio = torch.from_numpy(cond.numpy().std(1, ddof=1) / uncond.numpy().std(1, ddof=1))[:, None]
 
 LINES = [
     Line(
@@ -42,12 +43,19 @@ LINES = [
     Line("6.3", {"Q": Q, "K": K}, scaled_dot_product_attention(Q, K, torch.eye(3).double())),
     Line("6.4", {"A": 0, "joined": joined, "layer": named(to_out=[out])}, (0, joined @ W.T + bias)),
     Line("6.5", {"p": p, "p_c": p_c, "w": w}, guided),
-    Line("6.6", {"score": lambda law: law, "p": -x, "p_c": m - x, "w": w}, w * m - x),
     Line(
         "6.6",
         {"convert": lambda x, t, schedule, score: named(v=score), "s_c": cond, "s_empty": uncond}
         | {"x_t": None, "schedule": None},
         3 * cond - 2 * uncond,
     ),
+    Line("6.6", {"score": lambda law: law, "p": -x, "p_c": m - x, "w": w}, w * m - x),
     Line("6.7", {"guide": guide, "v_c": cond, "v_empty": uncond}, 3 * cond - 2 * uncond),
+    Line(
+        "6.7",
+        {"guide": guide, "v_c": cond, "v_empty": uncond, "w": 3.0},
+        3 * cond - 2 * uncond,
+        wrong=("v_c, v_empty", "v_empty, v_c"),
+    ),
+    Line("6.8", {"phi": 0.7, "v_c": cond, "v": uncond, "every": 1}, (0.7 * ratio + 0.3) * uncond),
 ]
