@@ -1,4 +1,4 @@
-"""Sphinx's settings for the course's site; `make site` copies notebooks and documents beside this file and builds it."""
+"""Sphinx's settings for the course's site. `make site` copies notebooks and documents beside this file."""
 
 import os
 import sys

@@ -51,8 +51,8 @@ def test_noise_is_torchs(seed, count):
 
 def test_time_steps_are_the_schedulers():
     pipe = load_pipeline("tiny", device="cpu")
-    code = "import {timesteps} from './ddim.js'; console.log(JSON.stringify([...Array(25)].map((_, i) => timesteps(i + 1, 1000))))"
-    for made in node(code):
+    code = "import {timesteps} from './ddim.js'; const all = [...Array(25)].map((_, i) => timesteps(i + 1, 1000));"
+    for made in node(f"{code} console.log(JSON.stringify(all))"):
         pipe.scheduler.set_timesteps(len(made))
         assert made == pipe.scheduler.timesteps.tolist()
 

@@ -1,7 +1,7 @@
 """Build the course's site: make site.
 
-Sphinx makes pages of the notebooks' stored outputs, the documents and the model cards; nothing is run. The playground gets
-the scale model's networks, exported to ONNX, and what package.json names, from npm. No page loads anything from elsewhere.
+Sphinx makes pages of the notebooks' stored outputs, the documents and the model cards; nothing is run. The playground
+gets the scale model's networks, exported to ONNX, and npm's packages. No page loads anything from elsewhere.
 """
 
 import hashlib
@@ -139,9 +139,8 @@ def build(args):
         stamp(folder)
     files = [path for path in args.folder.rglob("*") if path.is_file()]
     playground = [path for path in files if "playground" in path.relative_to(args.folder).as_posix()]
-    print(
-        f"{args.folder}: {len(files)} files, {megabytes(files):.1f} MB; the playground loads {megabytes(playground):.1f} MB"
-    )
+    loads = f"the playground loads {megabytes(playground):.1f} MB"
+    print(f"{args.folder}: {len(files)} files, {megabytes(files):.1f} MB; {loads}")
 
 
 def main(arguments=None):

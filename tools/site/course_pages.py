@@ -1,6 +1,5 @@
 """A Sphinx extension: equations as MathML, links to equations and to the glossary's terms."""
 
-import pathlib
 import re
 from html import escape
 
