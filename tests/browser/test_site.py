@@ -13,7 +13,7 @@ AXE = ROOT / "site" / "node_modules" / "axe-core" / "axe.min.js"
 SEVERE = """axe.run().then(found => found.violations.filter(v => ['serious', 'critical'].includes(v.impact))
     .map(v => v.id + ': ' + v.nodes.map(n => n.target + ' ' + n.failureSummary).slice(0, 3).join(' | ')))"""
 PLAYING = "[...document.querySelectorAll('video')].every(v => v.videoWidth && v.currentTime > 0.1)"
-MATH = """[...document.querySelectorAll('math')].filter(m => !m.closest('details'))
+MATH = """[...document.querySelectorAll('article math')].filter(m => !m.closest('details'))
     .map(m => Math.min(m.clientWidth, m.clientHeight))"""
 LANDING = 1e6  # bytes
 BUILT = ("genindex.html", "search.html")  # by Sphinx, without content of the course
