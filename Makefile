@@ -7,7 +7,7 @@ READY := .venv/ready
 JOBS ?= 2
 
 .PHONY: help lab test test-notebooks video notebooks figures lint train evaluate timing mutants lessons tuning benchmark \
-    pages handout equations alterations readonly versions rehearse count clean
+    handout equations alterations readonly versions rehearse count clean site site-serve
 help:
 	@echo "For learners"
 	@echo "  make lab          open the course in JupyterLab"
@@ -26,7 +26,8 @@ help:
 	@echo "  make tuning       search for notebook 05's settings again (five minutes) and store them"
 	@echo "For a class"
 	@echo "  make handout      write the notebooks without their solutions to handout/; replace changed ones: HANDOUT=--overwrite"
-	@echo "  make pages        export the notebooks as HTML pages that need no network and no kernel; THEME=dark"
+	@echo "  make site         build the course as a web site with a playground, in build/site (needs Node.js)"
+	@echo "  make site-serve   show it at http://localhost:8000"
 	@echo "Measurements"
 	@echo "  make timing       measure what a learner waits for"
 	@echo "  make benchmark    measure speed and memory of a model; options: BENCHMARK=--help"
@@ -112,8 +113,15 @@ tuning: $(READY)
 benchmark: $(READY)
 	$(PY) -m t2v_helpers.benchmark $(BENCHMARK)
 
-pages: $(READY)
-	$(PY) -m tools.notebooks.pages pages $(if $(THEME),--theme $(THEME))
+.venv/site: $(READY)
+	$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[site]"
+	@touch .venv/site
+
+site: .venv/site
+	$(PY) -m tools.site.build build/site
+
+site-serve: site
+	$(PY) -m http.server --directory build/site --bind 127.0.0.1 8000
 
 handout: $(READY)
 	$(PY) -m tools.notebooks.handout $(HANDOUT)

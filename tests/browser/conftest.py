@@ -1,9 +1,14 @@
 """One Chromium for a file of tests; where there is none they skip, and fail where T2V_REQUIRE_BROWSER is set."""
 
+import functools
+import http.server
 import os
 import shutil
+import threading
 
 import pytest
+
+from tools.course import ROOT
 
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 PATIENCE = 120_000  # milliseconds: the machine may be busy with the other tests
@@ -40,3 +45,35 @@ def open_page(browser):
         return page, asked
 
     return open_page
+
+
+SITE = ROOT / "build" / "site"
+
+
+@pytest.fixture(scope="session")
+def site():
+    """The folder that `make site` wrote; tests skip where there is none, or fail where a browser is required."""
+    stored = [path for place in ("site", "notebooks", "docs", "tools/site") for path in (ROOT / place).rglob("*.*")]
+    newest = max(path.stat().st_mtime for path in stored if "node_modules" not in path.parts and path.suffix != ".pyc")
+    if not SITE.is_dir() or newest > (SITE / "index.html").stat().st_mtime:
+        assert not os.environ.get("T2V_REQUIRE_BROWSER"), "build/site is missing or older than its sources: make site"
+        pytest.skip("build/site is missing or older than its sources: make site")
+    return SITE
+
+
+@pytest.fixture(scope="module")
+def host(site, tmp_path_factory):
+    """The address of a static host that serves the site under a path."""
+    folder = tmp_path_factory.mktemp("host")
+    (folder / "some").mkdir()
+    (folder / "some" / "path").symlink_to(site)
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+    handler = functools.partial(Handler, directory=folder)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/some/path"
+        server.shutdown()

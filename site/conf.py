@@ -1,0 +1,41 @@
+"""Sphinx's settings for the course's site. `make site` copies notebooks and documents beside this file."""
+
+import os
+import sys
+
+sys.path.insert(0, os.environ["T2V_ROOT"])
+
+project = "Text-to-video"
+author = "The authors of the course"
+copyright = "text and figures CC BY 4.0, code MIT"
+extensions = ["myst_nb", "sphinx_design", "tools.site.course_pages"]
+html_theme = "sphinx_book_theme"
+html_title = "Text-to-video, from a toy GAN to ModelScope"
+templates_path = ["_templates"]
+html_static_path = ["_static"]
+html_css_files = ["course.css"]
+html_favicon = "_static/favicon.svg"
+html_context = {"default_mode": "auto"}
+html_extra_path = ["offline.js"]
+html_copy_source = False
+html_show_sourcelink = False
+html_theme_options = {
+    "show_toc_level": 2,
+    "home_page_in_toc": False,
+    "use_download_button": True,
+    "use_fullscreen_button": False,
+    "navbar_start": [],
+    "navbar_center": [],
+    "navbar_end": [],
+    "navbar_persistent": [],
+    "pygments_light_style": "a11y-high-contrast-light",
+    "pygments_dark_style": "a11y-high-contrast-dark",
+}
+nb_execution_mode = "off"
+nb_merge_streams = True
+myst_enable_extensions = ["dollarmath", "amsmath", "colon_fence"]
+myst_heading_anchors = 3
+myst_dmath_double_inline = True
+myst_fence_as_directive = ["math"]
+html_math_renderer = "mathml"
+exclude_patterns = ["_templates", "node_modules", "docs/versions.md", "README.md"]
