@@ -8,7 +8,7 @@ sys.path.insert(0, os.environ["T2V_ROOT"])
 project = "Text-to-video"
 author = "The authors of the course"
 copyright = "text and figures CC BY 4.0, code MIT"
-extensions = ["myst_nb", "sphinx_design", "tools.site.course_pages"]
+extensions = ["myst_nb", "tools.site.course_pages"]
 html_theme = "sphinx_book_theme"
 html_title = "Text-to-video, from a toy GAN to ModelScope"
 templates_path = ["_templates"]
