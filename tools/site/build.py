@@ -72,7 +72,8 @@ def adapt(source):
             listing = source / f"{linked}.md"
             listing.parent.mkdir(parents=True, exist_ok=True)
             listing.write_text(
-                f"# `{linked}`\n\n```python\n{(ROOT / linked).read_text(encoding='utf-8')}```\n", encoding="utf-8"
+                f"# {linked.removeprefix('t2v_helpers/')}\n\n```python\n{(ROOT / linked).read_text(encoding='utf-8')}```\n",
+                encoding="utf-8",
             )
             text = text.replace(f"(../{linked})", f"(../{linked}.md)")
         path.write_text(text, encoding="utf-8")
