@@ -71,10 +71,8 @@ def adapt(source):
         for linked in set(re.findall(r"\]\(\.\./(t2v_helpers/[\w/]+\.py)\)", text)):
             listing = source / f"{linked}.md"
             listing.parent.mkdir(parents=True, exist_ok=True)
-            listing.write_text(
-                f"# {linked.removeprefix('t2v_helpers/')}\n\n```python\n{(ROOT / linked).read_text(encoding='utf-8')}```\n",
-                encoding="utf-8",
-            )
+            title, code = linked.removeprefix("t2v_helpers/"), (ROOT / linked).read_text(encoding="utf-8")
+            listing.write_text(f"# {title}\n\n```python\n{code}```\n", encoding="utf-8")
             text = text.replace(f"(../{linked})", f"(../{linked}.md)")
         path.write_text(text, encoding="utf-8")
 
