@@ -4,7 +4,7 @@ from .._support.lazy import attach
 
 _NAMES = {
     "points": "plane clouds discriminators chain paths film noise_map",
-    "charts": "lines sweep bars intervals brightness scores history cost_panels runs",
+    "charts": "lines sweep bars intervals brightness scores history cost_panels runs memory",
     "pictures": "heatmap images digit_sheet forward_strip with_clock digit_film",
     "solvers": "orders quality shrinking",
     "diagrams": "gan_diagram gan_beside_diffusion",

@@ -230,3 +230,9 @@ def test_solvers_are_drawn_with_their_slopes_their_floor_and_their_shrinking():
     assert axes["strays"].patches[0].get_y() == 0.5
     way = drawn(figures.shrinking, {"two steps": [np.pi / 2, np.pi / 4, 0]})["two steps"].lines[1].get_xydata()
     np.testing.assert_allclose(way, [[0, 1], [0.5, 0.5], [0.5, 0]], atol=1e-12)  # each cosine is the root of a half
+
+
+def test_memory_is_stacked_with_its_sum_at_the_end():
+    ax = drawn(figures.memory, {"all": {"a": 3.0, "b": 4.0}, "LoRA": {"a": 1.0, "b": 4.0}}, 5)[0]
+    assert [bar.get_width() for bar in ax.patches] == [3, 1, 4, 4] and [bar.get_x() for bar in ax.patches[2:]] == [3, 1]
+    assert [text.get_text() for text in ax.texts] == ["7", "5", "a card of 5 GB"] and legend(ax) == ["a", "b"]

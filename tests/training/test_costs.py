@@ -1,3 +1,5 @@
+import types
+
 import pytest
 import torch
 from diffusers.models.attention_processor import AttnProcessor
@@ -43,6 +45,26 @@ def test_counts_are_those_of_a_real_run():
     real = sum(tensor.untyped_storage().nbytes() for tensor in kept.values())
     assert counted.activation_bytes == pytest.approx(real, rel=0.15) and out.requires_grad
     assert counted.parameters == sum(p.numel() for p in weights)
+
+
+class Exponentials(torch.nn.Module):
+    """Three blocks that keep two results each, after a product that keeps its input: all of one size."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.ones(()))
+        make = type("Block", (torch.nn.Module,), {"forward": lambda self, x: x.exp().exp()})
+        self.down_blocks, self.mid_block, self.up_blocks = torch.nn.ModuleList([make()]), make(), [make()]
+        self.config, self.device = types.SimpleNamespace(in_channels=4, cross_attention_dim=8), torch.device("cpu")
+
+    def forward(self, x, *_):
+        return self.up_blocks[0](self.mid_block(self.down_blocks[0](x * self.weight)))
+
+
+def test_what_recomputation_keeps():
+    size, cost = 4 * 4 * 2 * 3 * 3, costs.count(Exponentials(), frames=2, size=3)
+    assert cost.activation_bytes == (1 + 3 * 2) * size
+    assert cost.recomputed_bytes == (1 + 3 + 2) * size  # the product's input, the blocks' inputs, one block
 
 
 @pytest.mark.parametrize(
