@@ -50,7 +50,7 @@ class Links(SphinxPostTransform):
         name = self.env.docname
         if not name.startswith(("notebooks/", "docs/")):
             return
-        terms = self.config.course_terms if name.startswith("notebooks/") else {}
+        terms = self.config.course_terms if name.startswith("notebooks/") else []
         left = set(terms)
         pattern = re.compile("|".join([EQUATION.pattern, *(rf"\b({re.escape(term)})\b" for term in terms)]))
         for text in list(self.document.findall(nodes.Text)):
@@ -65,7 +65,7 @@ class Links(SphinxPostTransform):
                     page, place = self.config.course_equations[number], anchor(number)
                 elif not number and term in left:
                     left.discard(term)
-                    page, place = GLOSSARY, slug(terms[term])
+                    page, place = GLOSSARY, slug(term)
                 else:
                     continue
                 new.append(nodes.Text(text[at : found.start()]))
@@ -84,7 +84,7 @@ def parents(node):
 
 def setup(app):
     glossary = (course.ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
-    terms = {term: term for term in TERM.findall(glossary) if len(term) > 3}
+    terms = [term for term in TERM.findall(glossary) if len(term) > 3]
     equations = {}
     for path in course.NOTEBOOKS:
         for cell in course.cells(path, "markdown"):
