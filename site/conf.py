@@ -5,6 +5,9 @@ import sys
 
 sys.path.insert(0, os.environ["T2V_ROOT"])
 
+from tools.course import BRANCH, REPOSITORY  # noqa: E402
+from tools.notebooks.address import on_github  # noqa: E402
+
 project = "Text-to-video"
 author = "The authors of the course"
 copyright = "text and figures CC BY 4.0, code MIT"
@@ -17,7 +20,7 @@ html_css_files = ["course.css"]
 html_favicon = "_static/favicon.svg"
 html_context = {"default_mode": "auto"}
 html_extra_path = ["offline.js"]
-html_copy_source = False
+html_sourcelink_suffix = ""  # the download button hands out the page's source: a notebook, or Markdown
 html_show_sourcelink = False
 html_theme_options = {
     "show_toc_level": 2,
@@ -31,6 +34,17 @@ html_theme_options = {
     "pygments_light_style": "a11y-high-contrast-light",
     "pygments_dark_style": "a11y-high-contrast-dark",
 }
+if on_github(REPOSITORY):
+    html_theme_options |= {
+        "repository_url": REPOSITORY,
+        "repository_branch": BRANCH,
+        "use_repository_button": True,
+        "launch_buttons": {
+            "colab_url": "https://colab.research.google.com",
+            "binderhub_url": "https://mybinder.org",
+            "notebook_interface": "jupyterlab",
+        },
+    }
 nb_execution_mode = "off"
 nb_merge_streams = True
 myst_enable_extensions = ["dollarmath", "amsmath", "colon_fence"]

@@ -4,13 +4,16 @@ import json
 import os
 import pathlib
 import shutil
+import socket
 import subprocess
 import sys
+import time
 
 import nbformat
 import pytest
 
 from t2v_helpers import colab
+from tools.notebooks import address
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 REQUIREMENTS, PINS = ((ROOT / f"{name}.txt").read_text().splitlines() for name in ("requirements", "constraints"))
@@ -118,8 +121,8 @@ from IPython.core.interactiveshell import InteractiveShell
 shell = InteractiveShell.instance()
 for cell in nbformat.read(sys.argv[1], 4).cells:
     if cell.cell_type == "code":
-        shell.run_cell(cell.source.replace('REPOSITORY = ""', f"REPOSITORY = {sys.argv[2]!r}")).raise_error()
-        if sys.argv[3] in cell.source:
+        shell.run_cell(cell.source).raise_error()
+        if sys.argv[2] in cell.source:
             break
 else:
     sys.exit("the cell to stop at was not found")
@@ -130,18 +133,33 @@ print("helpers:", t2v_helpers.__file__)
 
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory):
-    """This working tree as a repository of its own, to be cloned."""
+    """This tree as a repository, served on loopback, its address written: (the address, the folder)."""
     if not shutil.which("git"):
         pytest.skip("git is not installed")
     folder = tmp_path_factory.mktemp("origin")
-    for name in ("t2v_helpers", "assets/tiny-t2v"):
+    for name in ("t2v_helpers", "assets/tiny-t2v", "notebooks"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("requirements.txt", "constraints.txt", "pyproject.toml"):
-        shutil.copy(ROOT / name, folder)
+    for name in ("requirements.txt", "constraints.txt", "pyproject.toml", "README.md", "tools/course.py"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, folder / name)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    where = f"git://127.0.0.1:{port}/{folder.name}"
+    assert address.main([where, "--root", str(folder)]) == 0
     git = ["git", "-c", "user.name=test", "-c", "user.email=test@localhost", "-c", "commit.gpgsign=false"]
     for command in (["init", "--quiet"], ["add", "--all"], ["commit", "--quiet", "--message", "all", "--no-verify"]):
         subprocess.run([*git, *command], cwd=folder, check=True, env=_without_git())
-    return folder.as_uri()
+    serve = ["git", "daemon", "--listen=127.0.0.1", f"--port={port}", f"--base-path={folder.parent}", "--export-all"]
+    daemon = subprocess.Popen(serve, env=_without_git(), stderr=subprocess.DEVNULL)
+    asked = ["git", "ls-remote", "--quiet", where]
+    for _ in range(100):
+        if subprocess.run(asked, capture_output=True, env=_without_git()).returncode == 0:
+            break
+        time.sleep(0.1)
+    yield where, folder
+    daemon.kill()
+    daemon.wait()
 
 
 def _without_git():
@@ -170,11 +188,11 @@ STOPS = {"00_first_video.ipynb": "show_video(films", "09_modelscope.ipynb": 'pla
 
 @pytest.mark.parametrize("name", ["00_first_video.ipynb", pytest.param("09_modelscope.ipynb", marks=pytest.mark.long)])
 def test_a_notebook_starts_in_an_empty_folder(name, repository, machine):
-    """The set-up cell, then all cells up to the first clip (notebook 00) or the first plan (09), from the clone."""
+    """Nothing is typed: the set-up cell, then all up to the first clip (notebook 00) or plan (09), from the clone."""
     work, env = machine
-    shutil.copy(ROOT / "notebooks" / name, work)
-    command = [sys.executable, "-c", RUN, name, repository, STOPS[name]]
-    done = subprocess.run(command, cwd=work, env=env, capture_output=True, text=True)
+    shutil.copy(repository[1] / "notebooks" / name, work)
+    command = [sys.executable, "-c", RUN, name, STOPS[name]]
+    done = subprocess.run(command, cwd=work, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     assert f"helpers: {work / 'course'}" in done.stdout
     assert "torch 2.8.0+cu126 stays" in done.stdout
@@ -185,10 +203,11 @@ def test_a_notebook_starts_in_an_empty_folder(name, repository, machine):
 
 
 def test_the_set_up_cell_asks_for_the_address_if_it_was_not_filled_in(repository, machine):
-    work, env = machine
-    shutil.copy(ROOT / "notebooks" / "00_first_video.ipynb", work)
-    command = [sys.executable, "-c", RUN, "00_first_video.ipynb", "", "google.colab"]
-    done = subprocess.run(command, cwd=work, env=env, input=f"{repository}\n", capture_output=True, text=True)
+    (work, env), (where, folder) = machine, repository
+    path = folder / "notebooks" / "00_first_video.ipynb"
+    (work / path.name).write_text(address.addressed(folder, "")[path], encoding="utf-8")
+    command = [sys.executable, "-c", RUN, path.name, "google.colab"]
+    done = subprocess.run(command, cwd=work, env=env, input=f"{where}\n", capture_output=True, text=True)
     assert "Address of this course, such as https://github.com/NAME/REPOSITORY: " in done.stdout
     assert f"helpers: {work / 'course'}" in done.stdout, done.stdout[-2000:] + done.stderr[-2000:]
 

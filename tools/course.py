@@ -10,6 +10,9 @@ import typing
 import nbformat
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+# The course's public address, or "": `make address` writes it here, into the badges and into the set-up cells.
+REPOSITORY = ""
+BRANCH = "main"
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 # How tools and tests call nbval: the same way as the Makefile.
 NBVAL = "--nbval --nbval-current-env --nbval-cell-timeout 300 --nbval-sanitize-with tests/nbval_sanitize.cfg".split()

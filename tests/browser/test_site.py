@@ -56,6 +56,13 @@ def test_every_link_leads_to_something_and_only_links_lead_elsewhere(site):
     assert broken == [] and loaded == []
 
 
+def test_the_download_button_hands_out_the_notebook_as_it_is_in_the_repository(site):
+    for path in NOTEBOOKS:
+        page = Links(site / "notebooks" / f"{path.stem}.html")
+        (link,) = {link for _, link in page.links if link.endswith(".ipynb")}
+        assert (site / "notebooks" / link).resolve().read_bytes() == path.read_bytes()
+
+
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem[:2])
 def test_a_notebook_has_its_clips_pictures_equations_and_folded_solutions(path, host, open_page):
     notebook = nbformat.read(path, as_version=4)

@@ -16,6 +16,7 @@ from nbconvert.preprocessors import TagRemovePreprocessor
 from t2v_helpers._support.command import Parser, run
 from t2v_helpers._support.files import write_whole
 from tools import course
+from tools.notebooks.address import LINE
 
 
 def without_solutions(path, folder):
@@ -32,8 +33,13 @@ def without_solutions(path, folder):
         raise ValueError(f'{path.name}: got {removed} cells tagged "solution", expected {asked}, one per exercise')
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
-            cell.source = links_from(folder, path.parent, cell.source)
+            cell.source = links_from(folder, path.parent, without_badges(cell.source))
     return notebook, removed
+
+
+def without_badges(text):
+    """A badge opens the course's own notebook, with its solutions: in a handout it gives way to what to do in Colab."""
+    return LINE.sub("*In Colab: File → Upload notebook.*", text)
 
 
 def links_from(folder, old, text):

@@ -21,7 +21,7 @@ from fontTools.ttLib import TTFont
 
 from t2v_helpers._support.command import Parser, run
 from t2v_helpers._support.files import whole_folder
-from tools.course import ROOT
+from tools.course import NOTEBOOKS, ROOT
 from tools.site import export
 from tools.site.course_pages import TERM, slug
 
@@ -142,6 +142,8 @@ def build(args):
         sphinx = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-j", "auto", source, folder]
         subprocess.run(sphinx, check=True, env=os.environ | {"T2V_ROOT": str(ROOT)})
         slim(folder)
+        for path in NOTEBOOKS:  # as they are in the repository, to download
+            shutil.copy(path, folder / "_sources" / "notebooks")
         stamp(folder)
     files = [path for path in args.folder.rglob("*") if path.is_file()]
     playground = [path for path in files if "playground" in path.relative_to(args.folder).as_posix()]
