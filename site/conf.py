@@ -5,8 +5,8 @@ import sys
 
 sys.path.insert(0, os.environ["T2V_ROOT"])
 
-from tools.course import BRANCH, REPOSITORY  # noqa: E402
-from tools.notebooks.address import on_github  # noqa: E402
+from tools.course import BRANCH, REPOSITORY
+from tools.notebooks.address import on_github
 
 project = "Text-to-video"
 author = "The authors of the course"
