@@ -10,7 +10,8 @@ _NAMES = {
     "diagrams": "gan_diagram gan_beside_diffusion",
     "reverse": "chain_diagram basins density_paths",
     "flows": "flow_paths continuity clocks",
-    "explorers": "Watch PromptBox schedule_explorer forward_explorer sampler_explorer training_explorer",
+    "explorers": "Watch schedule_explorer forward_explorer sampler_explorer training_explorer",
+    "prompt_box": "PromptBox",
     "stages": "pipeline_diagram strips while_it_plays",
 }
 __getattr__, __dir__, __all__ = attach(__name__, _NAMES)

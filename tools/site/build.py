@@ -95,8 +95,11 @@ def vendor(source):
 def stamp(site):
     """Tell the service worker what to keep, under a name that changes with the content."""
     kept = sorted(path for path in (site / "_static" / "playground").rglob("*") if path.is_file())
-    every = sorted(path for path in site.rglob("*") if path.suffix in (".js", ".css", ".html"))
-    version = hashlib.sha256(b"".join(path.read_bytes() for path in [*kept, *every])).hexdigest()[:12]
+    pages = {path for path in site.rglob("*") if path.suffix in (".js", ".css", ".html")}
+    digest = hashlib.sha256()
+    for path in sorted({*kept, *pages}):
+        digest.update(path.read_bytes())
+    version = digest.hexdigest()[:12]
     names = json.dumps([path.relative_to(site).as_posix() for path in kept])
     worker = site / "offline.js"
     text = (
