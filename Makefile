@@ -7,7 +7,7 @@ READY := .venv/ready
 JOBS ?= 2
 
 .PHONY: help lab test test-notebooks video notebooks figures lint train evaluate timing mutants lessons tuning benchmark \
-    handout equations alterations readonly versions rehearse address count clean site site-serve
+    handout grade equations alterations readonly versions rehearse address count clean site site-serve
 help:
 	@echo "For learners"
 	@echo "  make lab          open the course in JupyterLab"
@@ -26,6 +26,7 @@ help:
 	@echo "  make tuning       search for notebook 05's settings again (five minutes) and store them"
 	@echo "For a class"
 	@echo "  make handout      write the notebooks without their solutions to handout/; replace changed ones: HANDOUT=--overwrite"
+	@echo "  make grade        run a folder of students' notebooks and write their points: FOLDER=students OUTPUT=grades.csv"
 	@echo "  make address      write the course's address into badges and set-up cells: REPOSITORY=https://github.com/NAME/REPO"
 	@echo "  make site         build the course as a web site with a playground, in build/site (needs Node.js)"
 	@echo "  make site-serve   show it at http://localhost:8000"
@@ -129,6 +130,9 @@ handout: $(READY)
 
 address: $(READY)
 	@$(PY) -m tools.notebooks.address $(REPOSITORY)
+
+grade: $(READY)
+	@$(PY) -m tools.notebooks.grade $(if $(FOLDER),"$(FOLDER)") $(if $(filter command%,$(origin OUTPUT)),--output "$(OUTPUT)") $(GRADE)
 
 equations: $(READY)
 	$(PY) -m tools.notebooks.equations
