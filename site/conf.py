@@ -10,7 +10,7 @@ from tools.notebooks.address import on_github
 
 project = "Text-to-video"
 author = "The authors of the course"
-copyright = "text and figures CC BY 4.0, code MIT"
+copyright = "2026, the t2v-helpers authors"
 extensions = ["myst_nb", "tools.site.course_pages"]
 html_theme = "sphinx_book_theme"
 html_title = "Text-to-video, from a toy GAN to ModelScope"
@@ -22,7 +22,10 @@ html_context = {"default_mode": "auto"}
 html_extra_path = ["offline.js"]
 html_sourcelink_suffix = ""  # the download button hands out the page's source: a notebook, or Markdown
 html_show_sourcelink = False
+CC_BY = '<a rel="license" href="https://creativecommons.org/licenses/by/4.0/">CC BY 4.0</a>'
+MIT = '<a rel="license" href="https://spdx.org/licenses/MIT.html">MIT</a>'
 html_theme_options = {
+    "extra_footer": f"<p>Text and figures: {CC_BY}. Code and the scale model's weights: {MIT}.</p>",
     "show_toc_level": 2,
     "home_page_in_toc": False,
     "use_download_button": True,

@@ -31,7 +31,7 @@ VENDOR = {
     "ort.wasm": "onnxruntime-web/dist/ort-wasm-simd-threaded.wasm",
     "gifenc.js": "gifenc/dist/gifenc.esm.js",
 }
-COPIED = ["notebooks/*.ipynb", "docs/*.md", "assets/*.md", "assets/*/README.md", "assets/figures/*"]
+COPIED = ["LICENSE*", "notebooks/*.ipynb", "docs/*.md", "assets/*.md", "assets/*/README.md", "assets/figures/*"]
 
 
 def install():
@@ -43,7 +43,9 @@ def install():
 
 def collect(source):
     """Copy what the site is made of to one folder, in the repository's own order, so that links between files hold."""
-    shutil.copytree(SITE, source, ignore=shutil.ignore_patterns("node_modules", "package*"), dirs_exist_ok=True)
+    shutil.copytree(
+        SITE, source, ignore=shutil.ignore_patterns("node_modules", "package*", "slides"), dirs_exist_ok=True
+    )
     for pattern in COPIED:
         for path in ROOT.glob(pattern):
             target = source / path.relative_to(ROOT)
