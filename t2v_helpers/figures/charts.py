@@ -9,7 +9,7 @@ from matplotlib.ticker import LogLocator, NullLocator
 from numpy.typing import ArrayLike
 
 from ..plots import COLORS, CYCLE, MARKERS, role_color
-from .sheet import GREY, legend_below, legend_beside, sheet
+from .sheet import BOXED, GREY, legend_below, legend_beside, sheet
 
 STYLES = ("-", "--", "-.", ":")
 Series = ArrayLike | tuple  # values (n,) as a list, array or tensor; or a tuple (x, values) or (x, values, errors)
@@ -216,21 +216,18 @@ def intervals(
         legend_below(ax)
 
 
-def brightness(panels: Mapping[str, ArrayLike], data: ArrayLike) -> None:
-    """Draw histograms of brightness side by side: the samples as bars, the data as an outline.
+def brightness(rows: Mapping[str, ArrayLike], count: int = 16) -> None:
+    """Draw evenly grey pictures as squares, from the darkest to the lightest; a row for each set of pictures.
 
     Args:
-        panels: Title to values (n,), in units of the data's standard deviation.
-        data: Values (m,).
+        rows: Title to brightness (n,), from -1 for black to 1 for white.
+        count: How many squares a row has; they are evenly spaced quantiles of the set.
     """
-    edges = np.linspace(-2.5, 2.5, 41)
-    with sheet(1, len(panels), sharey=True) as axes:
-        for ax, (title, values) in zip(axes[0], panels.items(), strict=True):
-            ax.hist(np.asarray(values), edges, density=True, color=COLORS["diffusion"], alpha=0.6, label="samples")
-            ax.hist(np.asarray(data), edges, density=True, histtype="step", color=COLORS["data"], label="data")
-            ax.set(title=title, xlabel="mean brightness (units of its std)")
-        axes[0, 0].set_ylabel("density")
-        legend_below(ax)
+    shares = (np.arange(count) + 0.5) / count
+    with sheet(height=0.5 + 0.5 * len(rows), style=BOXED) as [[ax]]:
+        ax.imshow([np.quantile(np.asarray(x), shares) for x in rows.values()], cmap="gray", vmin=-1, vmax=1)
+        ax.hlines(np.arange(1, len(rows)) - 0.5, -0.5, count - 0.5, color="white", linewidth=9)
+        ax.set(xticks=[], yticks=range(len(rows)), yticklabels=list(rows), xlabel="from the darkest to the lightest")
 
 
 def scores(panels: Mapping[str, Mapping[str, ArrayLike]], *, ylabel: str, log: bool = True) -> None:

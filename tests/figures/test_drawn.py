@@ -172,8 +172,9 @@ def test_scores_and_brightness():
     ax = drawn(figures.scores, panels, ylabel="distance")["ring"]
     assert [c.get_offsets()[:, 1].tolist() for c in ax.collections] == [[1.0, 2.0], pytest.approx([0.5, 0.7])]
     assert ax.lines[0].get_ydata() == [0.1, 0.1] and ax.get_yscale() == "log" and legend(ax) == ["floor"]
-    ax = drawn(figures.brightness, {"a": np.zeros(9)}, np.ones(9))["a"]
-    assert sum(bar.get_height() * bar.get_width() for bar in ax.patches[:40]) == pytest.approx(1)
+    ax = drawn(figures.brightness, {"a": torch.zeros(9), "b": np.arange(8)}, 4)[0]
+    assert ax.images[0].get_array().tolist() == [[0, 0, 0, 0], [0.875, 2.625, 4.375, 6.125]]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b"]
 
 
 def test_matrices_images_and_digits():
