@@ -19,6 +19,7 @@ import nbformat
 from fontTools import subset
 from fontTools.ttLib import TTFont
 
+from t2v_helpers import shapes, toys
 from t2v_helpers._support.command import Parser, run
 from t2v_helpers._support.files import whole_folder
 from tools.course import NOTEBOOKS, ROOT
@@ -31,6 +32,10 @@ VENDOR = {
     "ort.wasm": "onnxruntime-web/dist/ort-wasm-simd-threaded.wasm",
     "gifenc.js": "gifenc/dist/gifenc.esm.js",
 }
+EXPLORER = re.compile(r"figures\.(\w+_explorer)\(")
+PLACE = """<div class="explorer" data-explorer="{0}"></div>
+<link rel="stylesheet" href="../_static/explorers/explorers.css">
+<script type="module" src="../_static/explorers/{0}.js"></script>"""  # which hides the output before it
 COPIED = ["LICENSE*", "notebooks/*.ipynb", "docs/*.md", "assets/*.md", "assets/*/README.md", "assets/figures/*"]
 
 
@@ -60,11 +65,13 @@ def adapt(source):
         notebook.metadata.pop("widgets", None)
         for cell in notebook.cells:
             if cell.cell_type == "markdown":
-                cell.source = without_badges(cell.source).replace("](../site/", "](../")  # whose pages are its root
+                cell.source = without_badges(cell.source)
             elif "google.colab" in cell.source:
                 cell.metadata.setdefault("tags", []).append("remove-cell")
             for output in cell.get("outputs", []):
                 output.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None)
+            if (found := EXPLORER.search(cell.source)) and cell.get("outputs"):
+                cell.outputs.append(nbformat.v4.new_output("display_data", {"text/html": PLACE.format(found[1])}))
         nbformat.write(notebook, path)
     for path in [*source.glob("docs/*.md"), *source.glob("assets/**/*.md")]:
         text = without_badges(path.read_text(encoding="utf-8")).replace("```math", "```{math}")
@@ -91,7 +98,14 @@ def vendor(source):
     (folder / "vendor").mkdir()
     for name, path in VENDOR.items():
         shutil.copy(SITE / "node_modules" / path, folder / "vendor" / name)
+    (source / "_static" / "explorers" / "pictures.json").write_text(json.dumps(pictures()), encoding="utf-8")
     export.write("tiny", folder / "model", runtime=(folder / "vendor" / "ort.wasm").stat().st_size)
+
+
+def pictures():
+    """The digit (8, 8) and the frame (64, 64, 3) that notebook 02's explorer shows, in [-1, 1], without their axes."""
+    clip = shapes.render("a red circle moving left", seed=0).astype(float) * 2 - 1
+    return {"digit": toys.digits()[0][3].tolist(), "frame": clip[len(clip) // 2].round(3).flatten().tolist()}
 
 
 def stamp(site):

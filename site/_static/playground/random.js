@@ -48,12 +48,12 @@ export class Generator {
  * Torch draws all uniform numbers first, and turns each 16 of them into normal ones by the method of Box and Muller
  * (aten/src/ATen/native/cpu/DistributionTemplates.h). A rest below 16 gets 16 fresh ones, over the end.
  * @param {number} count at least 16; below that, torch takes another way
- * @param {bigint | number} seed
+ * @param {bigint | number | Generator} seed or a generator, which goes on
  * @returns {Float32Array}
  */
 export function randn(count, seed) {
   if (count < BLOCK) throw new RangeError(`count ${count}: expected at least ${BLOCK}`);
-  const generator = new Generator(seed);
+  const generator = seed instanceof Generator ? seed : new Generator(seed);
   const numbers = Float32Array.from({ length: count }, () => generator.uniform());
   for (let start = 0; start + BLOCK <= count; start += BLOCK) boxMuller(numbers.subarray(start, start + BLOCK));
   if (count % BLOCK) {
