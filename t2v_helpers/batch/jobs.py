@@ -31,6 +31,8 @@ def read_jobs(path: pathlib.Path, asked: Request) -> tuple[list[Job], list[tuple
     Each line asks for what `asked` does, apart from what it says itself. Returns the jobs, and what is wrong with the
     other lines: (line, message). OSError: the file cannot be read. ValueError: it is not text, or holds no prompts.
     """
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder, expected a file with one prompt per line")
     jobs, bad = [], []
     for number, text in read_lines(path):
         if text.startswith("#"):

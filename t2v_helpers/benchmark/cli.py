@@ -21,6 +21,7 @@ from .model import CONFIGS, PROMPT, SEED, as_model, load_recipe, recipe_clip, st
 from .report import AGAIN, DEFAULT, KEPT, LEFT_OUT, RECIPE
 
 EPILOG = "Exit code: 0 measured, 1 recipe or default cannot run here, 2 bad input (one line says why), 130 interrupted."
+EPILOG = "\n  ".join(["variants (quote each name):", *variants.VARIANTS]) + f"\n\n{EPILOG}"
 CONTROLS = {"another prompt": {"prompt": "a sailing boat in a storm"}, "guidance 1": {"guidance": 1}}
 
 
@@ -150,11 +151,11 @@ def parser():
     p.add_argument("--config", choices=CONFIGS, help="size of the model (default: full on a GPU, tiny on a CPU)")
     about = "clips to time in each row, after a warm-up clip (default: %(default)s)"
     p.add_argument("--repeats", metavar="N", type=command.count, default=5, help=about)
-    about = f"measure only these variants, or none; quote each name (default: all of {', '.join(variants.VARIANTS)})"
+    about = "measure only these variants, see below; without a name, none (default: all)"
     p.add_argument("--variants", nargs="*", metavar="NAME", default=[*variants.VARIANTS], help=about)
     about = "start no new row after this many seconds (default: no limit)"
     p.add_argument("--budget", metavar="SECONDS", type=positive, default=math.inf, help=about)
-    about = "also measure on emulated GPUs with this much memory, in units of 1e9 bytes"
+    about = "also measure on emulated GPUs with this much memory; 1 GB is 10^9 bytes"
     p.add_argument("--memory-cap", nargs="+", metavar="GB", type=positive, default=[], help=about)
     p.add_argument("--json", metavar="FILE", type=path, help="also write every number to this file, as JSON")
     p.add_argument("--markdown", metavar="FILE", type=path, help="also write the report to this file")

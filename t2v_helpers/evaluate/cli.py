@@ -46,13 +46,16 @@ def generate_clips(
 def evaluate(
     pipeline: Callable, seeds: Sequence[int], asked: Request, video_tower: typing.Any = None
 ) -> list[tuple[str, dict[str, float]]]:
-    """Measure every number of the model card: the rows of the table, with shares or values by column.
+    """Measure every number of the model card: the rows of the table, with clips, and shares or values, by column.
 
     seeds: of the clips of each caption; a single one leaves "seeds differ" empty. asked: see `generate_clips`.
     video_tower: for CLIPSIM; optional.
     """
     from .. import shapes
     from ..measures import adherence, clipsim, object_overlap
+
+    def share(clips, captions):
+        return {"clips": len(clips)} | adherence(clips, captions)
 
     def clips(prompts, seeds, w=asked.guidance):
         return generate_clips(pipeline, prompts, seeds, dataclasses.replace(asked, guidance=w))
@@ -69,34 +72,34 @@ def evaluate(
     by_prompt = own.reshape(len(trained), len(seeds), *own.shape[1:])
     differ = [object_overlap(a, b) < 0.8 for many in by_prompt for i, a in enumerate(many) for b in many[:i]]
     rows = [
-        ("trained captions", adherence(own, said)),
-        ("held-out captions", adherence(clips(held_out, seeds), said_held_out)),
-        ("other wordings", adherence(clips(other, [11]), every)),
-        ("control: captions shuffled", adherence(own, shuffled)),
-        ("control: no guidance (w = 1)", adherence(clips(trained, [12], 1.0), trained)),
-        ("control: no text (w = 0)", adherence(clips([""], range(100, 100 + len(trained)), 1.0), trained)),
-        ("control: rendered clips", adherence(rendered, every * 5)),
-        ("seeds differ", {"all": float(np.mean(differ))} if differ else {}),
+        ("trained captions", share(own, said)),
+        ("held-out captions", share(clips(held_out, seeds), said_held_out)),
+        ("other wordings", share(clips(other, [11]), every)),
+        ("control: captions shuffled", share(own, shuffled)),
+        ("control: no guidance (w = 1)", share(clips(trained, [12], 1.0), trained)),
+        ("control: no text (w = 0)", share(clips([""], range(100, 100 + len(trained)), 1.0), trained)),
+        ("ceiling: rendered clips", share(rendered, every * 5)),
+        ("seeds differ", {"clips": len(own), "all": float(np.mean(differ))} if differ else {}),
     ]
     if video_tower is not None:
         towers, first = (pipeline.tokenizer, pipeline.text_encoder, video_tower), by_prompt[:, 0]
         real = [render(caption, 10**8 + i) for i, caption in enumerate(trained)]
         some = {"generated": first, "rendered": real, "captions reversed": first[::-1].copy()}
         alike = {what: clipsim(trained, those, *towers).diagonal().mean().item() for what, those in some.items()}
-        rows += [(f"CLIPSIM, {what}", {"all": value}) for what, value in alike.items()]
+        rows += [(f"CLIPSIM, {what}", {"clips": len(first), "all": value}) for what, value in alike.items()]
     return rows
 
 
 def table(rows: Sequence[tuple[str, dict[str, float]]]) -> str:
     """The rows as Markdown.
 
-    >>> print(table([("seeds differ", {"all": 0.5})]).splitlines()[-1])
-    | seeds differ |  |  |  | 0.500 |
+    >>> print(table([("seeds differ", {"clips": 90, "all": 0.5})]).splitlines()[-1])
+    | seeds differ | 90 |  |  |  | 0.500 |
     """
-    columns = ("color", "shape", "motion", "all")
-    lines = ["| | " + " | ".join(columns) + " |", "| --- |" + " ---: |" * len(columns)]
+    columns = {"clips": "d", "color": ".3f", "shape": ".3f", "motion": ".3f", "all": ".3f"}
+    lines = ["| | " + " | ".join(columns).replace("color", "colour") + " |", "| --- |" + " ---: |" * len(columns)]
     for what, values in rows:
-        shown = (f"{values[c]:.3f}" if c in values else "" for c in columns)
+        shown = (f"{values[c]:{how}}" if c in values else "" for c, how in columns.items())
         lines.append(f"| {what} | " + " | ".join(shown) + " |")
     return "\n".join(lines)
 

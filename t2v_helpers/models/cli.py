@@ -13,9 +13,11 @@ models:
   auto        modelscope if this machine has a CUDA GPU and the weights, otherwise tiny; prints which and why
 {models}
   or a pipeline's folder, or a hub id such as org/name
+With less GPU memory, a clip takes longer. t2v_helpers.plan("wan") prints the memory, and what it guesses, in detail.
 
 The same prompt, seed and settings give the same clip. A file is written completely or not at all.
-Exit code: 0 a clip was written, 2 bad input or no model (one line says why), 130 interrupted.
+Exit code: 0 a clip was written, 2 no clip: bad input, no model, no memory or no disk space (one line says why),
+130 interrupted.
 
 examples:
   python -m t2v_helpers "a red circle moving left" --model tiny --output clip.mp4
@@ -25,8 +27,9 @@ examples:
 
 def parser() -> command.Parser:
     """The command line's arguments."""
-    each = (f"  {n:11} {m.num_frames} frames of {m.size[0]}x{m.size[1]}: {m.about}" for n, m in MODELS.items())
-    p = command.Parser("t2v_helpers", "Generate a video of what a prompt says.", EPILOG.format(models="\n".join(each)))
+    shapes = {n: f"{m.num_frames} frames of {m.size[0]}x{m.size[1]}" for n, m in MODELS.items()}
+    each = (f"  {n:11} {shapes[n]:21}  {m.about}" for n, m in MODELS.items())
+    p = command.Parser("t2v_helpers", "Generate a video from a text prompt.", EPILOG.format(models="\n".join(each)))
     p.add_argument("prompt", metavar="PROMPT", help="what the video shows, in quotes")
     about = "video file to write, ending in .mp4, .gif or .webp (default: %(default)s)"
     p.add_argument("--output", metavar="FILE", default="clip.mp4", help=about)

@@ -54,9 +54,9 @@ class Model:
 MODELS = {
     "tiny": Model(
         repo=str(ASSETS / "tiny-t2v"),
-        about="the scale model of this project: a small world of moving shapes, on any CPU",
+        about="moving shapes, 34 words; on any CPU, no download",
         steps=10,  # with 20 as many clips are right (python -m t2v_helpers.evaluate --steps 20)
-        guidance=2.0,  # at 4 outlines bulge, at 1 a motion is missed now and then (--guidance 4)
+        guidance=2.0,  # at 4 outlines bulge (--guidance 4), at 1 a few more prompts are missed (notebook 06)
         size=(64, 64),
         gpu_dtype="float32",
         progress=False,
@@ -65,7 +65,7 @@ MODELS = {
         repo="ali-vilab/text-to-video-ms-1.7b",
         revision="8227dddca75a8561bf858d604cc5dae52b954d01",
         also=("damo-vilab/text-to-video-ms-1.7b",),
-        about="1.8 billion weights, for a CUDA GPU; 3.7 GB to download, once",
+        about="ModelScope, any English; download 3.7 GB, GPU memory 0.8 to 5.4 GB",
         scheduler="DPMSolverMultistepScheduler",
         steps=25,
         size=(256, 256),
@@ -76,7 +76,7 @@ MODELS = {
     "wan": Model(
         repo="Wan-AI/Wan2.1-T2V-1.3B-Diffusers",
         revision="0fad780a534b6463e45facd96134c9f345acfa5b",
-        about="Wan 2.1, the small one: five seconds of film, and a text encoder of 5.7 billion weights",
+        about="Wan 2.1 (1.3B), five seconds; download 28.9 GB, GPU memory 4.3 to 23.0 GB",
         pipeline_class="WanPipeline",
         guidance=5.0,
         num_frames=81,
@@ -94,7 +94,7 @@ MODELS = {
         repo="THUDM/CogVideoX-2b",
         revision="1137dacfc2c9c012bed6a0793f4ecf2ca8e7ba01",
         also=("zai-org/CogVideoX-2b",),
-        about="CogVideoX, the small one: six seconds of film, trained on this one size",
+        about="CogVideoX-2b, six seconds; download 13.3 GB, GPU memory 4.1 to 29.3 GB",
         pipeline_class="CogVideoXPipeline",
         guidance=6.0,
         num_frames=49,
@@ -107,7 +107,7 @@ MODELS = {
     ),
     "ltx": Model(
         repo="Lightricks/LTX-Video",
-        about="LTX-Video: seven seconds of film from few latents, the quickest of the newer ones",
+        about="LTX-Video, seven seconds; download 28.4 GB, GPU memory 4.3 to 20.1 GB",
         pipeline_class="LTXPipeline",
         guidance=3.0,
         num_frames=161,

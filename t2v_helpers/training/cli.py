@@ -27,9 +27,9 @@ def parser():
     about = f"folder for checkpoints, metrics and samples; an interrupted run resumes from it {default}"
     p.add_argument("--work", metavar="DIR", type=path, default=path("runs/tiny-t2v"), help=about)
     p.add_argument("--data", metavar="DIR", type=path, help="folder of clips to train on (default: rendered clips)")
-    about = "scale clips to cover this square, such as 64x64, and crop them at the center (default: unchanged)"
-    p.add_argument("--size", metavar="WxH", type=command.size, help=about)
-    about = "take this many frames of each clip: the first ones at --fps, or evenly spaced in time (default: all)"
+    about = "scale clips to cover this square, such as 64x64 (multiples of 8, at least 16), and crop around the middle"
+    p.add_argument("--size", metavar="NxN", type=command.size, help=f"{about} (default: unchanged)")
+    about = "frames to take of each clip: with --fps the first N, otherwise N spread over the clip (default: all)"
     p.add_argument("--frames", metavar="N", type=count, help=about)
     about = "frames per second to take of each clip (default: all), and the rate of a folder of pictures (default: 8)"
     p.add_argument("--fps", metavar="N", type=command.positive, help=about)

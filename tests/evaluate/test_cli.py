@@ -38,10 +38,11 @@ def measured():
 def test_a_model_that_draws_what_it_is_asked_for_is_right_and_the_controls_are_not(measured):
     rows = measured[1]
     right = [rows[what]["all"] for what in ("trained captions", "held-out captions", "other wordings")]
-    assert min(*right, rows["control: no guidance (w = 1)"]["all"], rows["control: rendered clips"]["all"]) > 0.98
+    assert min(*right, rows["control: no guidance (w = 1)"]["all"], rows["ceiling: rendered clips"]["all"]) > 0.98
     kinds = len(shapes.COMBINATIONS)
     assert rows["control: captions shuffled"]["all"] < 0.1 and rows["control: no text (w = 0)"]["all"] <= 2 / kinds
     assert rows["seeds differ"]["all"] > 0.5
+    assert [row["clips"] for row in rows.values()] == [180, 36, 108, 180, 90, 90, 540, 180]
 
 
 def test_every_caption_and_seed_is_asked_for_once(measured):
@@ -57,9 +58,11 @@ def test_the_command_writes_what_it_prints(scale_folder, tmp_path, monkeypatch, 
     file = tmp_path / "e.json"
     assert cli.main([str(scale_folder), "--seeds", "1", "--steps", "1", "--json", str(file)]) == 0
     out, rows = capsys.readouterr().out, json.loads(file.read_text())
-    assert out.startswith(f"{scale_folder}: 16 frames of 64x64, 1 steps, guidance 2, 1 seeds a caption\n\n| | color |")
+    assert out.startswith(
+        f"{scale_folder}: 16 frames of 64x64, 1 steps, guidance 2, 1 seeds a caption\n\n| | clips | colour |"
+    )
     assert out.endswith(cli.table(rows.items()) + "\n") and rows["seeds differ"] == {}
-    assert rows["control: rendered clips"]["all"] == 1
+    assert rows["ceiling: rendered clips"]["all"] == 1
 
 
 @pytest.mark.parametrize("width, code, says", [(32, 0, "4 frames of 32x32, 1 steps"), (40, 2, "makes 40x32 pixels")])

@@ -42,6 +42,14 @@ def test_a_download_is_as_large_as_the_hubs_files():
     assert budget.plan("wan").download == pytest.approx(28_928_887_859, rel=1e-3)
 
 
+@pytest.mark.parametrize("name", COUNTS)
+def test_what_the_help_says_that_a_model_needs(name):
+    estimate = budget.plan(name, cards=())
+    least, most = (f(estimate.need.values()) / 1e9 for f in (min, max))
+    needs = f"download {estimate.download / 1e9:.1f} GB, GPU memory {least:.1f} to {most:.1f} GB"
+    assert MODELS[name].about.endswith(needs)
+
+
 def test_a_longer_clip_costs_more_and_no_guidance_half():
     one, two = budget.plan("modelscope"), budget.plan("modelscope", num_frames=32)
     assert two.need["layer-offload"] > 1.5 * one.need["layer-offload"] and 2 <= two.flops / one.flops < 2.2

@@ -65,7 +65,7 @@ def adapt(source):
         notebook.metadata.pop("widgets", None)
         for cell in notebook.cells:
             if cell.cell_type == "markdown":
-                cell.source = without_badges(cell.source)
+                cell.source = without_badges(cell.source).replace("](../site/", "](../")  # whose pages are its root
             elif "google.colab" in cell.source:
                 cell.metadata.setdefault("tags", []).append("remove-cell")
             for output in cell.get("outputs", []):

@@ -41,7 +41,7 @@ def test_solutions_are_gone_and_nothing_else_is(path, folder):
             lost.append(line)
         inside &= not (line[0] == "-" and "</details>" in line)
     linked = [
-        line for line in lost if re.search(r"(assets|docs)/[\w/-]+\.\w+|in Colab:", line, re.I)
+        line for line in lost if re.search(r"(assets|docs|site)/[\w/-]+\.\w+|in Colab:", line, re.I)
     ]  # links and pictures, in words: see below; badges
     assert lost == linked and bool(linked) == ("](../" in "".join(markdown(path)))
     text, folded = (folder / path.name).read_text(), path.read_text().count("<details>")
