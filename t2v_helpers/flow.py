@@ -2,7 +2,7 @@
 
 Throughout this file:
 
-- x_t = (1 - t) x0 + t eps: data at t = 0, noise at t = 1 (Liu et al. 2022, Esser et al. 2024, and diffusers).
+- x_t = (1 - t) x0 + t eps: data at t = 0, noise at t = 1 (Esser et al. 2024, and diffusers). Liu et al. (2022) and
   Lipman et al. (2022) count time the other way.
 - Flow time t is a number from 0 to 1 that holds for the whole batch, or a float tensor (b,).
 - A model is called as model(x_t, t) with t of shape (b,), and returns the velocity, of the shape of x_t.

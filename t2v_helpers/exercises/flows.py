@@ -67,22 +67,22 @@ def _told_the_right_time(attempt: Callable) -> None:
 
 @exercise("10.3")
 def _bend(attempt: Callable) -> None:
-    for w in (1.0, 0.5, 2.0):
+    for sigma in (1.0, 0.5, 2.0):
         t = (torch.arange(20_000).double() + 0.5) / 20_000
-        rho = ((1 - t) ** 2 * w**2 + t**2).sqrt()
-        slope, chord = (t - (1 - t) * w**2) / rho, 1 - w
+        rho = ((1 - t) ** 2 * sigma**2 + t**2).sqrt()
+        slope, chord = (t - (1 - t) * sigma**2) / rho, 1 - sigma
         right = (slope - chord).square().mean().item()
-        got = attempt(w)
+        got = attempt(sigma)
         mistakes = {
             "that is the mean square of the slope: subtract the chord first": slope.square().mean(),
             "that is the mean of the difference, which is always 0: square it first": 0.0,
             "the mean of the absolute difference: (10.13) squares": (slope - chord).abs().mean(),
             "a root too many: (10.13) is a mean square": right**0.5,
             "divided by the chord: the numerator alone is asked for": right / chord**2 if chord else math.inf,
-            "the chord is rho_1 - rho_0 = 1 - w, noise minus data": (slope + chord).square().mean(),
-            f"for w = {w:g} it is {right:.3f}, got {got}": ANYTHING,
+            "the chord is rho_1 - rho_0 = 1 - sigma, noise minus data": (slope + chord).square().mean(),
+            f"for sigma = {sigma:g} it is {right:.3f}, got {got}": ANYTHING,
         }
         first_mistake(got, right, mistakes, 5e-4)
     first_mistake(
-        attempt(0.0), 0.0, {"for w = 0 all lines meet in one point, and the flow is straight": ANYTHING}, 5e-4
+        attempt(0.0), 0.0, {"for sigma = 0 all lines meet in one point, and the flow is straight": ANYTHING}, 5e-4
     )

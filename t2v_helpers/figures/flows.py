@@ -49,7 +49,7 @@ def continuity(fields: Mapping[str, ArrayLike], reach: float = REACH) -> None:
             shown = ax.imshow(np.asarray(field).T, cmap="RdBu_r", vmin=-most, vmax=most, origin="lower", extent=extent)
             ax.set(title=title, xlim=(-2, 2), ylim=(-2, 2), xticks=(-1, 0, 1), yticks=(-1, 0, 1), xlabel="$x_1$")
         axes[0, 0].set_ylabel("$x_2$")
-        ax.figure.colorbar(shown, ax=axes[0].tolist(), label="density per unit of $t$", shrink=0.8)
+        ax.figure.colorbar(shown, ax=axes[0].tolist(), label="density per unit of $t$", extend="both", shrink=0.8)
 
 
 def clocks(schedules: Mapping[str, NoiseSchedule]) -> None:

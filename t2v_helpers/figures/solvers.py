@@ -33,7 +33,7 @@ def orders(steps: Sequence[int], errors: Mapping[str, ArrayLike], slopes: Mappin
             straight = error[-1] * (np.array(steps) / steps[-1]) ** round(slope)
             ax.plot(steps, straight, color=GREY, linestyle=":", linewidth=1.2, zorder=1)
             ax.annotate(
-                f"$n^{{{round(slope)}}}$", (steps[0], straight[0]), (0, -16), textcoords="offset points", ha="center"
+                f"$n^{{{round(slope)}}}$", (steps[0], straight[0]), (0, 6), textcoords="offset points", ha="center"
             )
             ax.annotate(
                 f"{name}\nslope {slope:.2f}",
