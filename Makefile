@@ -104,8 +104,9 @@ timing: $(READY)
 
 lessons: $(READY)
 	mkdir -p runs
-	HF_HUB_OFFLINE=1 $(PY) -m papermill notebooks/08_train_text_to_video.ipynb runs/lessons.ipynb -p BUDGET full
-	cp runs/lessons/*.json runs/lessons/*.npz assets/lessons/
+	for budget in medium full; do HF_HUB_OFFLINE=1 $(PY) -m papermill notebooks/08_train_text_to_video.ipynb \
+	    runs/lessons.ipynb -p BUDGET $$budget -p FOLDER runs/lessons/$$budget || exit 1; done
+	cp runs/lessons/full/*.json runs/lessons/medium/medium_clips.npz assets/lessons/
 	HF_HUB_OFFLINE=1 $(PY) -m papermill notebooks/06_text_meets_video.ipynb runs/guidance.ipynb -p GUIDANCE full
 
 tuning: $(READY)

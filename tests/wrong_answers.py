@@ -128,11 +128,15 @@ def bent(w, of_slope):
     return of_slope((t - (1 - t) * w**2) / np.sqrt((1 - t) ** 2 * w**2 + t**2)).mean().item()
 
 
-def forget_in_place(texts, u, p):
-    for i, number in enumerate(u):
-        if number < p:
-            texts[i] = ""
-    return texts
+class LoRA(torch.nn.Module):
+    def __init__(self, linear, rank, scale, first=1.0, last=0.0, frozen=True):
+        super().__init__()
+        self.linear, self.scale = linear.requires_grad_(not frozen), scale
+        self.A = torch.nn.Parameter(first * torch.ones(rank, linear.in_features))
+        self.B = torch.nn.Parameter(last * torch.ones(linear.out_features, rank))
+
+    def forward(self, x):
+        return self.linear(x) + self.scale * (x @ self.A.T) @ self.B.T
 
 
 def multistep(guess, x, lams, remember, power=1):
@@ -379,30 +383,27 @@ WRONG = {
         "the first time is": lambda table, n: table[n].sqrt() / 2,
     },
     "8.1": {
-        "what the UNet is given": lambda x, e, a: a.sqrt() * x + (1 - a).sqrt() * e,
-        "the sign": lambda x, e, a: (1 - a).sqrt() * x - a.sqrt() * e,
-        "square roots": lambda x, e, a: a * e - (1 - a) * x,
-        "wrong at alpha_bar": lambda x, e, a: e - x,
+        "return missing": lambda linear, rank, alpha: None,
+        "never learns": lambda linear, rank, alpha: LoRA(linear, rank, alpha / rank, first=0.0),
+        "begin as": lambda linear, rank, alpha: LoRA(linear, rank, alpha / rank, last=1.0),
+        "adds more terms": lambda linear, rank, alpha: LoRA(linear, rank, alpha),
+        "upside down": lambda linear, rank, alpha: LoRA(linear, rank, rank / alpha),
+        "frozen": lambda linear, rank, alpha: LoRA(linear, rank, alpha / rank, frozen=False),
     },
     "8.2": {
-        "swapped": lambda old, new, n: old + min(0.999, (1 + n) / (10 + n)) * (new - old),
-        "at most 0.999": lambda old, new, n: (1 + n) / (10 + n) * old + 9 / (10 + n) * new,
-        "wrong at step 0": lambda old, new, n: 0.999 * old + 0.001 * new,
+        "None": lambda words: None,
+        "more frequent": lambda words: 1 / len(set(words)),
+        "all different": lambda words: 1 / len(words),
+        "most frequent": lambda words: max(map(words.count, words)) / len(words),
+        "for itself": lambda words: sum(words.count(w) - 1 for w in words) / len(words) / (len(words) - 1),
     },
     "8.3": {
-        "None": lambda texts, u, p: None,
-        "has changed": forget_in_place,
-        "nine of ten": lambda texts, u, p: [text if n < p else "" for text, n in zip(texts, u, strict=True)],
-        "in the place": lambda texts, u, p: [text for text, n in zip(texts, u, strict=True) if n >= p],
-        "only these": lambda texts, u, p: texts[:],
-    },
-    "8.4": {
-        "None": lambda memory, parameters, kept: None,
-        "four bytes": lambda memory, parameters, kept: max(0, int((memory - 4 * parameters) // kept)),
-        "half a clip": lambda memory, parameters, kept: max(0, (memory - 16 * parameters) / kept),
-        "too many": lambda memory, parameters, kept: max(0, math.ceil((memory - 16 * parameters) / kept)),
-        "less than none": lambda memory, parameters, kept: int((memory - 16 * parameters) // kept),
-        "a clip: 4, got 8": lambda memory, parameters, kept: max(0, int(memory // kept)),
+        "None": lambda m, f, t, k: None,
+        "four bytes": lambda m, f, t, k: max(0, int((m - 2 * f - 4 * t) // k)),
+        "no gradient": lambda m, f, t, k: max(0, int((m - 16 * (f + t)) // k)),
+        "half a clip": lambda m, f, t, k: max(0, (m - 2 * f - 16 * t) / k),
+        "too many": lambda m, f, t, k: max(0, math.ceil((m - 2 * f - 16 * t) / k)),
+        "less than none": lambda m, f, t, k: int((m - 2 * f - 16 * t) // k),
     },
     "9.1": {
         "round down": lambda s, rate, step, once, guided: max(

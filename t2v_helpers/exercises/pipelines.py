@@ -139,55 +139,66 @@ def _hidden(attempt: Callable) -> None:
 
 
 @exercise("8.1")
-def _velocity(attempt: Callable) -> None:
-    x0, eps = torch.randn(2, 3, 4, generator=torch.Generator().manual_seed(0))
-    for a in (torch.tensor(0.3), torch.tensor(0.0)):
-        signal, noise = a.sqrt(), (1 - a).sqrt()
+def _lora(attempt: Callable) -> None:
+    x = torch.randn(3, 6, generator=torch.Generator().manual_seed(0))
+    for rank, alpha in ((2, 4.0), (4, 4.0)):
+        frozen = torch.nn.Linear(6, 5)
+        layer = attempt(frozen, rank, alpha)
+        assert callable(layer), f"expected a layer, got {layer!r}: is the return missing?"
+        learned = {tuple(w.shape): w for w in layer.parameters() if w.requires_grad}
+        A, B = learned.pop((rank, 6), None), learned.pop((5, rank), None)
+        assert A is not None and B is not None, "A of shape (rank, in) and B of shape (out, rank) have to be learned"
+        assert not learned, "the old weights learn as well: they have to be frozen"
+        start = torch.allclose(layer(x), frozen(x), atol=1e-6)
+        assert start, "it has to begin as the frozen layer was: let B begin at 0"
+        layer(x).square().sum().backward()
+        stuck = all(w.grad is None or not w.grad.any() for w in (A, B))
+        assert not stuck, "it never learns: A and B are both 0, and the gradient of each contains the other"
+        with torch.no_grad():
+            B.normal_(generator=torch.Generator().manual_seed(rank))
+            got, change = layer(x) - frozen(x), (x @ A.T) @ B.T
         mistakes = {
-            "that is x_t (2.2), what the UNet is given, not what it is asked for": signal * x0 + noise * eps,
-            "the sign: v is noise less data": noise * x0 - signal * eps,
-            "the square roots are missing: alpha_bar is a share of variance": a * eps - (1 - a) * x0,
-            f"wrong at alpha_bar = {a:g}, expected (8.2)": ANYTHING,
+            "the scale: a larger rank adds more terms, so alpha is divided by the rank": alpha * change,
+            "the scale is upside down: alpha divided by the rank": rank / alpha * change,
+            "alpha is not used": change,
+            f"wrong at rank {rank} and alpha {alpha:g}, expected (8.8)": ANYTHING,
         }
-        first_mistake(attempt(x0, eps, a), signal * eps - noise * x0, mistakes)
+        first_mistake(got, alpha / rank * change, mistakes, atol=1e-4)
 
 
 @exercise("8.2")
-def _moving_average(attempt: Callable) -> None:
-    for n, decay in ((0, 0.1), (90, 0.91), (10**6, 0.999)):
+def _by_chance(attempt: Callable) -> None:
+    for words, right in ((["left", "left", "left", "right", "up"], 0.44), (["red", "green", "blue"], 1 / 3)):
+        counts = [words.count(word) / len(words) for word in set(words)]
+        others = sum(words.count(word) - 1 for word in words) / len(words) / (len(words) - 1)
         mistakes = {
-            "the shares are swapped: most is kept of the average": (1 - decay) * 2 + decay * 5,
-            "at most 0.999 is kept: take the smaller of the two": (1 + n) / (10 + n) * 2 + 9 / (10 + n) * 5,
-            f"wrong at step {n}: {decay:g} of the average is kept there": ANYTHING,
+            "words that are more frequent meet more often: 1 / (different words) holds for even lists only": 1
+            / len(counts),
+            "that is for captions that are all different": 1 / len(words),
+            "that is how often the most frequent word is drawn": max(counts),
+            "here a caption may be drawn for itself": others,
+            f"of {words}: expected {right:.3f}, the sum of the squared shares": ANYTHING,
         }
-        first_mistake(attempt(2.0, 5.0, n), decay * 2 + (1 - decay) * 5, mistakes)
+        first_mistake(attempt(words), right, mistakes)
 
 
 @exercise("8.3")
-def _forget(attempt: Callable) -> None:
-    texts, u = ["red", "green", "blue", "cyan"], [0.05, 0.5, 0.1, 0.99]
-    given = list(texts)
-    got = attempt(given, u, 0.1)
-    assert got is not None, "it returns None: is the return missing?"
-    assert given == texts, "the caller's list has changed: make a new one"
-    inverted = list(got) in (["red", "", "", ""], ["red", "", "blue", ""])
-    assert not inverted, "it forgets nine of ten: a text goes where its number is below p"
-    assert len(got) == 4, f"{len(got)} texts for 4 clips: put an empty text in the place of one that goes"
-    assert list(got) == ["", "green", "blue", "cyan"], "numbers below p = 0.1, and only these, take their text away"
-
-
-@exercise("8.4")
 def _largest_batch(attempt: Callable) -> None:
-    weights = "four bytes a weight are the weight alone: its gradient and AdamW's two averages take as much each"
-    for memory, parameters, kept in ((80e9, 2e9, 10e9), (80e9, 1.4e9, 22e9), (24e9, 1e6, 50e6), (16e9, 1.4e9, 22e9)):
-        got, clips = attempt(memory, parameters, kept), (memory - 16 * parameters) / kept
+    for memory, frozen, trained, kept in ((80e9, 1e9, 2e9, 10e9), (24e9, 1.4e9, 3e6, 4e9), (16e9, 0, 1.4e9, 11e9)):
+        got, clips = attempt(memory, frozen, trained, kept), (memory - 2 * frozen - 16 * trained) / kept
         right = max(0, int(clips // 1))
         mistakes = {
-            weights: int((memory - 4 * parameters) // kept),
+            "four bytes are a trained weight alone: gradient and averages make it 16": max(
+                0, int((memory - 2 * frozen - 4 * trained) // kept)
+            ),
+            "frozen weights need no gradient and no averages: 2 bytes each": max(
+                0, int((memory - 16 * (frozen + trained)) // kept)
+            ),
+            "the frozen weights are in memory as well": max(0, int((memory - 16 * trained) // kept)),
             "half a clip cannot be trained on: round down": clips,
             "a clip too many: what is left has to hold all that is kept, so round down": int(clips // 1) + 1,
             "less than none: where the weights alone do not fit, the answer is 0": int(clips // 1),
-            f"of {memory:g} bytes, {parameters:g} weights and {kept:g} a clip: {right}, got {got}": ANYTHING,
+            f"of {memory:g} bytes, {frozen:g} and {trained:g} weights, {kept:g} a clip: {right}, got {got}": ANYTHING,
         }
         first_mistake(got, right, mistakes)
 

@@ -349,3 +349,24 @@ def dot_rows(
             ax.set(xlabel=title, yticks=rows, yticklabels=names, ylim=(len(names) - 0.5, -0.9), xmargin=0.15)
             if title in levels:
                 _mark(ax, levels[title][1], levels[title][0], color=COLORS["gan"], linestyle="--")
+
+
+def memory(rows: Mapping[str, Mapping[str, float]], limit: float) -> None:
+    """Draw what trainings hold in memory: a bar for each, of parts one after another, with its sum at the end.
+
+    Args:
+        rows: Name to {part: GB}, all with the same parts.
+        limit: Of a card, in GB, drawn as an upright line.
+    """
+    parts, sums = list(next(iter(rows.values()))), [sum(row.values()) for row in rows.values()]
+    with sheet(height=1.3 + 0.36 * len(rows), style={"axes.grid.axis": "x"}) as [[ax]]:
+        left = np.zeros(len(rows))
+        for part, color in zip(parts, (COLORS["diffusion"], CYCLE[5]), strict=True):
+            lengths = np.array([row[part] for row in rows.values()])
+            ax.barh(list(rows), lengths, left=left, color=color, height=0.62, label=part)
+            left += lengths
+        for row, total in enumerate(sums):
+            ax.annotate(f"{total:.0f}", (total, row), (6, 0), textcoords="offset points", va="center")
+        _mark(ax, limit, f"a card of {limit:g} GB", color=COLORS["gan"], linestyle="--")
+        ax.set(xlabel="memory on each GPU (GB)", ylim=(len(rows) - 0.5, -0.5), xlim=(0, 1.1 * max(sums)))
+        legend_below(ax)

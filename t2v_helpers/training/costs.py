@@ -1,4 +1,4 @@
-"""What a UNet costs to run and to train, counted without a GPU and without weights: operations, bytes, seconds.
+"""What a UNet costs to run and to train, counted without a GPU and without weights: operations and bytes.
 
 Counts are made on torch's meta device, whose tensors have shapes and no numbers. What is counted here is what training
 keeps, in one UNet of any width; models/counting.py counts what drawing a clip needs at its peak.
@@ -9,7 +9,7 @@ import typing
 import numpy as np
 import torch
 
-from ..models import clock, modelscope
+from ..models import modelscope
 from . import scale_model
 
 TOKENS = 77  # of a prompt, as CLIP pads it
@@ -23,11 +23,14 @@ class Cost(typing.NamedTuple):
         activation_bytes: What a forward pass keeps for the backward pass, without weights. Attention is counted in
             plain products, with the matrices that fused kernels do not keep.
         parameters: Number of weights.
+        recomputed_bytes: What is kept if each block of the UNet keeps its inputs alone, and computes the rest again on
+            the way back (activation checkpointing, Chen et al. 2016), with the largest block's bytes at that moment.
     """
 
     flops: int
     activation_bytes: int
     parameters: int
+    recomputed_bytes: int
 
 
 def make_unet(width, *, like="modelscope", sample_size=32):
@@ -66,22 +69,30 @@ def count(unet, frames, size, batch=1):
             kept[storage._cdata] = storage  # held, so that no later one gets its number
         return tensor
 
+    inputs, inside, hooks = {}, [], []
+
+    def enter(block, arguments, named):
+        flat = torch.utils._pytree.tree_leaves((arguments, named))
+        storages = [tensor.untyped_storage() for tensor in flat if isinstance(tensor, torch.Tensor)]
+        inputs.update({storage._cdata: storage for storage in storages})
+        inside.append(len(kept))
+
+    def leave(block, arguments, out):
+        inside.append(total([*kept.values()][inside.pop() :]))
+
+    def total(storages):
+        return sum(storage.nbytes() for storage in storages)
+
+    for block in (*unet.down_blocks, unet.mid_block, *unet.up_blocks):
+        hooks += [block.register_forward_pre_hook(enter, with_kwargs=True), block.register_forward_hook(leave)]
     counter = FlopCounterMode(display=False)
     with torch.enable_grad(), counter, torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
         unet(*_inputs(unet, frames, size, batch))
-    activations = sum(storage.nbytes() for storage in kept.values())
-    return Cost(counter.get_total_flops(), activations, sum(p.numel() for p in unet.parameters()))
-
-
-def seconds_a_step(unet, frames, size, batch=1, repeat=3):
-    """Time of one training step (forward, backward) of a UNet on its device: the least of `repeat`, after another."""
-    inputs, seconds = _inputs(unet, frames, size, batch), []
-    for _ in range(repeat + 1):
-        begin = clock(unet.device)
-        with torch.enable_grad():
-            unet(*inputs).sample.square().mean().backward()
-        seconds.append(clock(unet.device) - begin)
-    return min(seconds[1:])
+    for hook in hooks:
+        hook.remove()
+    activations = total(kept.values())
+    recomputed = activations - sum(inside) + total(inputs.values()) + max(inside)
+    return Cost(counter.get_total_flops(), activations, sum(p.numel() for p in unet.parameters()), recomputed)
 
 
 def _inputs(unet, frames, size, batch):

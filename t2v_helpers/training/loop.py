@@ -89,7 +89,7 @@ def fit(accelerator, model, loss_of, stage, folder, *, ema=None, measure=None, w
         many = f"{accelerator.num_processes} processes"
         raise ValueError(f"{folder.name}: batch {stage.batch}, expected one that {many} can share")
     folder.mkdir(parents=True, exist_ok=True)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=stage.lr, weight_decay=1e-4, betas=(0.9, 0.99))
+    optimizer = torch.optim.AdamW(model.parameters(), lr=stage.lr, weight_decay=1e-4, betas=(0.9, 0.99), fused=True)
     kept = {"model": model, "optimizer": optimizer} | ({"ema": ema} if ema is not None else {})
     run = Run(stage, folder / "checkpoint.pt", kept, dict(made_from))
     if run.step >= stage.steps:

@@ -21,7 +21,7 @@ from .._support.files import write_whole
 from .._support.logs import quiet
 from ..models import MODELS, SETTINGS, cpu_autocast, settings
 from . import scale_model
-from .loop import Stage, choose, first_weights, fit, rng, share
+from .loop import Stage, choose, digest, first_weights, fit, rng, share
 from .scale_model import to_model
 from .unet import encode_clips, train_clips, train_images
 
@@ -54,10 +54,15 @@ class AutoencoderLoss(nn.Module):
         return error.abs().mean() + error.square().mean() + 1e-3 * kl + 0.3 * anchor.square().mean()
 
 
-def train_autoencoder(accelerator, stage, folder, world, watch=None, latent_channels=4):
-    """Stage 1, on single frames of every kind: it has to draw what it is told, not to know any caption."""
-    with first_weights(stage, "autoencoder"):
-        vae = scale_model.new_autoencoder(world.size, latent_channels)
+def train_autoencoder(accelerator, stage, folder, world, watch=None, latent_channels=4, vae=None):
+    """Stage 1, on single frames of every kind: it has to draw what it is told, not to know any caption.
+
+    vae: a trained one that learns on, such as one that knows larger frames; by default a new one.
+    """
+    made_from = {"data": world.identity()} | ({"trained autoencoder": digest(vae)} if vae else {})
+    if vae is None:
+        with first_weights(stage, "autoencoder"):
+            vae = scale_model.new_autoencoder(world.size, latent_channels)
 
     def loss_of(model, step):
         images, eps = [], []
@@ -76,7 +81,6 @@ def train_autoencoder(accelerator, stage, folder, world, watch=None, latent_chan
         return {"adherence": reconstruction_adherence(vae, world, min(54, 3 * len(world.kinds)))}
 
     model = AutoencoderLoss(vae).to(accelerator.device)
-    made_from = {"data": world.identity()}
     fit(accelerator, model, loss_of, stage, folder, measure=measure, watch=watch, made_from=made_from)
     vae.register_to_config(scaling_factor=1 / _latent_deviation(vae, world))
     return vae.eval()

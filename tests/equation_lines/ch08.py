@@ -25,6 +25,10 @@ world = {"torch": torch, "nn": torch.nn, "shapes": types.SimpleNamespace(BACKGRO
 a, b = named(weight=draw[0]), named(weight=draw[1])
 g = draw.flatten(1)[:, :6].reshape(12, 2)
 rows = {"red": 0, "yellow": 1, "orange": 2}
+x, A, B = draw[0, 0, :, :3], draw[1, 0, :2, :3], draw[2, 0, :4, :2]
+linear = torch.nn.Linear(3, 4).double().requires_grad_(False)
+adapted, merged = named(linear=linear, A=A, B=B, scale=0.5), linear.weight + 0.5 * B @ A
+between = {"word": "orange", "one": "red", "other": "yellow"}
 
 LINES = [
     Line("8.1", world, loss, call=(vae, images, 0.0)),
@@ -42,10 +46,12 @@ LINES = [
     ),
     Line("8.5", {"kept": 0.9, "slow": a, "fast": b}, torch.lerp(b.weight, a.weight, 0.9)),
     Line("8.6", {"torch": torch, "shares": [g[k::3].mean(0) for k in range(3)]}, g.mean(0), rtol=1e-5),
-    Line("8.7", {"table": draw[0, 0].clone(), "row": rows}, torch.lerp(draw[0, 0, 0], draw[0, 0, 1], 0.5)),
+    Line("8.7", {"table": draw[0, 0].clone(), "row": rows} | between, torch.lerp(draw[0, 0, 0], draw[0, 0, 1], 0.5)),
+    Line("8.8", {}, torch.nn.functional.linear(x, merged, linear.bias), call=(adapted, x)),
     Line(
-        "8.8",
+        "8.9",
         {"torch": torch, "abc": torch.tensor([3.0, 0.2, 0.01]).double()},
         float(np.polyval([0.01, 0.2, 3.0], 320)),
     ),
+    Line("8.10", {}, float(np.dot([3, 5, 8], [2, 16, 7])), call=(3, 5, 7, 8)),
 ]

@@ -347,3 +347,9 @@ def test_rows_of_dots_have_their_means_errors_and_levels():
         assert said[:2] == [f"{mean:.3f}" for mean, _ in values.values()] and ("data" in said) == (title == "fit")
         assert ax.yaxis_inverted()
     assert [label.get_text() for label in plt.gcf().axes[0].get_yticklabels()] == ["w = 1", "w = 4"]
+
+
+def test_memory_is_stacked_with_its_sum_at_the_end():
+    ax = drawn(figures.memory, {"all": {"a": 3.0, "b": 4.0}, "LoRA": {"a": 1.0, "b": 4.0}}, 5)[0]
+    assert [bar.get_width() for bar in ax.patches] == [3, 1, 4, 4] and [bar.get_x() for bar in ax.patches[2:]] == [3, 1]
+    assert [text.get_text() for text in ax.texts] == ["7", "5", "a card of 5 GB"] and legend(ax) == ["a", "b"]
