@@ -26,10 +26,12 @@ CLOSED = "#A8A8A8"
 PLACES = {
     "tokenizer": (2.25, 2.45, 2.1, 0.8),
     "text encoder": (4.75, 2.4, 2.1, 0.8),
+    "UNet": (9.5, 3.75, 1.8, 0.6),
     "scheduler": (9.75, 0.35, 1.9, 0.7),
-    "latents": (7.7, 1.85, 1.9, 0.66),
-    "decoder": (10.55, 3.0, 2.9, 0.95),
+    "latents": (7.7, 1.85, 1.95, 0.65),
+    "decoder": (10.55, 2.75, 2.85, 0.95),
 }
+NOTES = {"text encoder": "one row for each token", "scheduler": "signal left"}
 
 
 def pipeline_diagram(opened: Mapping[str, object] | None = None) -> None:
@@ -53,7 +55,9 @@ def pipeline_diagram(opened: Mapping[str, object] | None = None) -> None:
             below = name in ("scheduler", "decoder")
             ax.text(at[0], at[1] + (-0.5 if below else 0.5), what, ha="center", va="center", fontsize=9, color=GREY)
             if opened.get(name) is not None:
-                _draw(ax, opened[name], *PLACES[name], color)
+                x, y, width, height = PLACES[name]
+                _draw(ax, opened[name], x, y, width, height, color)
+                ax.text(x, y - height / 2 - 0.15, NOTES.get(name, ""), ha="center", va="center", fontsize=9, color=GREY)
         row = [("prompt", "tokenizer"), ("tokenizer", "text encoder"), ("text encoder", "UNet"), ("noise", "latents")]
         for start, end in [*row, ("latents", "decoder"), ("decoder", "clip")]:
             _arrow(ax, drawn[start], drawn[end])
