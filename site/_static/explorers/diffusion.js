@@ -70,7 +70,7 @@ export function ddimStep(x_t, x0Hat, t, s, schedule, noise, eta) {
  * Yields each [t, x_t], the last with t = 0.
  * @param {(x_t: Numbers, t: number) => Numbers} model predicts x0
  * @param {Numbers} x_T @param {NoiseSchedule} schedule @param {Generator} generator @param {number} steps @param {number} eta
- * @returns {Generator<[number, Numbers]>}
+ * @returns {Iterable<[number, Numbers]>}
  */
 export function* ddimSample(model, x_T, schedule, generator, steps, eta) {
   let x_t = x_T;

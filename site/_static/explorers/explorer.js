@@ -6,7 +6,7 @@ import { element } from "./drawing.js";
 
 let controls = 0; // made so far, for their ids
 
-/** @param {string} name @param {any} input @param {...Node} more @returns {HTMLElement} */
+/** @param {string} name @param {any} input @param {...(Node | string)} more @returns {HTMLElement} */
 function named(name, input, ...more) {
   input.id = `explorer-control-${++controls}`;
   const label = element("label", { htmlFor: input.id, innerHTML: name });
@@ -65,7 +65,8 @@ export class Explorer {
    * @param {Node[]} panels @param {Node[]} buttons
    */
   constructor(name, title, controls, draw, panels, buttons = []) {
-    Object.assign(this, { controls, draw });
+    this.controls = controls;
+    this.draw = draw;
     this.caption = element("p", { className: "caption" });
     this.caption.setAttribute("aria-live", "polite");
     const nodes = Object.values(controls).map(({ node, input }) => {
@@ -83,11 +84,13 @@ export class Explorer {
       this.caption,
     );
     const mine = place.closest(".output");
-    for (const other of mine?.parentElement?.children ?? []) if (other !== mine) /** @type {any} */ (other).hidden = true;
+    const all = /** @type {Iterable<any>} */ (mine?.parentElement?.children ?? []);
+    for (const other of all) if (other !== mine) other.hidden = true;
   }
 
   refresh() {
-    this.caption.innerHTML = this.draw(Object.fromEntries(Object.entries(this.controls).map(([name, { value }]) => [name, value])));
+    const values = Object.entries(this.controls).map(([name, { value }]) => [name, value]);
+    this.caption.innerHTML = this.draw(Object.fromEntries(values));
   }
 }
 

@@ -10,8 +10,13 @@ const mean = (/** @type {Float64Array} */ values) => values.reduce((a, b) => a +
 export class Adam {
   /** @param {Float64Array[]} parameters @param {number} rate @param {[number, number]} betas @param {number} eps */
   constructor(parameters, rate, betas, eps = 1e-8) {
-    Object.assign(this, { parameters, rate, betas, eps, steps: 0 });
-    [this.first, this.second] = [0, 1].map(() => parameters.map((each) => new Float64Array(each.length)));
+    this.parameters = parameters;
+    this.rate = rate;
+    this.betas = betas;
+    this.eps = eps;
+    this.steps = 0;
+    this.first = parameters.map((each) => new Float64Array(each.length)); // running means of g and g²
+    this.second = parameters.map((each) => new Float64Array(each.length));
   }
 
   /** @param {Float64Array[]} gradients */

@@ -20,7 +20,10 @@ function silu(h) {
 class Linear {
   /** @param {Float64Array} weight @param {Float64Array} bias */
   constructor(weight, bias) {
-    Object.assign(this, { weight, bias, a: weight.length / bias.length, b: bias.length });
+    this.weight = weight;
+    this.bias = bias;
+    this.a = weight.length / bias.length;
+    this.b = bias.length;
   }
 
   /** @param {Float64Array} x (n, a) @param {boolean} withBias @returns {Float64Array} (n, b) */
@@ -134,7 +137,8 @@ export class MLP {
       before.push(layer.forward(motions[l], false));
       motions.push(before[l].map((motion, i) => silus[l].slope[i] * motion));
     }
-    let [dMotion, d] = [new Float64Array(out.length).fill(scale), new Float64Array(out.length)];
+    let dMotion = /** @type {Float64Array} */ (new Float64Array(out.length).fill(scale));
+    let d = /** @type {Float64Array} */ (new Float64Array(out.length));
     for (let l = this.layers.length - 1; l >= 0; l--) {
       this.layers[l].accumulate(motions[l], dMotion, into[2 * l]);
       addGradients(this.layers[l], inputs[l], d, into, l);

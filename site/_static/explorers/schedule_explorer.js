@@ -6,7 +6,8 @@ import { FAMILIES, NoiseSchedule } from "./schedules.js";
 
 const reference = NoiseSchedule.scaledLinear();
 const log10 = Math.log10;
-const look = { x: [0, 1], xticks: [0, 0.5, 1], size: /** @type {[number, number]} */ ([210, 180]), xlabel: "t / T" };
+/** @type {any} */
+const look = { x: [0, 1], xticks: [0, 0.5, 1], size: [210, 180], xlabel: "t / T" };
 const powers = (/** @type {number} */ power) => (power > -3 ? String(10 ** power) : `10${"⁻³⁻⁴⁻⁵".slice(-2 * power - 6, -2 * power - 4)}`);
 const betas = new Axes("noise of each step, β", { ...look, y: [-5, 0.05], yticks: [-5, -4, -3, -2, -1, 0], say: powers });
 const alphaBars = new Axes("signal left, ᾱ", { ...look, y: [-0.02, 1.02], yticks: [0, 0.5, 1] });
@@ -39,7 +40,7 @@ function draw({ family, T, first, last, rescale }) {
   );
   alphaBars.draw(...curves((s) => s.alphaBars));
   const even = curve([0, 1], [0, 0], "level");
-  logs.draw(even, label(0.02, 0, "noise = signal", "faint", { dy: 13 }), ...curves((s) => s.snr.map((r) => Math.max(Math.log(r), -99))));
+  logs.draw(even, label(0.98, 0, "noise = signal", "faint", { dy: -5, "text-anchor": "end" }), ...curves((s) => s.snr.map((r) => Math.max(Math.log(r), -99))));
   const [left, end] = [schedule.alphaBars[T - 1], schedule.betas[T - 1]];
   return `${family}, <i>T</i> = ${T}: <i>β</i> from ${digits(schedule.betas[0])} to ${digits(end)}. Left in <i>x<sub>T</sub></i>:
     <b>${(100 * Math.sqrt(left)).toFixed(2)}%</b> of the amplitude, <b>${digits(-0.5 * Math.log1p(-left))}</b> nats per dimension.

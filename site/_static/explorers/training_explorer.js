@@ -26,7 +26,9 @@ const z_fixed = Float64Array.from(randn(2 * SHOWN, 1));
 export class Training {
   /** @param {number} copy which of the GANs that the notebook trains side by side @param {number} gamma of the R1 penalty */
   constructor(copy, gamma) {
-    Object.assign(this, { copy, gamma, round: 0 });
+    this.copy = copy;
+    this.gamma = gamma;
+    this.round = 0;
     this.generator = new Generator(0);
     this.G = new MLP([2, 64, 64, 2], this.generator, COPIES, copy);
     this.D = new MLP([2, 64, 64, 1], this.generator, COPIES, copy);
@@ -100,13 +102,14 @@ function draw({ round, gan, gamma }) {
   game.draw(ground(canvas, [-reach, reach]), dots(shown, "behind", 3), dots(x, "halo", 6), dots(x, "gan", 4));
   const rounds = training.snapshots.map((_, i) => EVERY * i);
   const logs = training.snapshots.map((each) => Math.log10(each.distance));
+  const dy = logs[at] < logs[at - 1] ? 18 : -10; // where the curve isn't
   const anchor = at < 3 ? "start" : at > 43 ? "end" : "middle";
   distances.draw(
     curve([0, ROUNDS], [floor, floor].map(Math.log10), "level"),
     label(ROUNDS, Math.log10(floor), "other points of the data", "faint", { dy: -5, "text-anchor": "end" }),
     curve(rounds, logs, "gan"),
     dots([rounds[at], logs[at]], "gan", 9),
-    label(rounds[at], logs[at], digits(distance), "gan", { dy: -10, "text-anchor": anchor }),
+    label(rounds[at], logs[at], digits(distance), "gan", { dy, "text-anchor": anchor }),
   );
   const mean = D.reduce((a, b) => a + b) / D.length;
   return `GAN ${gan}, round <b>${EVERY * at}</b> of ${ROUNDS}${busy ? ", training …" : ""}. <b class="red">Red</b> ground: <i>D</i> takes
