@@ -7,7 +7,7 @@ READY := .venv/ready
 JOBS ?= 2
 
 .PHONY: help lab test test-notebooks video notebooks figures lint train evaluate timing mutants lessons tuning benchmark \
-    handout grade equations alterations readonly versions rehearse address count clean site site-serve
+    handout grade equations alterations readonly versions rehearse address count clean site slides site-serve
 help:
 	@echo "For learners"
 	@echo "  make lab          open the course in JupyterLab"
@@ -28,6 +28,7 @@ help:
 	@echo "  make handout      write the notebooks without their solutions to handout/; replace changed ones: HANDOUT=--overwrite"
 	@echo "  make grade        run a folder of students' notebooks and write their points: FOLDER=students OUTPUT=grades.csv"
 	@echo "  make address      write the course's address into badges and set-up cells: REPOSITORY=https://github.com/NAME/REPO"
+	@echo "  make slides       make slides of the notebooks in build/slides (needs Node.js); one deck: SLIDES=00_first_video.ipynb"
 	@echo "  make site         build the course as a web site with a playground, in build/site (needs Node.js)"
 	@echo "  make site-serve   show it at http://localhost:8000"
 	@echo "Measurements"
@@ -122,6 +123,9 @@ benchmark: $(READY)
 
 site: .venv/site
 	$(PY) -m tools.site.build build/site
+
+slides: .venv/site
+	$(PY) -m tools.notebooks.slides build/slides $(SLIDES)
 
 site-serve: site
 	$(PY) -m http.server --directory build/site --bind 127.0.0.1 8000

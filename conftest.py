@@ -1,5 +1,6 @@
 """For tests and notebooks: no network but loopback, no GPU, no hub, in this process and in every one it starts."""
 
+import importlib.util
 import os
 import pathlib
 import signal
@@ -17,6 +18,8 @@ sys.modules.pop("sitecustomize", None)
 import sitecustomize  # noqa: E402, F401
 
 collect_ignore = ["tools/notebooks/store.py"]  # settings, no module
+if not importlib.util.find_spec("sphinx"):  # `make site` installs what these import
+    collect_ignore += ["tools/site", "tools/notebooks/slides.py"]
 LONGEST = """test_alterations 08_train_text_to_video 06_text_meets_video 10_flow_matching test_runs test_lab
 batch/test_cli test_colab benchmark/test_cli test_draw test_scale_model test_stages""".split()
 
