@@ -30,7 +30,7 @@ from tools.site.build import SITE, install, math_font
 
 REVEAL = ("reveal.js", "reveal.css", "plugin/notes.js", "theme/white.css")
 CREDIT = "Text-to-video, from a toy GAN to ModelScope · text and figures CC BY 4.0, code MIT"
-LEFT_OUT = ("Sources", "The way through the course")  # sections
+LEFT_OUT = ("Sources", "Where to go next")  # sections
 PIECE = re.compile(r"(```.*?```|<details>.*?</details>|\$\$.*?\$\$)", re.S)  # what may contain empty lines
 SENTENCE = re.compile(r"(?<=[.!?])\**\s+(?=[\"*A-Z$`(\[])")
 LEAD = re.compile(r"\*\*[^*]*\*\*\s*")  # no sentence of its own, such as "**The answer.**"
@@ -88,7 +88,12 @@ def lines(text):
 def of_markdown(source, after_output):
     """Yield (kind, Markdown, height in pixels) for what a cell of text puts on slides."""
     pieces = PIECE.split(source)
-    blocks = [b.strip() for i, p in enumerate(pieces) for b in ([p] if i % 2 else re.split(r"\n\s*\n", p)) if b.strip()]
+    blocks = [
+        b.strip()
+        for i, p in enumerate(pieces)
+        for b in ([p] if i % 2 else re.split(r"\n\s*\n|\n(?=#+ )", p))
+        if b.strip()
+    ]
     first = after_output
     for block, following in zip(blocks, [*blocks[1:], ""], strict=True):
         if block.startswith("#"):
