@@ -338,7 +338,9 @@ def dot_rows(
         digits: Of the numbers.
     """
     names = list(next(iter(panels.values())))
-    with sheet(1, len(panels), 1.1 + 0.4 * len(names), style={"axes.grid.axis": "y"}, sharey=True) as axes:
+    with sheet(
+        1, len(panels), 1.2 + 0.45 * len(names), style={"axes.grid.axis": "y", "font.size": 12.0}, sharey=True
+    ) as axes:
         for ax, (title, values) in zip(axes[0], panels.items(), strict=True):
             means, errors = np.transpose([values[name] for name in names])
             rows, look = range(len(names)), {"fmt": "o", "capsize": 3, "markersize": 7, "color": COLORS["diffusion"]}

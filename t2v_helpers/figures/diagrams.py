@@ -1,13 +1,17 @@
-"""Diagrams: boxes and arrows, a GAN alone and beside diffusion; a colour stands for a role."""
+"""Diagrams: boxes and arrows, a GAN alone and beside diffusion, text meeting video; a colour stands for a role."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 
+import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 
 from ..plots import COLORS
-from .sheet import sheet
+from .sheet import GREY, sheet
+
+THIN = {"arrowstyle": "->", "linewidth": 1.2, "color": "#444444", "shrinkA": 0, "shrinkB": 0}
 
 
 def _diagram(ax: Axes, boxes: Mapping[str, tuple], arrows: Iterable[tuple[str, str]]) -> dict[str, Text]:
@@ -77,3 +81,54 @@ def gan_beside_diffusion() -> None:
         for end, start in pairwise(below):
             _arrow(ax, drawn[start], drawn[end], COLORS["noise"], "--", -0.5)
         ax.text(5.6, -0.45, "forward: noise is added; nothing is learned here", ha="center", color=COLORS["noise"])
+
+
+def text_diagram(words: Sequence[str], length: int = 24) -> None:
+    """Draw how a prompt reaches the scale model's UNet: padding, two towers, and four layers of cross-attention.
+
+    Args:
+        words: The prompt's tokens, from the start token to the first end token.
+        length: To how many tokens it is padded.
+    """
+    count, color = len(words), COLORS["gan"]
+    clip = {
+        "sentence: $a_i$": ((2.9, 2.75), "gan"),
+        "clip: $f_j$": ((2.9, 1.55), "diffusion"),
+        "video tower": ((2.9, 0.4), "diffusion"),
+        "frames": ((0.85, 0.4), "data"),
+    }
+    layers = {
+        "8 × 8": ((5.7, 2.75), "data"),
+        "down\n4 × 4": ((7.2, 1.55), "gan"),
+        "bottom\n2 × 2": ((8.65, 0.35), "gan"),
+        "up, first\n4 × 4": ((10.1, 1.55), "gan"),
+        "up, second\n4 × 4": ((11.95, 1.55), "gan"),
+        "8 × 8 ": ((13.4, 2.75), "data"),
+    }
+    steps = [("frames", "video tower"), ("video tower", "clip: $f_j$"), *pairwise(layers)]
+    with sheet(height=4.6, style={"font.size": 11.5}) as [[ax]]:
+        ax.set(xlim=(0, 14), ylim=(-0.25, 6.9), aspect="equal")
+        drawn = _diagram(ax, clip | layers, steps)
+        edges = [*np.linspace(0.1, 7.6, count + 1), *np.linspace(7.6, 13.9, length - count + 1)[1:]]
+        for i, (left, right) in enumerate(pairwise(edges)):
+            look = {"facecolor": color if i < count else "#999999", "linewidth": 0}
+            ax.add_patch(Rectangle((left + 0.04, 5.85), right - left - 0.08, 0.55, alpha=0.2, **look))
+            ax.add_patch(Rectangle((left + 0.04, 3.85), right - left - 0.08, 0.35, **look))
+            ax.text((left + right) / 2, 6.12, words[i] if i < count else "", ha="center", va="center")
+            for y in (5.8, 4.7):
+                ax.annotate("", ((left + right) / 2, y - 0.45), ((left + right) / 2, y), arrowprops=THIN)
+        ax.add_patch(Rectangle((0.14, 4.72), 13.72, 0.58, facecolor="white", edgecolor=color, linewidth=2))
+        ax.text(
+            7, 5.0, "text tower: two layers, in which each token takes in those before it", ha="center", va="center"
+        )
+        ax.text(0.14, 6.55, f"the prompt: {count} tokens", color=color)
+        ax.text(7.64, 6.55, f"padding: {length - count} more end tokens", color=GREY)
+        ax.plot([0.14, 13.86], [3.65, 3.65], color=color, linewidth=2)
+        for name, ((x, _), role) in layers.items():
+            if role == "gan":
+                ax.annotate("", (x, drawn[name].get_position()[1] + 0.5), (x, 3.65), arrowprops=THIN | {"color": color})
+        ax.text(0.14, 3.2, f"context $c$: {length} vectors", color=color)
+        ax.text(12.0, 0.1, "the UNet: four layers\nread the context", ha="center", color=GREY)
+        ax.annotate("", (3.9, 2.9), (edges[count - 1] + 0.3, 3.85), arrowprops=THIN | {"color": color})
+        ax.annotate("", (2.9, 2.35), (2.9, 1.95), arrowprops=THIN | {"arrowstyle": "<->"})
+        ax.text(0.14, 2.05, "a pair should\nbe near (6.1)", color=GREY)

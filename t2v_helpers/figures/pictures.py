@@ -17,7 +17,13 @@ from .sheet import BOXED, GREY, WIDTH, in_rows, sheet
 
 
 def heatmap(
-    matrix: ArrayLike, rows: Sequence[str], columns: Sequence[str], title: str, low: float, high: float
+    matrix: ArrayLike,
+    rows: Sequence[str],
+    columns: Sequence[str],
+    title: str,
+    low: float,
+    high: float,
+    cmap: str = "RdBu_r",
 ) -> None:
     """Draw a matrix as coloured fields with their numbers, rounded to two places.
 
@@ -26,17 +32,43 @@ def heatmap(
         rows: Their names.
         columns: Their names.
         title: Says what the numbers are.
-        low: The number that is blue.
-        high: The number that is red.
+        low: The number at the lower end of the colours, by default blue.
+        high: The number at the upper end, by default red.
+        cmap: The colours.
     """
     matrix = np.asarray(matrix, dtype=float)
     yticks, xticks = map(range, matrix.shape)
     with sheet(height=1.2 + 0.55 * len(rows), width=min(WIDTH, 3 + len(columns)), style=BOXED) as [[ax]]:
-        shown = ax.imshow(matrix, cmap="RdBu_r", vmin=low, vmax=high, aspect="auto")
+        shown = ax.imshow(matrix, cmap=cmap, vmin=low, vmax=high, aspect="auto")
         ax.set(title=title, xticks=xticks, yticks=yticks, xticklabels=columns, yticklabels=rows)
         for (row, column), value in np.ndenumerate(matrix):
             dark = np.dot(shown.to_rgba(value)[:3], (0.3, 0.6, 0.1)) < 0.5
             ax.text(column, row, f"{value:.2f}", ha="center", va="center", color="white" if dark else "#222222")
+
+
+def word_maps(frames: ArrayLike, maps: Mapping[str, ArrayLike], shown: Sequence[int] = (0, 3, 6, 9, 12, 15)) -> None:
+    """Draw a clip's frames, and below them for each word how much each place looks at it, with the object's outline.
+
+    Args:
+        frames: A clip (F, H, W, 3) in [0, 1] of one object on a dark background.
+        maps: Word to attention (F, h, w), drawn as a multiple of its own mean.
+        shown: Which frames.
+    """
+    frames, extent = np.asarray(frames), (0, len(frames[0][0]), len(frames[0]), 0)
+    with sheet(len(maps) + 1, len(shown), 1.42 * (len(maps) + 1), style=BOXED | {"font.size": 12.0}) as axes:
+        for (row, word), (column, at) in itertools.product(enumerate(["", *maps]), enumerate(shown)):
+            ax, picture = axes[row, column], frames[at]
+            if word:
+                weights = np.asarray(maps[word])
+                picture = weights[at] / weights.mean()
+                where = {"extent": (0, extent[1], 0, extent[2]), "origin": "lower"}
+                ax.contour(frames[at].max(-1), [0.5], colors="white", linewidths=1.5, **where)
+            look = ax.imshow(picture, cmap="inferno", vmin=0, vmax=3, extent=extent, interpolation="bicubic")
+            ax.set(xticks=[], yticks=[], title="" if row else f"frame {at}")
+            ax.set_ylabel("" if column else word or "the clip", rotation=0, ha="right", va="center")
+        ax.figure.colorbar(
+            look, ax=axes.ravel().tolist(), label="attention, as a multiple of the word's mean", aspect=40
+        )
 
 
 def winners(rows: Mapping[str, Sequence[str]], columns: Sequence[str], title: str) -> None:

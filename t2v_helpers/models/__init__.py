@@ -7,7 +7,7 @@ _NAMES = {
     "counting": "profile skeleton",
     "machine": "clock cpu_autocast matmul_rate",
     "pipelines": "fit generate identity load_pipeline make",
-    "probes": "highlight read_instead record_attention without_time",
+    "probes": "read_instead record_attention without_time",
     "registry": "DTYPES MODELS SETTINGS Model check_shape describe settings",
     "request": "Request add_options check_prompt known_words looks_english",
 }

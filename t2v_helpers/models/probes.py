@@ -3,7 +3,6 @@
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
 
-import numpy as np
 import torch
 
 
@@ -63,32 +62,6 @@ def without_time(unet: torch.nn.Module) -> Iterator[None]:
             if isinstance(module, TransformerTemporalModel):
                 undo.callback(module.register_forward_hook(lambda module, args, out: (args[0],)).remove)
         yield
-
-
-def highlight(
-    frames: np.ndarray | torch.Tensor, weights: np.ndarray | torch.Tensor, strength: float = 0.7
-) -> np.ndarray:
-    """Lay a white glow over the frames where `weights` are large.
-
-    Args:
-        frames: Floats (F, H, W, 3) in [0, 1].
-        weights: (F, h, w), at least 0; enlarged to H x W.
-        strength: How far the pixel with the clip's largest weight is blended with white.
-
-    Returns:
-        Frames, float32 (F, H, W, 3).
-
-    Raises:
-        ValueError: The shapes do not match, or the weights are negative or all 0.
-    """
-    frames, weights = torch.as_tensor(frames), torch.as_tensor(weights, dtype=torch.float32)
-    if frames.ndim != 4 or weights.ndim != 3 or len(frames) != len(weights):
-        got = f"frames have shape {tuple(frames.shape)} and weights {tuple(weights.shape)}"
-        raise ValueError(f"{got}, expected (F, H, W, 3) and (F, h, w)")
-    if not (weights >= 0).all() or not weights.max() > 0:
-        raise ValueError("weights: expected numbers of at least 0 that are not all 0")
-    glow = torch.nn.functional.interpolate(weights[:, None] / weights.max(), frames.shape[1:3], mode="bilinear")
-    return torch.lerp(frames.float(), torch.ones(()), strength * glow.movedim(1, -1)).numpy()
 
 
 @contextlib.contextmanager

@@ -277,6 +277,30 @@ def test_in_a_diagram_no_box_lies_on_another_and_the_discriminator_has_its_colou
     assert boxes["discriminator $D$"].get_edgecolor()[:3] == matplotlib.colors.to_rgb(COLORS["discriminator"])
 
 
+def test_text_meets_video_by_all_its_tokens_and_no_box_lies_on_another():
+    words = ["start", "a", "circle", "end"]
+    (ax,) = drawn(figures.text_diagram, words, length=9).values()
+    tokens = [patch for patch in ax.patches if isinstance(patch, matplotlib.patches.Rectangle)]
+    assert len(tokens) == 2 * 9 + 1  # the tokens, their vectors, and the text tower
+    colored = [patch.get_facecolor()[:3] == matplotlib.colors.to_rgb(COLORS["gan"]) for patch in tokens[:-1:2]]
+    assert colored == [True] * 4 + [False] * 5
+    said = [text.get_text() for text in ax.texts]
+    assert [text for text in said if text in words] == words and "padding: 5 more end tokens" in said
+    boxes = [text.get_bbox_patch().get_window_extent() for text in ax.texts if text.get_bbox_patch()]
+    assert len(boxes) == 10 and not [1 for a, b in itertools.combinations(boxes, 2) if a.overlaps(b)]
+
+
+def test_maps_of_words_are_drawn_as_multiples_of_their_mean_with_the_outline_of_the_object():
+    frames, seen = np.zeros((3, 8, 8, 3)), np.ones((3, 2, 2))
+    frames[:, 2:6, 2:6, 0], seen[2, 0, 1] = 1, 13
+    axes = list(drawn(figures.word_maps, frames, {"red": seen}, shown=[0, 2]).values())
+    assert [ax.get_title() for ax in axes[:2]] == ["frame 0", "frame 2"] and axes[2].get_ylabel() == "red"
+    np.testing.assert_allclose(axes[2].images[0].get_array(), 0.5)  # the mean is 2
+    np.testing.assert_allclose(axes[3].images[0].get_array(), [[0.5, 6.5], [0.5, 0.5]])
+    outline = axes[3].collections[0].get_paths()[0].vertices
+    np.testing.assert_allclose([outline.min(0), outline.max(0)], [[2, 2], [6, 6]], atol=0.1)
+
+
 def test_solvers_are_drawn_with_their_slopes_their_floor_and_their_shrinking():
     axes = drawn(figures.orders, [16, 32], {"DDIM": [0.4, 0.2]}, {"DDIM": -1.02})
     curve, straight = axes[0].lines

@@ -90,25 +90,3 @@ def test_without_time_each_frame_is_alone(unet, given):
     torch.testing.assert_close(alone, torch.cat(frames, 2), rtol=0, atol=1e-5)
     assert (whole - alone).abs().max() > 0.01
     assert torch.equal(unet(x, t, context).sample, whole), "still off after the block"
-
-
-def test_highlight_glows_where_it_is_looked_at():
-    frames, weights = torch.full((2, 8, 8, 3), 0.5), torch.zeros(2, 2, 2)
-    weights[1, 0, 1] = 0.3
-    lit = probes.highlight(frames, weights, strength=0.6)
-    assert lit.shape == (2, 8, 8, 3) and lit.dtype.name == "float32"
-    assert (lit[0] == 0.5).all() and lit[1, 7, 0, 0] == 0.5
-    assert lit[1, 0, 7, 0] == pytest.approx(0.8) == lit.max()
-
-
-@pytest.mark.parametrize(
-    "frames, weights, message",
-    [
-        (torch.zeros(2, 8, 8, 3), torch.zeros(3, 2, 2), r"frames have shape .* weights \(3, 2, 2\), expected"),
-        (torch.zeros(2, 8, 8, 3), torch.zeros(2, 2, 2), "not all 0"),
-        (torch.zeros(2, 8, 8, 3), -torch.ones(2, 2, 2), "at least 0"),
-    ],
-)
-def test_highlight_refuses_what_does_not_fit(frames, weights, message):
-    with pytest.raises(ValueError, match=message):
-        probes.highlight(frames, weights)
