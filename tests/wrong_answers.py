@@ -422,6 +422,8 @@ WRONG = {
         "not the rule": lambda s, fps, step: int(s * fps),
         "expected 81": lambda s, fps, step: int(s * fps) // step * step + 2,
         "whole number": lambda s, fps, step: (s * fps - 1) / step * step + 1,
+        "one frame fits: 0": lambda s, fps, step: (int(s * fps + 1e-6) - 1) // step * step + 1,
+        "add a little": lambda s, fps, step: (int(s * fps) - 1) // step * step + 1 if s * fps >= 1 else 0,
     },
     "9.3": {
         "still lost: prediction_type": lambda pipe: swapped(pipe, beta_end=0.03, timestep_spacing="trailing"),

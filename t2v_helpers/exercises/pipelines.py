@@ -227,12 +227,14 @@ def _affordable(attempt: Callable) -> None:
 @exercise("9.2")
 def _allowed_frames(attempt: Callable) -> None:
     cases = ((5.2, 16, 4, 81), (5, 16, 4, 77), (6.2, 8, 8, 49), (6, 8, 8, 41), (2, 8, 1, 16), (0.125, 8, 8, 1))
-    for seconds, fps, step, most in cases:
-        got, frames = _whole(attempt(seconds, fps, step)), int(seconds * fps)
+    for seconds, fps, step, most in (*cases, (0.05, 16, 4, 0), (0.29, 100, 1, 29)):
+        got, frames = _whole(attempt(seconds, fps, step)), int(seconds * fps + 1e-6)
         mistakes = {
-            "that many frames last longer than asked: round down": most + step,
+            "that many frames last longer than asked: round down": most + step if frames else 1,
             "the rule is about frames - 1: a multiple of frame_step, and one more": frames // step * step,
             "that fits the time and not the rule: frames - 1 has to be a multiple of frame_step": frames,
+            "not even one frame fits: 0": 1 - step,
+            f"{seconds} * {fps} is {seconds * fps!r} here: add a little before you round down": int(seconds * fps),
             f"{seconds} s at {fps} frames a second under {step}N + 1: expected {most}, got {got}": ANYTHING,
         }
         first_mistake(got, most, mistakes)
