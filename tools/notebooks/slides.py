@@ -180,7 +180,7 @@ def slides(path):
                     ask = kind == "ask"
             output = False
             if not skip:
-                sections[-1][-1]["notes"].append(html(cell.source))
+                sections[-1][-1]["notes"].append(html(re.sub(r"^#+ (.*)", r"**\1**\n", cell.source, flags=re.M)))
         elif not skip:
             for kind, shown, height in of_code(cell):
                 add(kind, shown, height)
