@@ -41,7 +41,7 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
 
 
 def playground(visits=3):
-    """Time films in the playground, in a new browser each time: opening the page to the first film, and the next one."""
+    """Time films in the playground, each visit in a new browser: from opening the page to the first, and the next."""
     from playwright.sync_api import sync_playwright
 
     chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
