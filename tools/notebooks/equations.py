@@ -9,6 +9,8 @@ import itertools
 import re
 import sys
 
+from latex2mathml.converter import convert
+
 from t2v_helpers._support.command import Parser, run
 from t2v_helpers._support.files import write_whole
 from tools import course
@@ -22,6 +24,11 @@ Above each formula you find the sentence that leads to it in its notebook, and b
 it. The notebook and the [glossary](glossary.md) explain the symbols. Tests compare the code with an independent
 computation.
 """
+
+
+def mathml(latex, **how):
+    """An equation as MathML. The library draws a dash over what \\overline covers: take the bar that stretches."""
+    return convert(latex, **how).replace('<mo accent="true">&#x02015;</mo>', '<mo stretchy="true">&#x0203E;</mo>')
 
 
 def equations(path):

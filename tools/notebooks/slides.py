@@ -19,13 +19,13 @@ import string
 import sys
 from html import escape
 
-from latex2mathml.converter import convert
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from PIL import Image
 
 from t2v_helpers._support.command import Parser, run
 from t2v_helpers._support.files import whole_folder
 from tools import course
+from tools.notebooks.equations import mathml
 from tools.site.build import SITE, install, math_font
 
 REVEAL = ("reveal.js", "reveal.css", "plugin/notes.js", "theme/white.css")
@@ -45,11 +45,11 @@ class Renderer(IPythonRenderer):
 
     def block_math(self, body):
         number = "".join(f'<span class="number">({tag})</span>' for tag in course.tags(body))
-        shown = convert(re.sub(r"\\tag\{.*?\}", "", body).strip(), display="block")
+        shown = mathml(re.sub(r"\\tag\{.*?\}", "", body).strip(), display="block")
         return f'<div class="equation">{shown}{number}</div>'
 
     def inline_math(self, body):
-        return convert(body)
+        return mathml(body)
 
 
 def html(markdown):

@@ -4,12 +4,12 @@ import re
 from html import escape
 
 from docutils import nodes
-from latex2mathml.converter import convert
 from sphinx import addnodes
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util.nodes import make_refnode
 
 from tools import course
+from tools.notebooks.equations import mathml
 
 TERM = re.compile(r"^- \*\*(.+?)\*\*:", re.M)
 EQUATION = re.compile(r"\((\d{1,2}\.\d{1,2})\)")
@@ -26,7 +26,7 @@ def slug(term):
 
 
 def inline(writer, node):
-    writer.body.append(convert(node.astext()))
+    writer.body.append(mathml(node.astext()))
     raise nodes.SkipNode
 
 
@@ -34,7 +34,7 @@ def block(writer, node):
     """A displayed equation, with the number of its tag at the right and an anchor of that name."""
     parts = re.split(r"\\tag\{([^}]*)\}", node.astext())
     number = parts[1] if len(parts) > 1 else None
-    shown = convert("".join([parts[0], *parts[2:]]).strip(), display="block")
+    shown = mathml("".join([parts[0], *parts[2:]]).strip(), display="block")
     label = f'<a class="number" href="#{anchor(number)}">({escape(number)})</a>' if number else ""
     place = f' id="{anchor(number)}"' if number else ""
     writer.body.append(f'<div class="equation"{place}>{shown}{label}</div>')
