@@ -1,4 +1,4 @@
-# `make help` lists the targets. Each of them creates .venv first if it does not exist.
+# `make help` lists the targets. Those that run the package create .venv first if it does not exist.
 PYTHON ?= python3
 PROMPT ?= a red circle moving left
 OUTPUT ?= clip.mp4
@@ -13,7 +13,7 @@ help:
 	@echo "  make lab          open the course in JupyterLab"
 	@echo "  make video        generate a clip: PROMPT=\"a blue square growing\" OUTPUT=clip.mp4"
 	@echo "For changes"
-	@echo "  make test         run all tests and notebooks; make test-notebooks: the notebooks alone"
+	@echo "  make test         run tests and notebooks (T2V_LONG=1: the long tests, too); make test-notebooks: the notebooks alone"
 	@echo "  make lint         check style, formatting and which module imports which"
 	@echo "  make count        count the lines of the package, the tools and the tests"
 	@echo "  make clean        delete .venv and build folders"

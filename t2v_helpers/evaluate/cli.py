@@ -112,7 +112,8 @@ def parser():
     about = "clips of each caption, each from its own random seed (default: %(default)s)"
     p.add_argument("--seeds", metavar="N", type=command.count, default=3, help=about)
     p.add_argument("--steps", metavar="N", type=command.whole, help="denoising steps (default: the model's)")
-    p.add_argument("--guidance", metavar="W", type=command.number, help="guidance scale, from 1 (default: the model's)")
+    about = "guidance scale, 1 or more (default: the model's)"
+    p.add_argument("--guidance", metavar="W", type=command.number, help=about)
     p.add_argument("--dtype", choices=DTYPES, help="precision of the networks (default: float32)")
     p.add_argument("--json", metavar="FILE", type=pathlib.Path, help="also write the numbers to this file, as JSON")
     return p

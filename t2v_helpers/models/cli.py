@@ -13,9 +13,10 @@ models:
   auto        modelscope if this machine has a CUDA GPU and the weights, otherwise tiny; prints which and why
 {models}
   or a pipeline's folder, or a hub id such as org/name
-With less GPU memory, a clip takes longer. t2v_helpers.plan("wan") prints the memory, and what it guesses, in detail.
+GPU memory is estimated, from the slowest way to run a model to the fastest. In Python, t2v_helpers.plan("wan") prints
+the details.
 
-The same prompt, seed and settings give the same clip. A file is written completely or not at all.
+On one machine, the same prompt, seed and settings give the same clip. A file is written completely or not at all.
 Exit code: 0 a clip was written, 2 no clip: bad input, no model, no memory or no disk space (one line says why),
 130 interrupted.
 
