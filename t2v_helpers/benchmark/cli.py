@@ -149,7 +149,7 @@ def parser():
     path, positive = pathlib.Path, command.positive
     p.add_argument("--device", metavar="NAME", help="such as cuda, cuda:1 or cpu (default: cuda if there is a GPU)")
     p.add_argument("--config", choices=CONFIGS, help="size of the model (default: full on a GPU, tiny on a CPU)")
-    about = "clips to time in each row, after a warm-up clip (default: %(default)s)"
+    about = "clips to time in each row, after a warm-up clip (default: %(default)s); one for a plan or an emulated GPU"
     p.add_argument("--repeats", metavar="N", type=command.count, default=5, help=about)
     about = "measure only these variants, see below; without a name, none (default: all)"
     p.add_argument("--variants", nargs="*", metavar="NAME", default=[*variants.VARIANTS], help=about)
