@@ -20,13 +20,15 @@ REQUIREMENTS, PINS = ((ROOT / f"{name}.txt").read_text().splitlines() for name i
 # What a runtime of Colab had; what is not named it lacks.
 HAD = """torch==2.8.0+cu126 numpy==2.0.2 diffusers==0.35.2 transformers==4.57.1 accelerate==1.11.0 safetensors==0.6.2
 tokenizers==0.22.1 huggingface-hub==0.36.0 pillow==11.3.0 matplotlib==3.10.0 imageio==2.37.0 scikit-learn==1.6.1
-ipywidgets==7.7.1 psutil==5.9.5 tqdm==4.67.1"""
+ipywidgets==7.7.1 psutil==5.9.5 tqdm==4.67.1 peft==0.17.1"""
 COLAB = dict(line.split("==") for line in HAD.split())
 
 
 def test_only_what_is_missing_or_out_of_range_is_installed_at_its_tested_version():
     install, held, notes = colab.plan(REQUIREMENTS, PINS, COLAB)
-    assert install == [pin for pin in PINS if pin.split("==")[0] in ("diffusers", "imageio-ffmpeg", "transformers")]
+    assert install == [
+        pin for pin in PINS if pin.split("==")[0] in ("diffusers", "imageio-ffmpeg", "peft", "transformers")
+    ]
     assert {"torch==2.8.0+cu126", "numpy==2.0.2", "ipywidgets==7.7.1", "huggingface-hub<=2.4.0"} <= set(held)
     assert len({line.split("=")[0].split("<")[0] for line in held}) == len(held), "two rules for one package"
     assert notes == []
