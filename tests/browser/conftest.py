@@ -3,11 +3,11 @@
 import functools
 import http.server
 import os
-import shutil
 import threading
 
 import pytest
 
+from tools.checks.timing import find_chromium
 from tools.course import ROOT
 
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
@@ -17,7 +17,7 @@ PATIENCE = 120_000  # milliseconds: the machine may be busy with the other tests
 @pytest.fixture(scope="module")
 def browser():
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    chromium = find_chromium()
     if not chromium:
         assert not os.environ.get("T2V_REQUIRE_BROWSER"), "no chromium on this machine, and here one is required"
         pytest.skip("no chromium on this machine, expected one on the PATH")

@@ -40,11 +40,16 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
         pass
 
 
+def find_chromium():
+    """The path of a Chromium, or None."""
+    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
 def playground(visits=3):
     """Time films in the playground, each visit in a new browser: from opening the page to the first, and the next."""
     from playwright.sync_api import sync_playwright
 
-    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    chromium = find_chromium()
     if not chromium or not SITE.is_dir():
         print(f"the playground was not timed: {'make site first' if chromium else 'no chromium on the PATH'}")
         return
