@@ -149,11 +149,11 @@ def parser():
     path, positive = pathlib.Path, command.positive
     p.add_argument("--device", metavar="NAME", help="such as cuda, cuda:1 or cpu (default: cuda if there is a GPU)")
     p.add_argument("--config", choices=CONFIGS, help="size of the model (default: full on a GPU, tiny on a CPU)")
-    about = "clips to time in each row, after a warm-up clip (default: %(default)s); one for a plan or an emulated GPU"
+    about = "clips to time in each row, after a warm-up clip (default: %(default)s); plans and emulated GPUs get one"
     p.add_argument("--repeats", metavar="N", type=command.count, default=5, help=about)
     about = "measure only these variants, see below; without a name, none (default: all)"
     p.add_argument("--variants", nargs="*", metavar="NAME", default=[*variants.VARIANTS], help=about)
-    about = "after this many seconds, measure only the default once more (default: no limit)"
+    about = "after this many seconds, skip what is left, apart from measuring the default once more (default: no limit)"
     p.add_argument("--budget", metavar="SECONDS", type=positive, default=math.inf, help=about)
     about = "also measure on emulated GPUs with this much memory; 1 GB is 10^9 bytes"
     p.add_argument("--memory-cap", nargs="+", metavar="GB", type=positive, default=[], help=about)

@@ -76,6 +76,8 @@ def markdown(report):
     if report["kept"] is not None:
         kept = "Kept, because each is faster than the default beyond 2 % and its spread, within 2 % of the latents and "
         kept += f"under 6 GB: {', '.join(report['kept']) or 'none'}."
+        if any(row["not_here"] == LEFT_OUT for row in rows):
+            kept += " What was left out could not be judged."
     parts = [
         "# Benchmark: the model card's recipe and this project's default",
         f"    {here['command']}",

@@ -107,7 +107,7 @@ def table(rows: Sequence[tuple[str, dict[str, float]]]) -> str:
 def parser():
     """The command line's arguments."""
     p = command.Parser("t2v_helpers.evaluate", __doc__.split("\n")[0], EPILOG)
-    about = "tiny, or the folder of a model that was trained on the same world (default: %(default)s)"
+    about = "tiny, or the folder of a model trained on the world of moving shapes (default: %(default)s)"
     p.add_argument("model", metavar="MODEL", nargs="?", default="tiny", help=about)
     about = "clips of each caption, each from its own random seed (default: %(default)s)"
     p.add_argument("--seeds", metavar="N", type=command.count, default=3, help=about)
