@@ -13,8 +13,9 @@ models:
   auto        modelscope if there are a CUDA GPU, memory on it and the weights, otherwise tiny; prints which and why
 {models}
   or a pipeline's folder, or a hub id such as org/name
-GPU memory is estimated for the networks alone, from the slowest way to run a model to the fastest. Torch and CUDA take
-more: for modelscope's 5.4 GB, torch held 8.1 GB on an H100. In Python, print(t2v_helpers.plan("wan")) shows the details.
+GPU memory is estimated for the networks alone, from the slowest way to run a model to the fastest. Torch and CUDA
+take more: for modelscope's 5.4 GB, torch held 8.1 GB on an H100. print(t2v_helpers.plan("wan")), in Python, shows the
+details.
 
 On one machine, the same prompt, seed and settings give the same clip. A file is written completely or not at all.
 Exit code: 0 a clip was written, 2 no clip: bad input, no model, no memory or no disk space (one line says why),
