@@ -39,7 +39,7 @@ help:
 	@echo "  make alterations  alter every numbered equation in the notebooks and run them"
 	@echo "  make readonly     run the notebooks from a write-protected copy"
 	@echo "  make rehearse     run notebook 09 as with a GPU: ModelScope's full size, random weights, on the CPU"
-	@echo "  make versions     run tests and notebooks with older and newer packages; one row: VERSIONS=\"-s row -- torch=2.14.1\""
+	@echo "  make versions     run core tests with older and newer packages; one row: VERSIONS=\"-s row -- torch=2.14.1\""
 
 $(READY): requirements.txt constraints.txt pyproject.toml
 	@$(PYTHON) -c "import sys" 2>/dev/null || { echo "$(PYTHON) was not found; install Python 3.11 to 3.13, or say where it is: make PYTHON=/path/to/python3.12" >&2; exit 1; }

@@ -10,7 +10,7 @@ from .request import Request, add_options
 
 EPILOG = """\
 models:
-  auto        modelscope if there are a CUDA GPU, memory on it and the weights, otherwise tiny; prints which and why
+  auto        modelscope if a CUDA GPU with enough memory and the weights are there, otherwise tiny; prints why
 {models}
   or a pipeline's folder, or a hub id such as org/name
 GPU memory is estimated for the networks alone, from the slowest way to run a model to the fastest. Torch and CUDA

@@ -173,6 +173,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--negative-prompt", metavar="TEXT", help="what to steer away from")
     add("--frames", metavar="N", type=command.whole, help="number of frames (default: the model's)")
     add("--size", metavar="WxH", type=command.size, help="width and height in pixels (default: the model's)")
-    add("--fps", metavar="N", type=command.number, help="frames per second (default: the model's)")
+    add("--fps", metavar="N", type=command.number, help="playback rate, frames a second (default: the model's)")
     about = "precision of the networks (default: the model's own on a GPU, float32 on a CPU)"
     add("--dtype", choices=DTYPES, help=about)
