@@ -20,8 +20,9 @@ import sitecustomize  # noqa: E402, F401
 collect_ignore = ["tools/notebooks/store.py"]  # settings, no module
 if not importlib.util.find_spec("sphinx"):  # `make site` installs what these import
     collect_ignore += ["tools/site", "tools/notebooks/slides.py"]
-LONGEST = """test_alterations 08_train_text_to_video 06_text_meets_video 10_flow_matching test_runs test_lab
-batch/test_cli test_colab benchmark/test_cli test_draw test_scale_model test_stages""".split()
+LONGEST = """08_*.ipynb 07_*.ipynb 09_*.ipynb *.ipynb test_alterations.py test_lab.py test_site.py test_playground.py
+test_grade.py benchmark/test_cli.py test_runs.py test_colab.py test_counting.py test_explorers_site.py batch/test_cli.py
+test_scale_model.py test_installed.py test_draw.py""".split()
 
 
 def pytest_collection_modifyitems(items):
@@ -33,8 +34,7 @@ def pytest_collection_modifyitems(items):
                 item.add_marker(pytest.mark.skip(reason="takes long; T2V_LONG=1 runs it, as CI does"))
 
     def rank(item):
-        names = (item.path.stem, f"{item.path.parent.name}/{item.path.stem}")
-        return next((i for i, name in enumerate(LONGEST) if name in names), len(LONGEST))
+        return next((i for i, pattern in enumerate(LONGEST) if item.path.match(pattern)), len(LONGEST))
 
     items.sort(key=rank)
 
