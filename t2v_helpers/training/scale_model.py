@@ -158,6 +158,13 @@ def to_model(frames):
     return torch.as_tensor(frames).movedim(-1, -4) * 2 - 1
 
 
+@torch.no_grad()
+def encode(vae, clip):
+    """Latents (4, F, h, w) of a clip's frames (F, H, W, 3), scaled to deviation 1."""
+    mean = vae.encode(to_model(clip).movedim(1, 0).to(vae.device)).latent_dist.mean
+    return (mean * vae.config.scaling_factor).movedim(0, 1)
+
+
 def new_scheduler():
     """DDIM that predicts v on ModelScope's scaled-linear betas, up to 0.03 and rescaled to zero terminal SNR.
 

@@ -18,11 +18,11 @@ UNCONDITIONAL = 0.1  # share of captions replaced by "" (classifier-free guidanc
 
 
 @torch.no_grad()
-def encode_clips(accelerator, vae, world, path, clips_per_kind=None):
+def encode_clips(accelerator, vae, world, path, clips_per_kind=None, encode=scale_model.encode):
     """Latents of clips, scaled to deviation 1: (kinds * clips_per_kind, 4, F, size / 8, size / 8), float16.
 
     Kind by kind, without those held out; kept in `path` and read from there the next time, if world and autoencoder are
-    the same.
+    the same. encode: what makes latents of an autoencoder and a clip's frames.
     """
     clips_per_kind = clips_per_kind or world.examples_per_kind
     made_from = {"data": world.identity(), "autoencoder": digest(vae), "clips": clips_per_kind}
@@ -30,8 +30,7 @@ def encode_clips(accelerator, vae, world, path, clips_per_kind=None):
         mine = []
         for index in share(accelerator, len(world.trained) * clips_per_kind):
             clip = world.example(*divmod(index, clips_per_kind), rng(0, index, "latents"))
-            mean = vae.encode(scale_model.to_model(clip).movedim(1, 0).to(vae.device)).latent_dist.mean
-            mine.append((index, (mean * vae.config.scaling_factor).movedim(0, 1).half().cpu()))
+            mine.append((index, encode(vae, clip).half().cpu()))
         everyones = sorted(gather_object(mine), key=lambda pair: pair[0])
         if accelerator.is_main_process:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -122,10 +121,10 @@ def v_loss(model, x0, t, eps, context, scheduler):
     return (v_hat - scheduler.get_velocity(x0, eps, t)).square().mean()  # Eq. 8.3
 
 
-def adherence(pipeline, world, num_frames, seed, path=None):
+def adherence(pipeline, world, num_frames, seed, path=None, guidance=4.0):
     """Shares of samples whose colour, shape and motion are those of the caption; a few of the samples go to `path`."""
     seen, unseen = world.trained[:: max(1, len(world.trained) // 18)], world.held_out
-    clips = sample(pipeline, [str(names) for names in seen + unseen], num_frames, seed, size=world.size)
+    clips = sample(pipeline, [str(names) for names in seen + unseen], num_frames, seed, world.size, guidance)
     if path:
         _log_samples(clips[::5], path)
     if not world.judged:
@@ -143,6 +142,7 @@ def adherence(pipeline, world, num_frames, seed, path=None):
 def sample(pipeline, prompts, num_frames, seed, size=shapes.SIZE, guidance=4.0):
     """A clip for each prompt, all in one batch, with few steps: float32 array (b, num_frames, H, W, 3)."""
     settings = {"num_inference_steps": 12, "guidance_scale": guidance, "num_frames": num_frames}
+    settings |= {"max_sequence_length": scale_model.MAX_TOKENS} if hasattr(pipeline, "transformer") else {}
     settings |= {"height": size, "width": size, "generator": rng(seed, "sample"), "output_type": "np"}
     return pipeline(prompts, **settings).frames
 

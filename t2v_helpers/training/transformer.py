@@ -1,0 +1,236 @@
+"""Train the scale model of Wan: autoencoder, text encoder and transformer, each on single frames before clips.
+
+A frame costs a fraction of a clip, and what a thing looks like can be learned from it; time is learned last. Wan's
+autoencoder and transformer were trained in this order as well (Wan et al. 2025, sections 4.1 and 4.3).
+"""
+
+import dataclasses
+import json
+import math
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from .. import shapes
+from ..flow import flow_loss
+from . import scale_model, wan
+from .loop import Stage, choose, digest, first_weights, fit, rng, share
+from .scale_model import to_model
+from .unet import UNCONDITIONAL, adherence, encode_clips
+
+RECIPE = {
+    "frames": Stage(steps=800, batch=64, lr=3e-3, every=100),
+    "autoencoder": Stage(steps=1200, batch=8, lr=1.5e-3, every=100),
+    "text": Stage(steps=500, batch=96, lr=2e-3, every=100),
+    "image": Stage(steps=4000, batch=128, lr=2e-3, every=500, warmup=100),
+    "transformer": Stage(steps=4000, batch=64, lr=2e-3, every=200, warmup=100),
+}
+WINDOW = 9  # frames of a clip that the autoencoder learns from at a time: of the first kind, and of the others
+PER_KIND = {"image": 20, "transformer": 60}  # clips of each kind that the transformer learns from
+
+
+class AutoencoderLoss(nn.Module):
+    """Absolute and squared error, a small KL to N(0, I), and an anchor: see `stages.AutoencoderLoss`.
+
+    A latent frame stands for four frames: the anchor ties 12 of its 16 channels to their mean colours in 8 x 8 pixels.
+    """
+
+    def __init__(self, autoencoder):
+        super().__init__()
+        self.autoencoder = autoencoder
+
+    def forward(self, clips, eps):
+        """The loss of clips (b, 3, 4 N + 1, H, W) in [-1, 1], with noise eps for their latents."""
+        latents = self.autoencoder.encode(clips).latent_dist
+        error = wan.decode(self.autoencoder, latents.mean + latents.std * eps) - clips
+        kl = (latents.mean.square() + latents.var - 1 - latents.logvar).mean() / 2
+        anchor = latents.mean[:, : 3 * wan.GROUP] - mean_colors(clips)
+        return error.abs().mean() + error.square().mean() + 1e-3 * kl + 0.3 * anchor.square().mean()
+
+
+def mean_colors(clips):
+    """Mean colours over 8 x 8 pixels, those of a group of four frames in one: (b, 12, N + 1, h, w).
+
+    The first frame is a group of its own, four times the same. The background is 0, other colours are twice as far off.
+    """
+    background = clips.new_tensor(shapes.BACKGROUND)[:, None, None, None] * 2 - 1
+    colors = 2 * (F.avg_pool3d(clips, (1, 8, 8)) - background)
+    colors = torch.cat([colors[:, :, :1].expand(-1, -1, wan.GROUP - 1, -1, -1), colors], dim=2)
+    return colors.unflatten(2, (-1, wan.GROUP)).movedim(3, 2).flatten(1, 2)
+
+
+def train_autoencoder(accelerator, recipe, work, world):
+    """The first two stages: on single frames of every kind, then on windows of clips."""
+    with first_weights(recipe["frames"], "autoencoder"):
+        vae = wan.new_autoencoder()
+    model, made_from = AutoencoderLoss(vae).to(accelerator.device), {"data": world.identity()}
+    for name, length in (("frames", 1), ("autoencoder", WINDOW)):
+        stage = recipe[name]
+
+        def loss_of(model, step, stage=stage, length=length):
+            clips, eps = [], []
+            for index in share(accelerator, stage.batch):
+                generator = rng(stage.seed, step, index, length)
+                kind = int(torch.randint(len(world.kinds), (), generator=generator))
+                begin = int(torch.randint(world.num_frames - length + 1, (), generator=generator))
+                clips.append(to_model(world.clip(kind, generator)[begin : begin + length]))
+                shape = wan.LATENT[0], 1 + (length - 1) // wan.GROUP, world.size // 8, world.size // 8
+                eps.append(torch.randn(shape, generator=generator))
+            return model(*(torch.stack(many).to(accelerator.device) for many in (clips, eps)))
+
+        def measure(step, length=length):
+            return reconstruction(vae, world, 36, length)
+
+        for layer in wan.time_layers(vae):
+            layer.requires_grad_(length > 1)
+        fit(accelerator, model, loss_of, stage, work / name, measure=measure, made_from=made_from)
+        made_from = {"data": world.identity(), "autoencoder of frames": digest(vae)}
+    vae.register_to_config(**_statistics(vae, world))
+    return vae.eval()
+
+
+@torch.no_grad()
+def reconstruction(vae, world, clips, length, seed=10**6):
+    """Of rendered clips coded and decoded: PSNR (dB), the outlines' overlap, and the judge's share of right ones."""
+    error, overlap, right = 0.0, 0.0, 0
+    for i in range(clips):
+        names = world.kinds[i * len(world.kinds) // clips]
+        clip = torch.as_tensor(world.clip(world.kinds.index(names), rng(seed, i)))[:length]
+        latents = vae.encode(to_model(clip)[None].to(vae.device)).latent_dist.mean
+        decoded = (vae.decode(latents).sample[0].cpu() / 2 + 0.5).movedim(0, -1)
+        error += (decoded - clip).square().mean().item() / clips
+        masks = [(some - torch.tensor(shapes.BACKGROUND)).abs().amax(-1) > 0.2 for some in (decoded, clip)]
+        overlap += ((masks[0] & masks[1]).sum() / (masks[0] | masks[1]).sum()).item() / clips
+        if length > 1:
+            right += shapes.judge(decoded.numpy()) == names
+    return {"psnr": -10 * math.log10(error), "overlap": overlap} | ({"adherence": right / clips} if length > 1 else {})
+
+
+@torch.no_grad()
+def _statistics(vae, world):
+    """The latents' mean and deviation in each channel, for the autoencoder's config."""
+    kinds = range(0, len(world.kinds), max(1, len(world.kinds) // 36))
+    clips = torch.stack([to_model(world.clip(kind, rng(2 * 10**6, kind))) for kind in kinds]).to(vae.device)
+    latents = torch.cat([vae.encode(clip[None]).latent_dist.mean for clip in clips]).movedim(1, 0).flatten(1)
+    mean, deviation = latents.mean(1), latents.std(1)
+    return {"latents_mean": mean.tolist(), "latents_std": deviation.clamp(min=0.1 * deviation.max()).tolist()}
+
+
+def latents_of(accelerator, vae, world, work):
+    """What the transformer learns from, by stage: latents of a clip's frames one by one, and of whole clips."""
+    ways = {"image": _encode_frames, "transformer": wan.encode}
+    return {
+        name: encode_clips(accelerator, vae, world, work / f"latents-{name}.pt", PER_KIND[name], way)
+        for name, way in ways.items()
+    }
+
+
+def _encode_frames(vae, clip):
+    """Latents (16, F, h, w) of a clip's frames (F, H, W, 3), each by itself."""
+    return torch.cat([wan.encode(vae, clip[i : i + 1]) for i in range(len(clip))], dim=1)
+
+
+class ContrastiveLoss(nn.Module):
+    """CLIP's loss (see `stages.ContrastiveLoss`) over captions, each the mean of its tokens' vectors, and their clips."""
+
+    def __init__(self, text_encoder, video_tower):
+        super().__init__()
+        self.text_encoder, self.video_tower = text_encoder, video_tower
+        self.log_scale = nn.Parameter(torch.tensor(math.log(10.0)))
+
+    def forward(self, tokens, mask, frames):
+        """The loss of captions (b, tokens), with the mask of what they say, and their clips (b, 3, F, H, W)."""
+        logits = self.log_scale.clamp(max=math.log(100)).exp() * self.likeness(tokens, mask, frames)
+        target = torch.arange(len(tokens), device=tokens.device)
+        return (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
+
+    def likeness(self, tokens, mask, frames):
+        """The cosine of each caption and each clip (b, b)."""
+        vectors = self.text_encoder(tokens, mask).last_hidden_state * mask[..., None]
+        return F.normalize(vectors.sum(1), dim=1) @ self.video_tower(frames).T
+
+
+def train_text(accelerator, stage, folder, world):
+    """Stage 3: the text encoder, beside a video tower that only serves to train it."""
+    tokenizer = wan.new_tokenizer()
+    with first_weights(stage, "text"):
+        text_encoder = wan.new_text_encoder(tokenizer)
+        model = ContrastiveLoss(text_encoder, scale_model.VideoTower()).to(accelerator.device)
+
+    def batch(seed, step, kinds):  # whole in every process, as each clip is a negative for each caption
+        generator = rng(seed, step, "text")
+        order = torch.randperm(kinds, generator=generator)[: stage.batch].tolist()
+        texts = [world.text(kind, generator) for kind in order]
+        tokens = tokenizer(texts, padding="max_length", truncation=True, return_tensors="pt")
+        frames = torch.stack([to_model(world.clip(kind, generator)) for kind in order])
+        return [part.to(accelerator.device) for part in (tokens.input_ids, tokens.attention_mask, frames)]
+
+    @torch.no_grad()
+    def measure(step):
+        found = model.likeness(*batch(10**6, step, len(world.kinds))).argmax(1).cpu()
+        return {"retrieval": (found == torch.arange(len(found))).float().mean().item()}
+
+    def loss_of(model, step):
+        return model(*batch(stage.seed, step, len(world.trained)))
+
+    fit(accelerator, model, loss_of, stage, folder, measure=measure, made_from={"data": world.identity()})
+    return tokenizer, text_encoder.eval()
+
+
+def train_transformer(accelerator, recipe, work, parts, latents, world):
+    """The last two stages, with the loss of conditional flow matching. Returns the weights' moving average.
+
+    parts: tokenizer, text encoder and autoencoder, which stay as they are. latents: by stage, as `latents_of` gives.
+    """
+    tokenizer, text_encoder, vae = parts
+    with first_weights(recipe["image"], "transformer"):
+        transformer, ema = (wan.new_transformer().to(accelerator.device) for _ in range(2))
+    for name in ("image", "transformer"):
+        stage, examples, folder = recipe[name], latents[name], work / name
+        ema.load_state_dict(transformer.state_dict())
+        ema.requires_grad_(False)
+        made_from = {"data": world.identity(), "autoencoder": digest(vae), "number of examples": len(examples)}
+        made_from |= {"text encoder": digest(sorted(tokenizer.get_vocab().items()), text_encoder)}
+        made_from |= {"first weights": digest(transformer)}
+
+        def loss_of(model, step, stage=stage, examples=examples, still=name == "image"):
+            generators = (rng(stage.seed, step, i) for i in share(accelerator, stage.batch))
+            drawn = [_draw(world, examples, generator, still) for generator in generators]
+            x0, texts, t, eps = zip(*drawn, strict=True)
+            context = wan.encode_texts(tokenizer, text_encoder, texts)
+            x0, t, eps = (torch.stack(many).to(accelerator.device) for many in (x0, t, eps))
+            return flow_loss(lambda x_t, t: model(x_t, 1000 * t, context, return_dict=False)[0], x0, t, eps)
+
+        def measure(step, folder=folder, still=name == "image"):
+            pipeline, length = wan.new_pipeline(*parts, ema), 1 if still else world.num_frames
+            return adherence(pipeline, world, length, step, folder / f"samples-{step:05d}.png", guidance=3.0)
+
+        fit(accelerator, transformer, loss_of, stage, folder, ema=ema, measure=measure, made_from=made_from)
+        transformer.load_state_dict(ema.state_dict())
+    return ema.eval()
+
+
+def _draw(world, latents, generator, still):
+    """One sample of a batch: latents x0 (16, N + 1, h, w), of a `still` (16, 1, h, w); a text; a flow time; noise.
+
+    The time is logit-normal (Esser et al. 2024), then shifted toward noise as the sampler's times are.
+    """
+    which = int(torch.randint(len(latents), (), generator=generator))
+    drop = torch.rand((), generator=generator) < UNCONDITIONAL
+    text = "" if drop else world.text(which * len(world.trained) // len(latents), generator)
+    t = torch.randn((), generator=generator).sigmoid()
+    x0 = latents[which].float()
+    x0 = choose(x0.split(1, dim=1), generator) if still else x0
+    return x0, text, wan.SHIFT * t / (1 + (wan.SHIFT - 1) * t), torch.randn(x0.shape, generator=generator)
+
+
+def train(accelerator, recipe, work, output, world):
+    """All five stages; checkpoints, metrics and samples go to `work`, the pipeline to `output`."""
+    vae = train_autoencoder(accelerator, recipe, work, world)
+    tokenizer, text_encoder = train_text(accelerator, recipe["text"], work / "text", world)
+    parts = tokenizer, text_encoder, vae
+    latents = latents_of(accelerator, vae, world, work)
+    transformer = train_transformer(accelerator, recipe, work, parts, latents, world)
+    if accelerator.is_main_process:
+        save(output, wan.new_pipeline(*parts, transformer), recipe, work, MODELS["tiny-wan"])
