@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator
 
 from .._support.logs import print_once, quiet
 from . import budget, checkpoint, hub, placing
-from .registry import CLASSES, DTYPES, MODELS, Model, check_shape, describe, of_class, of_folder, own_shape
+from .registry import CLASSES, DTYPES, MODELS, SCALE, Model, check_shape, describe, of_class, of_folder, own_shape
 from .request import Request, check_prompt, known_words
 
 if typing.TYPE_CHECKING:
@@ -234,7 +234,8 @@ def _from_elsewhere(pipe: "DiffusionPipeline") -> Model:
     name = pipe.name_or_path or ""
     if os.path.isdir(name) or any(name in (model.repo, *model.also) for model in MODELS.values()):
         return describe(name)
-    kind = MODELS["tiny"] if known_words(pipe.tokenizer) else of_class(type(pipe).__name__)
+    name = type(pipe).__name__
+    kind = SCALE.get(name, MODELS["tiny"]) if known_words(pipe.tokenizer) else of_class(name)
     return dataclasses.replace(kind, repo="", **own_shape(*_denoisers(pipe), _scale(pipe)))
 
 
@@ -313,6 +314,8 @@ def make(request: Request, pipe: "DiffusionPipeline") -> "np.ndarray":
     if guidance == 0:  # eps_uncond alone, which is what the class gives for the empty prompt unguided
         asked |= {"prompt": request.negative_prompt or "", "negative_prompt": None}
     asked |= {"num_inference_steps": steps, "guidance_scale": guidance or 1.0, "output_type": "np"}
+    if pipe.t2v_model.tokens:
+        asked["max_sequence_length"] = pipe.t2v_model.tokens
     return placing.with_less(pipe, lambda: _run(pipe, seed, asked))
 
 

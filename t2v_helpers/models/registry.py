@@ -61,6 +61,20 @@ MODELS = {
         gpu_dtype="float32",
         progress=False,
     ),
+    "tiny-wan": Model(
+        repo=str(ASSETS / "tiny-wan"),
+        about="the same shapes from a scale model of Wan 2.1; on any CPU, no download",
+        pipeline_class="WanPipeline",
+        steps=10,
+        guidance=3.0,
+        num_frames=17,
+        frame_step=4,
+        size=(64, 64),
+        divisor=16,
+        gpu_dtype="float32",
+        tokens=24,
+        progress=False,
+    ),
     "modelscope": Model(
         repo="ali-vilab/text-to-video-ms-1.7b",
         revision="8227dddca75a8561bf858d604cc5dae52b954d01",
@@ -120,6 +134,8 @@ MODELS = {
         licence="LTX-Video's licence: its own (open weights, with restrictions on use): see its card",
     ),
 }
+# The scale models, by the class of their pipelines.
+SCALE = {MODELS[name].pipeline_class: MODELS[name] for name in ("tiny", "tiny-wan")}
 CLASSES = tuple(dict.fromkeys(model.pipeline_class for model in MODELS.values()))
 
 
@@ -149,7 +165,7 @@ def describe(name: str | os.PathLike | Model) -> Model:
 def of_class(pipeline_class: str, repo: str = "") -> Model:
     """A `Model` for a repository that is not in `MODELS`: the defaults and rules of its pipeline class."""
     for model in MODELS.values():
-        if model.pipeline_class == pipeline_class != Model.pipeline_class:
+        if model.pipeline_class == pipeline_class != Model.pipeline_class and model not in SCALE.values():
             own = {"repo": repo, "revision": None, "also": (), "about": "", "licence": "", "gpu_dtype": None}
             return dataclasses.replace(model, **own)
     return Model(repo=repo)
@@ -179,10 +195,11 @@ def of_folder(folder: str | os.PathLike, repo: str = "") -> Model:
 
     levels = config("vae", "config.json").get("block_out_channels", (1, 2, 4, 4))
     own = own_shape(config("unet", "config.json"), config("transformer", "config.json"), 2 ** (len(levels) - 1))
+    kind = config("model_index.json").get("_class_name")
     if "known_words" in config("tokenizer", "tokenizer_config.json"):
-        model = dataclasses.replace(MODELS["tiny"], repo=repo)
+        model = dataclasses.replace(SCALE.get(kind, MODELS["tiny"]), repo=repo)
     else:
-        model = of_class(config("model_index.json").get("_class_name"), repo)
+        model = of_class(kind, repo)
     return dataclasses.replace(model, **own | _said(folder / SETTINGS))
 
 

@@ -113,8 +113,8 @@ def check_prompt(
             said, more = ", ".join(map(repr, unknown)), f" and {len(known) - 60} more" * (len(known) > 60)
             known = ", ".join(known[:60]) + more
             raise ValueError(f"the {name} says {said}, which the scale model does not know; it knows {known}")
-        if beyond:  # two of the tokens are marks
-            over = f"is over the scale model's limit of {limit - 2} tokens"
+        if beyond:
+            over = f"is over the scale model's limit of {limit - tokenizer.num_special_tokens_to_add()} tokens"
             raise ValueError(f"the {name} {over}: {beyond!r} would be cut")
     elif model.english and not looks_english(prompt):
         notes.append(f"the {name} does not look English, and this model was trained on English only")

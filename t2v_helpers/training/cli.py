@@ -4,10 +4,15 @@ import dataclasses
 import pathlib
 
 from .._support import command
-from .stages import RECIPE, train
+from ..models import MODELS, check_shape
+from . import stages, transformer
 from .worlds import Folder, Rendered
 
-ABOUT = "Train the scale model in separate stages: autoencoder, CLIP, UNet on pictures, UNet on clips."
+WAYS = {"tiny": stages, "tiny-wan": transformer}  # each with a RECIPE and a function that trains by it
+ABOUT = """\
+Train a scale model in separate stages. tiny: autoencoder, CLIP, UNet on pictures, UNet on clips. tiny-wan: autoencoder
+on single frames, autoencoder on clips, text encoder, transformer on single frames, transformer on clips.
+"""
 EPILOG = """\
 To train with several processes, on CPUs or GPUs: accelerate launch --num_processes 2 -m t2v_helpers.training ...
 (add --cpu without a GPU, --mixed_precision bf16 with one). A batch is shared out among the processes.
@@ -23,9 +28,13 @@ def parser():
     """The command line's arguments."""
     p = command.Parser("t2v_helpers.training", ABOUT, EPILOG)
     path, count, default = pathlib.Path, command.count, "(default: %(default)s)"
+    about = f"which of the scale models {default}"
+    p.add_argument("--model", choices=list(WAYS), default="tiny", help=about)
     p.add_argument("--output", metavar="DIR", type=path, required=True, help="folder for the trained pipeline")
-    about = f"folder for checkpoints, metrics and samples; an interrupted run resumes from it {default}"
-    p.add_argument("--work", metavar="DIR", type=path, default=path("runs/tiny-t2v"), help=about)
+    about = (
+        "folder for checkpoints, metrics and samples; an interrupted run resumes from it (default: runs/tiny-t2v, or "
+    )
+    p.add_argument("--work", metavar="DIR", type=path, help=f"{about} (default: runs/tiny-t2v, or runs/tiny-wan)")
     p.add_argument("--data", metavar="DIR", type=path, help="folder of clips to train on (default: rendered clips)")
     about = "scale clips to cover this square, such as 64x64 (multiples of 8, at least 16), and crop around the middle"
     p.add_argument("--size", metavar="NxN", type=command.size, help=f"{about} (default: unchanged)")
@@ -35,20 +44,27 @@ def parser():
     p.add_argument("--fps", metavar="N", type=command.positive, help=about)
     about = "accept any captions; without this, the judge of the shapes' world checks each clip against its caption"
     p.add_argument("--any-captions", action="store_true", help=about)
-    for name, stage in RECIPE.items():
+    for name in dict.fromkeys(name for way in WAYS.values() for name in way.RECIPE):
+        by_model = {model: way.RECIPE[name] for model, way in WAYS.items() if name in way.RECIPE}
         for what, kind, letter, about in (
             ("steps", count, "N", "training steps"),
             ("batch", count, "N", "examples in a batch"),
             ("lr", command.positive, "X", "peak learning rate"),
         ):
-            about, value = f"{about} of the stage {name!r} {default}", getattr(stage, what)
-            p.add_argument(f"--{name}-{what}", metavar=letter, type=kind, default=value, help=about)
+            values = ", ".join(f"{model}: {getattr(stage, what)}" for model, stage in by_model.items())
+            about = f"{about} of the stage {name!r} (default: {values})"
+            p.add_argument(f"--{name}-{what}", metavar=letter, type=kind, help=about)
     p.add_argument("--every", metavar="N", type=count, help="steps between checkpoints (default: 100 to 500, by stage)")
     return p
 
 
 def work(given):
-    """Train by the RECIPE, with what the parsed arguments say instead."""
+    """Train by the model's RECIPE, with what the parsed arguments say instead."""
+    way = WAYS[given.model]
+    given.work = given.work or pathlib.Path("runs", pathlib.Path(MODELS[given.model].repo).name)
+    for name in {name for other in WAYS.values() for name in other.RECIPE} - set(way.RECIPE):
+        if asked := [key for key in ("steps", "batch", "lr") if getattr(given, f"{name}_{key}") is not None]:
+            raise ValueError(f"--{name}-{asked[0]}: expected a stage of {given.model}: {', '.join(way.RECIPE)}")
     if unused := [
         name for name in ("size", "frames", "fps", "any_captions") if getattr(given, name) and not given.data
     ]:
@@ -57,17 +73,23 @@ def work(given):
         if (folder := getattr(given, name)).exists() and not folder.is_dir():
             raise ValueError(f"--{name} {folder} is a file, expected a folder or the name of a new one")
     shape = {"size": given.size, "num_frames": given.frames, "fps": given.fps}
-    world, recipe = Folder(given.data, judged=not given.any_captions, **shape) if given.data else Rendered(), {}
+    if given.data:
+        world = Folder(given.data, judged=not given.any_captions, **shape)
+    else:
+        world = Rendered(num_frames=MODELS[given.model].num_frames)
+    check_shape(MODELS[given.model], world.num_frames, world.size, world.size)
     if not world.judged:
         print("captions of any kind: the judge is not asked, so metrics have no adherence, and evaluate cannot be used")
     import torch
     from accelerate import Accelerator
 
-    for name, stage in RECIPE.items():
+    recipe = {}
+    for name, stage in way.RECIPE.items():
         own = {key: getattr(given, f"{name}_{key}") for key in ("steps", "batch", "lr")}
+        own = {key: value for key, value in own.items() if value is not None}
         recipe[name] = dataclasses.replace(stage, **own, every=given.every or stage.every)
     cpu = not torch.cuda.is_available()  # on a Mac as well: Apple's GPU lacks the video tower's 3-D pooling
-    train(Accelerator(cpu=cpu), recipe, given.work, given.output, world)
+    way.train(Accelerator(cpu=cpu), recipe, given.work, given.output, world)
 
 
 def main(arguments=None):

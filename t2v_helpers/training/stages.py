@@ -154,7 +154,7 @@ def train_clip(accelerator, stage, folder, world, watch=None):
 
 
 def train(accelerator, recipe, work, output, world):
-    """All three stages; checkpoints, metrics and samples go to `work`, the pipeline to `output`."""
+    """All four stages; checkpoints, metrics and samples go to `work`, the pipeline to `output`."""
     vae = train_autoencoder(accelerator, recipe["autoencoder"], work / "autoencoder", world)
     tokenizer, text_encoder, video_tower = train_clip(accelerator, recipe["clip"], work / "clip", world)
     latents = encode_clips(accelerator, vae, world, work / "latents.pt")
@@ -162,16 +162,13 @@ def train(accelerator, recipe, work, output, world):
     image_unet = train_images(accelerator, recipe["image"], work / "image", parts, latents, world)
     unet = train_clips(accelerator, recipe["unet"], work / "unet", parts, latents, world, image_unet)
     if accelerator.is_main_process:
-        save(output, tokenizer, text_encoder, vae, unet, video_tower, world)
-        history = {}
-        for name, stage in recipe.items():
-            lines = (work / name / "metrics.jsonl").read_text().splitlines()
-            history[name] = {"recipe": dataclasses.asdict(stage), "metrics": [json.loads(line) for line in lines]}
-        write_whole(output / "training.json", (json.dumps(history, indent=1) + "\n").encode())
+        save(output, scale_model.new_pipeline(*parts, unet), MODELS["tiny"], world, recipe, work, video_tower)
 
 
-def save(output, tokenizer, text_encoder, vae, unet, video_tower, world):
-    """Write the pipeline's folder, weights as safetensors in half precision, beside it video tower and settings.
+def save(output, pipeline, model, world, recipe, work, video_tower=None):
+    """Write the pipeline's folder, weights as safetensors in half precision, and settings, video tower and history.
+
+    model: what the settings say beside the world's clips. recipe, work: the stages, and where their metrics are.
 
     All is written beside `output` first and moved there file by file, so that a full disk leaves the old model. What an
     older model had in a part's folder goes, so that none of its weights are loaded in place of these.
@@ -179,17 +176,18 @@ def save(output, tokenizer, text_encoder, vae, unet, video_tower, world):
     from safetensors.torch import save_file
 
     with quiet(bars=True):  # diffusers logs that no part of it stays in float32
-        pipeline = scale_model.new_pipeline(tokenizer, text_encoder, vae, unet).to(dtype=torch.float16)
+        pipeline = pipeline.to(dtype=torch.float16)
     output.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".", dir=output.parent) as folder:
         new = pathlib.Path(folder)
         pipeline.save_pretrained(new, safe_serialization=True)
-        # transformers would load it as it was saved, beside a float32 UNet
+        # transformers would load it as it was saved, beside a denoiser in float32
         config = new / "text_encoder" / "config.json"
         config.write_text(config.read_text().replace('"dtype": "float16"', '"dtype": "float32"'))
-        (new / "video_tower").mkdir()
-        save_file(video_tower.half().state_dict(), new / "video_tower" / "model.safetensors")
-        own = dataclasses.replace(MODELS["tiny"], size=(world.size,) * 2, num_frames=world.num_frames, fps=world.fps)
+        if video_tower is not None:
+            (new / "video_tower").mkdir()
+            save_file(video_tower.half().state_dict(), new / "video_tower" / "model.safetensors")
+        own = dataclasses.replace(model, size=(world.size,) * 2, num_frames=world.num_frames, fps=world.fps)
         (new / SETTINGS).write_text(json.dumps(settings(own), indent=1) + "\n")
         files = [file.relative_to(new) for file in new.rglob("*") if file.is_file()]
         for file in files:
@@ -199,3 +197,8 @@ def save(output, tokenizer, text_encoder, vae, unet, video_tower, world):
             for file in (output / part).iterdir():
                 if file.relative_to(output) not in files and file.suffix in (".safetensors", ".json", ".txt"):
                     file.unlink()
+    history = {}
+    for name, stage in recipe.items():
+        lines = (work / name / "metrics.jsonl").read_text().splitlines()
+        history[name] = {"recipe": dataclasses.asdict(stage), "metrics": [json.loads(line) for line in lines]}
+    write_whole(output / "training.json", (json.dumps(history, indent=1) + "\n").encode())

@@ -4,8 +4,6 @@ A frame costs a fraction of a clip, and what a thing looks like can be learned f
 autoencoder and transformer were trained in this order as well (Wan et al. 2025, sections 4.1 and 4.3).
 """
 
-import dataclasses
-import json
 import math
 
 import torch
@@ -14,9 +12,11 @@ from torch.nn import functional as F
 
 from .. import shapes
 from ..flow import flow_loss
+from ..models import MODELS
 from . import scale_model, wan
 from .loop import Stage, choose, digest, first_weights, fit, rng, share
 from .scale_model import to_model
+from .stages import save
 from .unet import UNCONDITIONAL, adherence, encode_clips
 
 RECIPE = {
@@ -132,7 +132,7 @@ def _encode_frames(vae, clip):
 
 
 class ContrastiveLoss(nn.Module):
-    """CLIP's loss (see `stages.ContrastiveLoss`) over captions, each the mean of its tokens' vectors, and their clips."""
+    """CLIP's loss (see `stages.ContrastiveLoss`); a caption is the mean of its tokens' vectors."""
 
     def __init__(self, text_encoder, video_tower):
         super().__init__()
@@ -233,4 +233,4 @@ def train(accelerator, recipe, work, output, world):
     latents = latents_of(accelerator, vae, world, work)
     transformer = train_transformer(accelerator, recipe, work, parts, latents, world)
     if accelerator.is_main_process:
-        save(output, wan.new_pipeline(*parts, transformer), recipe, work, MODELS["tiny-wan"])
+        save(output, wan.new_pipeline(*parts, transformer), MODELS["tiny-wan"], world, recipe, work)

@@ -89,7 +89,7 @@ def decode(vae, latents):
 
 @torch.no_grad()
 def encode(vae, clip):
-    """Latents (16, N + 1, h, w) of a clip's frames (4 N + 1, H, W, 3), with the deviation 1 that the transformer sees."""
+    """Latents (16, N + 1, h, w) of a clip's frames (4 N + 1, H, W, 3), each channel with mean 0 and deviation 1."""
     mean = vae.encode(to_model(clip)[None].to(vae.device)).latent_dist.mean
     center, deviation = (mean.new_tensor(some)[:, None, None, None] for some in statistics(vae))
     return ((mean - center) / deviation)[0]
