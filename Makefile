@@ -21,7 +21,8 @@ help:
 	@echo "  make notebooks    run the notebooks and store their outputs; one of them: NOTEBOOKS=notebooks/00_first_video.ipynb"
 	@echo "  make figures      draw assets/figures; one of them: FIGURES=pipeline"
 	@echo "  make equations    write docs/equations.md"
-	@echo "  make train        train the scale model again (about an hour); make evaluate: measure how well it follows prompts"
+	@echo "  make train        train the scale model again (about an hour); make evaluate: measure how well it follows prompts;"
+	@echo "                    both for the scale model of Wan: MODEL=tiny-wan"
 	@echo "  make lessons      run notebook 08 with both budgets and 06 with its full one (an hour), and store the results"
 	@echo "  make tuning       search for notebook 05's settings again (five minutes) and store them"
 	@echo "For a class"
@@ -89,13 +90,15 @@ count:
 	@$(call LINES,tools,tools)
 	@$(call LINES,tests,tests)
 
+MODEL ?= tiny
+SCALE_MODEL = $(if $(filter tiny-wan,$(MODEL)),assets/tiny-wan,assets/tiny-t2v)
 # Two processes of one thread each are faster than one of two.
 train: $(READY)
 	$(KEEP) OMP_NUM_THREADS=1 ACCELERATE_USE_CPU=true \
-	    .venv/bin/torchrun --nproc-per-node $(JOBS) -m t2v_helpers.training --output assets/tiny-t2v --work runs/tiny-t2v
+	    .venv/bin/torchrun --nproc-per-node $(JOBS) -m t2v_helpers.training --model $(MODEL) --output $(SCALE_MODEL)
 
 evaluate: $(READY)
-	$(PY) -m t2v_helpers.evaluate --json assets/tiny-t2v/evaluation.json
+	$(PY) -m t2v_helpers.evaluate $(MODEL) --json $(SCALE_MODEL)/evaluation.json
 
 mutants: $(READY)
 	$(PY) -m tools.checks.mutants $(MUTANTS)

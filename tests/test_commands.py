@@ -69,22 +69,23 @@ WITHOUT_TORCH = {
         prompts.txt --output-dir clips --dtype fp16 => --dtype: invalid choice: 'fp16'
         prompts.txt --output-dir clips --model wrong => t2v_settings.json: 'frames', expected an object
         prompts.txt --output-dir clips --fps 0 => fps 0.0
-        prompts.txt --output-dir clips --model nope => model 'nope': expected one of auto, tiny, modelscope
+        prompts.txt --output-dir clips --model nope => model 'nope': expected one of auto, tiny, tiny-wan, modelscope
         prompts.txt --output-dir clips --model wan --frames 80 => num_frames 80: expected 4N + 1
         prompts.txt --output-dir clips --size 60x64 --model tiny => size 60x64 pixels: expected multiples of 8
     """,
     "t2v_helpers.evaluate": """
         nosuch => model 'nosuch': expected one of
-        tiny more => unrecognized arguments: more
+        tiny more => model 'more': expected one of
         wrong => t2v_settings.json: 'frames', expected an object
         --dtype int8 => --dtype: invalid choice: 'int8'
         --seeds 0 => --seeds: '0', expected a whole number from 1
         --steps 0 => steps 0: expected a whole number from 1
         --guidance nan => --guidance: 'nan', expected a finite number
         --guidance 0 => guidance 0: expected 1 or more
-        modelscope => model 'modelscope': expected tiny, or a folder
+        modelscope => model 'modelscope': expected tiny, tiny-wan, or a folder
         --json no/folder/out.json => does not exist
         --json full => 'full' is not a file
+        tiny tiny --json e.json => --json is for one model, got 2: tiny, tiny
     """,
     "t2v_helpers.benchmark": """
         nosuch => unrecognized arguments: nosuch
@@ -104,7 +105,7 @@ WITH_TORCH = {
         {P} --model SCALE --negative-prompt dragon => the negative prompt says 'dragon'
         {P} --model SCALE --size 60x64 => size 60x64 pixels: expected multiples of 8
         {P} --model SCALE --steps 1001 => steps 1001: expected at most 1000
-        {P} --model nope => model 'nope': expected one of auto, tiny, modelscope
+        {P} --model nope => model 'nope': expected one of auto, tiny, tiny-wan, modelscope
         {P} --model no/such => no/such is no folder here and not in the hub's cache
         {P} --model . => is not a pipeline: it has no model_index.json
         {P} --model 'two\nlines' => two lines is not a pipeline
@@ -119,6 +120,8 @@ WITH_TORCH = {
         --output model --any-captions => --any-captions is for clips of your own, expected --data
         --output model --unet-lr 0 => --unet-lr: '0', expected a number above 0
         --output model --clip-steps -3 => --clip-steps: '-3', expected a whole number from 1
+        --output model --model nosuch => --model: invalid choice: 'nosuch'
+        --output model --model tiny-wan --unet-lr 1 => --unet-lr: expected a stage of tiny-wan: frames, autoencoder
         --output model --every 0 => --every: '0', expected a whole number from 1
     """,
     "t2v_helpers.benchmark": """

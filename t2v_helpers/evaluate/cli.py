@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from .._support import command, files
-from ..models import DTYPES, Request, describe, fit, known_words, load_pipeline
+from ..models import DTYPES, Request, describe, fit, known_words, load_pipeline, make
 
 EPILOG = "Exit code: 0 measured, 2 bad input (one line says why), 130 interrupted."
 
@@ -33,6 +33,8 @@ def generate_clips(
     jobs, clips = [(prompt, seed) for prompt in prompts for seed in seeds], []
     settings = {name: getattr(asked, name) for name in ("num_frames", "height", "width")}
     settings |= {"num_inference_steps": asked.steps, "guidance_scale": asked.guidance, "output_type": "np"}
+    tokens = getattr(getattr(pipeline, "t2v_model", None), "tokens", None)
+    settings |= {"max_sequence_length": tokens} if tokens else {}
     with tqdm(total=len(jobs), unit="clip", leave=False, disable=None) as bar:  # None: off if stderr is a file
         for begin in range(0, len(jobs), batch):
             some = jobs[begin : begin + batch]
@@ -52,7 +54,7 @@ def evaluate(
     video_tower: for CLIPSIM; optional.
     """
     from .. import shapes
-    from ..measures import adherence, clipsim, object_overlap
+    from ..measures import adherence, clipsim, object_overlap, outline_fit
 
     def share(clips, captions):
         return {"clips": len(clips)} | adherence(clips, captions)
@@ -81,9 +83,12 @@ def evaluate(
         ("ceiling: rendered clips", share(rendered, every * 5)),
         ("seeds differ", {"clips": len(own), "all": float(np.mean(differ))} if differ else {}),
     ]
+    first, real = by_prompt[:, 0], [render(caption, 10**8 + i) for i, caption in enumerate(trained)]
+    for what, those in (("generated", first), ("rendered", real)):
+        fits = [outline_fit(clip, shapes.parse(caption).shape) for clip, caption in zip(those, trained, strict=True)]
+        rows.append((f"outline fit, {what}", {"clips": len(fits), "all": float(np.mean(fits))}))
     if video_tower is not None:
-        towers, first = (pipeline.tokenizer, pipeline.text_encoder, video_tower), by_prompt[:, 0]
-        real = [render(caption, 10**8 + i) for i, caption in enumerate(trained)]
+        towers = pipeline.tokenizer, pipeline.text_encoder, video_tower
         some = {"generated": first, "rendered": real, "captions reversed": first[::-1].copy()}
         alike = {what: clipsim(trained, those, *towers).diagonal().mean().item() for what, those in some.items()}
         rows += [(f"CLIPSIM, {what}", {"clips": len(first), "all": value}) for what, value in alike.items()]
@@ -107,47 +112,70 @@ def table(rows: Sequence[tuple[str, dict[str, float]]]) -> str:
 def parser():
     """The command line's arguments."""
     p = command.Parser("t2v_helpers.evaluate", __doc__.split("\n")[0], EPILOG)
-    about = "tiny, or the folder of a model trained on the world of moving shapes (default: %(default)s)"
-    p.add_argument("model", metavar="MODEL", nargs="?", default="tiny", help=about)
+    about = "tiny, tiny-wan, or the folder of a model trained on the world of moving shapes; several are measured one "
+    p.add_argument("models", metavar="MODEL", nargs="*", help=f"{about}after the other (default: tiny)")
     about = "clips of each caption, each from its own random seed (default: %(default)s)"
     p.add_argument("--seeds", metavar="N", type=command.count, default=3, help=about)
     p.add_argument("--steps", metavar="N", type=command.whole, help="denoising steps (default: the model's)")
     about = "guidance scale, 1 or more (default: the model's)"
     p.add_argument("--guidance", metavar="W", type=command.number, help=about)
     p.add_argument("--dtype", choices=DTYPES, help="precision of the networks (default: float32)")
-    p.add_argument("--json", metavar="FILE", type=pathlib.Path, help="also write the numbers to this file, as JSON")
+    p.add_argument(
+        "--json", metavar="FILE", type=pathlib.Path, help="also write a model's numbers to this file, as JSON"
+    )
     return p
 
 
 def work(args):
-    """Measure the model that the parsed arguments name, print the table, and write the file."""
+    """Measure the models that the parsed arguments name, print their tables, and write the file."""
     asked = Request("a red circle", steps=args.steps, guidance=args.guidance)
     if args.guidance == 0:
         raise ValueError("guidance 0: expected 1 or more; the table has a control without text")
+    models = args.models or ["tiny"]
     if args.json:
+        if len(models) > 1:
+            raise ValueError(f"--json is for one model, got {len(models)}: {', '.join(models)}")
         files.check_file(args.json)
-    model = describe(args.model)
-    folder = os.path.expanduser(model.repo)
-    if not os.path.isdir(folder):
-        raise ValueError(f"model {args.model!r}: expected tiny, or a folder with a model of the shapes' world")
-    pipeline = load_pipeline(model, dtype=args.dtype)
+    for name in models:
+        if not os.path.isdir(os.path.expanduser(describe(name).repo)):
+            raise ValueError(f"model {name!r}: expected tiny, tiny-wan, or a folder with a model of the shapes' world")
+    loaded = [(name, *_load(name, asked, args.dtype)) for name in models]  # all, before minutes are spent on one
+    for number, (name, pipeline, request) in enumerate(loaded):
+        begin, rows = time.perf_counter(), _measure(name, pipeline, request, args.seeds)
+        print("\n" * (number > 0) + table(rows))
+        print(f"\n{time.perf_counter() - begin:.0f} s", file=sys.stderr)
+        if args.json:
+            files.write_whole(args.json, (json.dumps(dict(rows), indent=1) + "\n").encode())
+
+
+def _load(name, asked, dtype):
+    """A model's pipeline, and the request with its own values; ValueError if it is none of this world."""
+    pipeline = load_pipeline(describe(name), dtype=dtype)
     from .. import shapes
 
     if not {word for text in shapes.captions() for word in text.split()} <= set(known_words(pipeline.tokenizer)):
-        raise ValueError(f"model {args.model!r}: expected one of the shapes' world; the judge knows no other captions")
+        raise ValueError(f"model {name!r}: expected one of the shapes' world; the judge knows no other captions")
     asked, _ = fit(asked, pipeline)
     if asked.height != asked.width:
-        raise ValueError(f"model {args.model!r} makes {asked.width}x{asked.height} pixels, expected a square to judge")
+        raise ValueError(f"model {name!r} makes {asked.width}x{asked.height} pixels, expected a square to judge")
+    return pipeline, asked
+
+
+def _measure(name, pipeline, asked, seeds):
+    """The rows of a model's table; what it is asked for, and how long a clip takes it, are printed above."""
     from ..training import scale_model
 
-    begin, tower = time.perf_counter(), scale_model.load_video_tower(folder)
-    rows = evaluate(pipeline, range(args.seeds), asked, tower)
+    times = []
+    for seed in range(4):  # the first one warms up
+        begin = time.perf_counter()
+        make(dataclasses.replace(asked, seed=seed), pipeline)
+        times.append(time.perf_counter() - begin)
+    tower = scale_model.load_video_tower(os.path.expanduser(describe(name).repo))
+    rows = evaluate(pipeline, range(seeds), asked, tower)
     clip = f"{asked.num_frames} frames of {asked.width}x{asked.height}"
-    print(f"{args.model}: {clip}, {asked.steps} steps, guidance {asked.guidance:g}, {args.seeds} seeds a caption\n")
-    print(table(rows))
-    print(f"\n{time.perf_counter() - begin:.0f} s", file=sys.stderr)
-    if args.json:
-        files.write_whole(args.json, (json.dumps(dict(rows), indent=1) + "\n").encode())
+    print(f"{name}: {clip}, {asked.steps} steps, guidance {asked.guidance:g}, {seeds} seeds a caption")
+    print(f"one clip takes {np.median(times[1:]):.2f} s here\n")
+    return rows
 
 
 def main(arguments=None):

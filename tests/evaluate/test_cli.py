@@ -42,7 +42,8 @@ def test_a_model_that_draws_what_it_is_asked_for_is_right_and_the_controls_are_n
     kinds = len(shapes.COMBINATIONS)
     assert rows["control: captions shuffled"]["all"] < 0.1 and rows["control: no text (w = 0)"]["all"] <= 2 / kinds
     assert rows["seeds differ"]["all"] > 0.5
-    assert [row["clips"] for row in rows.values()] == [180, 36, 108, 180, 90, 90, 540, 180]
+    assert [row["clips"] for row in rows.values()] == [180, 36, 108, 180, 90, 90, 540, 180, 90, 90]
+    assert abs(rows["outline fit, generated"]["all"] - rows["outline fit, rendered"]["all"]) < 0.003
 
 
 def test_every_caption_and_seed_is_asked_for_once(measured):
@@ -59,7 +60,7 @@ def test_the_command_writes_what_it_prints(scale_folder, tmp_path, monkeypatch, 
     assert cli.main([str(scale_folder), "--seeds", "1", "--steps", "1", "--json", str(file)]) == 0
     out, rows = capsys.readouterr().out, json.loads(file.read_text())
     assert out.startswith(
-        f"{scale_folder}: 16 frames of 64x64, 1 steps, guidance 2, 1 seeds a caption\n\n| | clips | colour |"
+        f"{scale_folder}: 16 frames of 64x64, 1 steps, guidance 2, 1 seeds a caption\none clip takes "
     )
     assert out.endswith(cli.table(rows.items()) + "\n") and rows["seeds differ"] == {}
     assert rows["ceiling: rendered clips"]["all"] == 1

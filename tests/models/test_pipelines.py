@@ -119,7 +119,9 @@ def test_auto_does_not_ask_without_a_gpu(monkeypatch):
 
 @pytest.mark.parametrize("name", ["nope", "", "a/b/c", "org/", "/no/such/folder", "~nobody-here/x", None, 3, ["tiny"]])
 def test_a_name_that_is_none(name):
-    with pytest.raises(ValueError, match=r"^model .*: expected one of auto, tiny, modelscope, .*, or a folder"):
+    with pytest.raises(
+        ValueError, match=r"^model .*: expected one of auto, tiny, tiny-wan, modelscope, .*, or a folder"
+    ):
         load_pipeline(name)
 
 
