@@ -21,13 +21,13 @@ from .unet import UNCONDITIONAL, adherence, encode_clips
 
 RECIPE = {
     "frames": Stage(steps=800, batch=64, lr=3e-3, every=100),
-    "autoencoder": Stage(steps=1200, batch=8, lr=1.5e-3, every=100),
+    "autoencoder": Stage(steps=800, batch=8, lr=1.5e-3, every=100),
     "text": Stage(steps=500, batch=96, lr=2e-3, every=100),
-    "image": Stage(steps=4000, batch=128, lr=2e-3, every=500, warmup=100),
-    "transformer": Stage(steps=4000, batch=64, lr=2e-3, every=200, warmup=100),
+    "image": Stage(steps=1600, batch=128, lr=2e-3, every=500, warmup=100),
+    "transformer": Stage(steps=2000, batch=64, lr=2e-3, every=200, warmup=100),
 }
 WINDOW = 9  # frames of a clip that the autoencoder learns from at a time: of the first kind, and of the others
-PER_KIND = {"image": 20, "transformer": 60}  # clips of each kind that the transformer learns from
+PER_KIND = {"image": 15, "transformer": 45}  # clips of each kind that the transformer learns from
 
 
 class AutoencoderLoss(nn.Module):
@@ -128,7 +128,7 @@ def latents_of(accelerator, vae, world, work):
 
 def _encode_frames(vae, clip):
     """Latents (16, F, h, w) of a clip's frames (F, H, W, 3), each by itself."""
-    return torch.cat([wan.encode(vae, clip[i : i + 1]) for i in range(len(clip))], dim=1)
+    return wan.encode(vae, torch.as_tensor(clip)[:, None]).squeeze(2).movedim(0, 1)
 
 
 class ContrastiveLoss(nn.Module):

@@ -89,10 +89,11 @@ def decode(vae, latents):
 
 @torch.no_grad()
 def encode(vae, clip):
-    """Latents (16, N + 1, h, w) of a clip's frames (4 N + 1, H, W, 3), each channel with mean 0 and deviation 1."""
-    mean = vae.encode(to_model(clip)[None].to(vae.device)).latent_dist.mean
+    """Latents (..., 16, N + 1, h, w) of clips' frames (..., 4 N + 1, H, W, 3), channels with mean 0 and deviation 1."""
+    clips = to_model(clip).to(vae.device)
+    mean = vae.encode(clips.reshape(-1, *clips.shape[-4:])).latent_dist.mean
     center, deviation = (mean.new_tensor(some)[:, None, None, None] for some in statistics(vae))
-    return ((mean - center) / deviation)[0]
+    return ((mean - center) / deviation).reshape(*clips.shape[:-4], *mean.shape[1:])
 
 
 def statistics(vae):
