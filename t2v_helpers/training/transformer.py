@@ -102,9 +102,10 @@ def reconstruction(vae, world, clips, length, seed=10**6):
         error += (decoded - clip).square().mean().item() / clips
         masks = [(some - torch.tensor(shapes.BACKGROUND)).abs().amax(-1) > 0.2 for some in (decoded, clip)]
         overlap += ((masks[0] & masks[1]).sum() / (masks[0] | masks[1]).sum()).item() / clips
-        if length > 1:
+        if length > 1 and world.judged:
             right += shapes.judge(decoded.numpy()) == names
-    return {"psnr": -10 * math.log10(error), "overlap": overlap} | ({"adherence": right / clips} if length > 1 else {})
+    shares = {"adherence": right / clips} if length > 1 and world.judged else {}
+    return {"psnr": -10 * math.log10(error), "overlap": overlap} | shares
 
 
 @torch.no_grad()
@@ -153,7 +154,7 @@ class ContrastiveLoss(nn.Module):
 
 def train_text(accelerator, stage, folder, world):
     """Stage 3: the text encoder, beside a video tower that only serves to train it."""
-    tokenizer = wan.new_tokenizer()
+    tokenizer = wan.new_tokenizer(None if world.judged else world.kinds)
     with first_weights(stage, "text"):
         text_encoder = wan.new_text_encoder(tokenizer)
         model = ContrastiveLoss(text_encoder, scale_model.VideoTower()).to(accelerator.device)

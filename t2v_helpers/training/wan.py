@@ -19,15 +19,19 @@ LATENT = (16, 1 + (NUM_FRAMES - 1) // GROUP, shapes.SIZE // 8, shapes.SIZE // 8)
 SHIFT = 3.0  # of the times toward noise, as Wan's at 480p
 
 
-def new_tokenizer():
-    """A T5Tokenizer, as Wan's is: a SentencePiece vocabulary of the world's words, and letters for all others."""
+def new_tokenizer(texts=None):
+    """A T5Tokenizer, as Wan's is: a SentencePiece vocabulary of the words of texts, and letters for all others.
+
+    texts: by default the world's captions. `known_words` are their words.
+    """
     from transformers import T5Tokenizer
 
-    texts = [text for names in shapes.COMBINATIONS for text in shapes.wordings(names)]
+    texts = texts or [text for names in shapes.COMBINATIONS for text in shapes.wordings(names)]
     words = sorted({word for text in texts for word in text.replace(",", " ").split()})
     # A piece's score is its log-probability: a word as a whole is likelier than its letters.
     pieces = [(mark, 0.0) for mark in ("<pad>", "</s>", "<unk>")] + [(f"▁{word}", -4.0) for word in words]
-    pieces += [(letter, -10.0) for letter in ("▁", ",", *string.ascii_lowercase)]
+    letters = dict.fromkeys(["▁", ",", *string.ascii_lowercase, *sorted({*"".join(texts)} - {" "})])
+    pieces += [(letter, -10.0) for letter in letters]
     return T5Tokenizer(vocab=pieces, extra_ids=0, model_max_length=MAX_TOKENS, known_words=words)
 
 
