@@ -26,7 +26,7 @@ RECIPE = {
     "image": Stage(steps=1600, batch=128, lr=2e-3, every=500, warmup=100),
     "transformer": Stage(steps=2000, batch=64, lr=2e-3, every=200, warmup=100),
 }
-WINDOW = 9  # frames of a clip that the autoencoder learns from at a time: of the first kind, and of the others
+WINDOW = 9  # frames of a clip that the autoencoder learns from at a time, in three quarters of its width and height
 PER_KIND = {"image": 15, "transformer": 45}  # clips of each kind that the transformer learns from
 
 
@@ -66,16 +66,19 @@ def train_autoencoder(accelerator, recipe, work, world):
         vae = wan.new_autoencoder()
     model, made_from = AutoencoderLoss(vae).to(accelerator.device), {"data": world.identity()}
     for name, length in (("frames", 1), ("autoencoder", WINDOW)):
-        stage = recipe[name]
+        stage, side = recipe[name], world.size if length == 1 else world.size * 3 // 4 // 8 * 8
 
-        def loss_of(model, step, stage=stage, length=length):
+        def loss_of(model, step, stage=stage, length=length, side=side):
             clips, eps = [], []
             for index in share(accelerator, stage.batch):
                 generator = rng(stage.seed, step, index, length)
                 kind = int(torch.randint(len(world.kinds), (), generator=generator))
-                begin = int(torch.randint(world.num_frames - length + 1, (), generator=generator))
-                clips.append(to_model(world.clip(kind, generator)[begin : begin + length]))
-                shape = wan.LATENT[0], 1 + (length - 1) // wan.GROUP, world.size // 8, world.size // 8
+                clip = to_model(world.clip(kind, generator))
+                for axis, whole, part in ((1, world.num_frames, length), (2, world.size, side), (3, world.size, side)):
+                    begin = int(torch.randint(whole - part + 1, (), generator=generator))
+                    clip = clip.narrow(axis, begin, part)
+                clips.append(clip)
+                shape = wan.LATENT[0], 1 + (length - 1) // wan.GROUP, side // 8, side // 8
                 eps.append(torch.randn(shape, generator=generator))
             return model(*(torch.stack(many).to(accelerator.device) for many in (clips, eps)))
 
