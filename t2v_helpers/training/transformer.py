@@ -21,7 +21,7 @@ from .unet import UNCONDITIONAL, adherence, encode_clips
 
 RECIPE = {
     "frames": Stage(steps=800, batch=64, lr=3e-3, every=100),
-    "autoencoder": Stage(steps=800, batch=8, lr=1.5e-3, every=100),
+    "autoencoder": Stage(steps=1200, batch=8, lr=1.5e-3, every=100),
     "text": Stage(steps=500, batch=96, lr=2e-3, every=100),
     "image": Stage(steps=1600, batch=128, lr=2e-3, every=500, warmup=100),
     "transformer": Stage(steps=2000, batch=64, lr=2e-3, every=200, warmup=100),
