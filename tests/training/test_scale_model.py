@@ -1,4 +1,4 @@
-"""The scale model that is shipped: it is what its card says, and it does what prompts say."""
+"""The scale models that are shipped: they are what their cards say, and do what prompts say."""
 
 import json
 import os
@@ -14,8 +14,14 @@ from t2v_helpers import generate, load_pipeline, measures, shapes
 from t2v_helpers.models.registry import MODELS
 from t2v_helpers.training import scale_model
 
-FOLDER = pathlib.Path(MODELS["tiny"].repo)
-FILES = [path for path in FOLDER.rglob("*") if path.is_file()]
+NAMES = ("tiny", "tiny-wan")
+FOLDERS = {name: pathlib.Path(MODELS[name].repo) for name in NAMES}
+FOLDER = FOLDERS["tiny"]
+CLASSES = {
+    "tiny": "TextToVideoSDPipeline CLIPTextModel UNet3DConditionModel AutoencoderKL DDIMScheduler CLIPTokenizer",
+    "tiny-wan": "WanPipeline UMT5EncoderModel WanTransformer3DModel AutoencoderKLWan FlowMatchEulerDiscreteScheduler "
+    "T5Tokenizer",
+}
 
 
 @pytest.fixture(scope="module")
@@ -23,32 +29,42 @@ def pipeline():
     return load_pipeline("tiny")
 
 
-def test_folder_is_small_and_holds_half_precision_and_nothing_pickled():
+@pytest.fixture(scope="module", params=NAMES)
+def either(request):
+    return load_pipeline(request.param)
+
+
+@pytest.mark.parametrize("folder", FOLDERS.values(), ids=NAMES)
+def test_folder_is_small_and_holds_half_precision_and_nothing_pickled(folder):
     from safetensors import safe_open
 
-    assert sum(path.stat().st_size for path in FILES) <= 12e6
-    assert {path.suffix for path in FILES} <= {".json", ".safetensors", ".md", ".jsonl"}
-    for path in FOLDER.rglob("*.safetensors"):
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in files) <= 12e6
+    assert {path.suffix for path in files} <= {".json", ".safetensors", ".md", ".jsonl"}
+    for path in folder.rglob("*.safetensors"):
         with safe_open(path, framework="pt") as file:
             kinds = {file.get_slice(name).get_dtype() for name in file.keys()}
         assert kinds <= {"F16", "I64"}, path
 
 
-def test_plain_diffusers_loads_it():
+@pytest.mark.parametrize("name", NAMES)
+def test_plain_diffusers_loads_it(name):
     from diffusers import DiffusionPipeline
 
-    stock = DiffusionPipeline.from_pretrained(FOLDER)
-    classes = [type(thing).__name__ for thing in (stock, stock.text_encoder, stock.unet, stock.vae, stock.scheduler)]
-    parts = ["CLIPTextModel", "UNet3DConditionModel", "AutoencoderKL", "DDIMScheduler"]
-    assert classes == ["TextToVideoSDPipeline", *parts] and type(stock.tokenizer).__name__.startswith("CLIPTokenizer")
+    stock = DiffusionPipeline.from_pretrained(FOLDERS[name])
+    denoiser = stock.unet if name == "tiny" else stock.transformer
+    parts = (stock, stock.text_encoder, denoiser, stock.vae, stock.scheduler, stock.tokenizer)
+    assert [type(part).__name__ for part in parts] == CLASSES[name].split()
 
 
-def test_the_cards_own_snippet_runs(monkeypatch):
-    (code,) = re.findall(r"```python\n(from diffusers.*?)```", (FOLDER / "README.md").read_text(), re.S)
+@pytest.mark.parametrize("name", NAMES)
+def test_the_cards_own_snippet_runs(monkeypatch, name):
+    (code,) = re.findall(r"```python\n(from diffusers.*?)```", (FOLDERS[name] / "README.md").read_text(), re.S)
     monkeypatch.chdir(FOLDER.parent.parent)
     space = {}
-    exec(code.replace("num_inference_steps=10", "num_inference_steps=2"), space)
-    assert np.asarray(space["frames"][0]).shape == (64, 64, 3) and len(space["frames"]) == 16
+    exec(re.sub(r"(num_inference_steps\W+)\d+", r"\g<1>2", code), space)
+    film = [np.asarray(frame) for frame in space["frames"]]
+    assert {frame.shape for frame in film} == {(64, 64, 3)} and len(film) == MODELS[name].num_frames
 
 
 def test_layout_is_modelscopes_at_a_quarter_of_the_side(pipeline):
@@ -59,23 +75,23 @@ def test_layout_is_modelscopes_at_a_quarter_of_the_side(pipeline):
     assert config.timestep_spacing == "trailing" and config.beta_schedule == "scaled_linear"
 
 
-def test_it_knows_the_words_of_the_world(pipeline):
+def test_it_knows_the_words_of_the_world(either):
     words = {word for c in shapes.COMBINATIONS for text in shapes.wordings(c) for word in re.findall(r"\w+", text)}
-    assert set(pipeline.tokenizer.init_kwargs["known_words"]) == words
+    assert set(either.tokenizer.init_kwargs["known_words"]) == words
 
 
-def test_prompts_are_followed_held_out_ones_too(pipeline):
+def test_prompts_are_followed_held_out_ones_too(either):
     """A sample, for time; all captions and three seeds: python -m t2v_helpers.evaluate."""
     some = shapes.captions(held_out=False)[::17] + shapes.captions(held_out=True)[::5]
-    clips = [generate(caption, pipeline, seed=50 + i) for i, caption in enumerate(some)]
+    clips = [generate(caption, either, seed=50 + i) for i, caption in enumerate(some)]
     shares = measures.adherence(clips, some)
     assert len(some) == 10 and shares["all"] >= 0.9, shares
     shuffled = measures.adherence(clips, some[5:] + some[:5])  # none has the same motion
     assert shuffled["motion"] <= 0.2 and shuffled["all"] == 0, "the measure does not tell captions apart"
 
 
-def test_same_seed_same_clip_and_other_seeds_another(pipeline):
-    a, b, c = (generate("a blue square growing", pipeline, seed=seed) for seed in (7, 7, 8))
+def test_same_seed_same_clip_and_other_seeds_another(either):
+    a, b, c = (generate("a blue square growing", either, seed=seed) for seed in (7, 7, 8))
     assert np.array_equal(a, b)
     assert measures.object_overlap(a, c) < 0.95 and not np.array_equal(a, c)
 
@@ -84,16 +100,18 @@ PROMPTS = ["a red circle moving left", "a purple square falling"][: 2 if os.envi
 VERDICTS = f"""
 import json
 from t2v_helpers import generate, shapes
-print(json.dumps([shapes.judge(generate(prompt, "tiny", seed=seed)) for seed, prompt in enumerate({PROMPTS})]))
+jobs = [(prompt, seed, model) for model in {NAMES} for seed, prompt in enumerate({PROMPTS})]
+print(json.dumps([shapes.judge(generate(prompt, model, seed=seed)) for prompt, seed, model in jobs]))
 """
 
 
-def test_same_verdict_on_another_cpu(pipeline):
+def test_same_verdict_on_another_cpu():
     """One that knows no vector instructions."""
-    here = [shapes.judge(generate(prompt, pipeline, seed=seed)) for seed, prompt in enumerate(PROMPTS)]
+    jobs = [(prompt, seed, name) for name in NAMES for seed, prompt in enumerate(PROMPTS)]
+    here = [shapes.judge(generate(prompt, name, seed=seed)) for prompt, seed, name in jobs]
     env = os.environ | {"ATEN_CPU_CAPABILITY": "default", "OMP_NUM_THREADS": "1"}
     there = subprocess.run([sys.executable, "-c", VERDICTS], env=env, capture_output=True, text=True, check=True)
-    assert here == [shapes.parse(prompt) for prompt in PROMPTS] == [tuple(x) for x in json.loads(there.stdout)]
+    assert here == [shapes.parse(prompt) for prompt, _, _ in jobs] == [tuple(x) for x in json.loads(there.stdout)]
 
 
 def test_the_video_tower_tells_clips_apart(pipeline):
@@ -106,19 +124,23 @@ def test_the_video_tower_tells_clips_apart(pipeline):
     assert cosine.diagonal().mean() > cosine.mean() + 0.3
 
 
-EVALUATION = json.loads((FOLDER / "evaluation.json").read_text())
+EVALUATION = {name: json.loads((folder / "evaluation.json").read_text()) for name, folder in FOLDERS.items()}
+PAGES = [(FOLDER / "README.md", "tiny"), (FOLDER.parent.parent / "README.md", "tiny")]
+PAGES += [(FOLDERS["tiny-wan"] / "README.md", "tiny-wan")]
 
 
-@pytest.mark.parametrize("page", [FOLDER / "README.md", FOLDER.parent.parent / "README.md"], ids=["card", "README"])
+@pytest.mark.parametrize("page, name", PAGES, ids=["card", "README", "tiny-wan's card"])
 @pytest.mark.parametrize("what", ["trained captions", "held-out captions", "control: captions shuffled"])
-def test_the_pages_figures_are_those_that_the_evaluation_stored(page, what):
+def test_the_pages_figures_are_those_that_the_evaluation_stored(page, name, what):
     shown = re.search(rf"\| {what} \|(.*)\|", page.read_text()).group(1).split("|")
     keys = ("clips", "color", "shape", "motion", "all")
-    assert [float(x) for x in shown if x] == [round(EVALUATION[what][k], 3) for k in keys]
+    assert [float(x) for x in shown if x] == [round(EVALUATION[name][what][k], 3) for k in keys]
 
 
-def test_the_stored_evaluation_is_over_the_bars():
+@pytest.mark.parametrize("name", NAMES)
+def test_the_stored_evaluation_is_over_the_bars(name):
+    found = EVALUATION[name]
     least = {"trained captions": 0.98, "held-out captions": 0.95, "other wordings": 0.95, "seeds differ": 0.9}
-    assert all(EVALUATION[what]["all"] >= bar for what, bar in least.items())
-    assert EVALUATION["ceiling: rendered clips"]["all"] >= 0.995
-    assert max(EVALUATION[f"control: {what}"]["all"] for what in ("captions shuffled", "no text (w = 0)")) < 0.05
+    assert all(found[what]["all"] >= bar for what, bar in least.items())
+    assert found["ceiling: rendered clips"]["all"] >= 0.995
+    assert max(found[f"control: {what}"]["all"] for what in ("captions shuffled", "no text (w = 0)")) < 0.05
