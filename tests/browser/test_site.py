@@ -78,7 +78,7 @@ def test_a_notebook_has_its_clips_pictures_equations_and_folded_solutions(path, 
     assert numbers == [f"({number})" for text in prose for number in tags(text)]
     sizes = page.evaluate(MATH)
     assert len(sizes) + page.locator("details math").count() >= "".join(prose).count("$$") / 2 and min(sizes) > 0
-    assert page.evaluate("document.fonts.check('16px \"STIX Two Math\"')")
+    page.wait_for_function("document.fonts.check('16px \"STIX Two Math\"')")
     words = page.evaluate("[...document.querySelectorAll('article p')].map(e => e.textContent).join(' ')")
     assert "$" not in words and "\\" not in words
     solutions = sum("solution" in cell.metadata.get("tags", []) for cell in notebook.cells)
@@ -92,12 +92,14 @@ def test_a_notebook_has_its_clips_pictures_equations_and_folded_solutions(path, 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_page_is_readable_by_everyone_and_asks_nothing_of_others(scheme, site, host, open_page):
+    """Notebooks take longest and are alike: those of even numbers are looked at in the light, odd ones in the dark."""
     page, asked = open_page(f"{host}/index.html", color_scheme=scheme)
     said, found = [], {}
     page.on("console", lambda message: said.append(message.text) if message.type in ("error", "warning") else None)
     page.on("pageerror", lambda error: said.append(str(error)))
     for path in pages(site):
-        if path.name in BUILT:
+        other = path.parent.name == "notebooks" and int(path.stem[:2]) % 2 != (scheme == "dark")
+        if path.name in BUILT or other:
             continue
         name = path.relative_to(site).as_posix()
         page.set_viewport_size({"width": 1100, "height": 900})
