@@ -1,5 +1,6 @@
 """The benchmark, run whole on its small configuration, and its judgements on figures that are known."""
 
+import dataclasses
 import json
 import math
 import types
@@ -12,7 +13,7 @@ from t2v_helpers.benchmark.model import CONFIGS
 from t2v_helpers.benchmark.timing import Measured, measure
 from t2v_helpers.models import budget
 
-TINY = CONFIGS["tiny"]
+TINY = dataclasses.replace(CONFIGS["tiny"], steps=2)
 CPU = torch.device("cpu")
 NEEDS_GPU = {f"compile: {how}" for how in ("default", "CUDA graphs", "tuned")} | {"convolutions: timed"}
 NEEDS_GPU |= {"attention: efficient", "attention: cuDNN"}
@@ -32,6 +33,7 @@ def broken(pipe):
 
 @pytest.mark.long
 def test_a_whole_run_with_two_variants_that_are_mistakes(tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(CONFIGS, "tiny", TINY)
     monkeypatch.setitem(variants.VARIANTS, "wrong: damped", damped)
     monkeypatch.setitem(variants.VARIANTS, "wrong: broken", broken)
     files = ["--json", str(tmp_path / "b.json"), "--markdown", str(tmp_path / "b.md")]
