@@ -161,16 +161,28 @@ def checkpoint(folder, stage):
 
 
 @pytest.mark.long
-def test_killed_in_the_middle_and_started_again_it_ends_with_the_same_weights(alone, clips, tmp_path):
-    for stage in ("autoencoder", "image", "unet"):  # each time after a first checkpoint
-        process = subprocess.Popen(command(tmp_path, clips), start_new_session=True, stderr=subprocess.DEVNULL)
-        deadline = time.monotonic() + 120
-        while not (tmp_path / stage / "metrics.jsonl").exists() and time.monotonic() < deadline:
-            assert process.poll() is None
-            time.sleep(0.005)
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        assert checkpoint(tmp_path, stage)["step"] < 2, "it was over before the kill"
+def test_killed_in_the_middle_and_started_again_it_ends_with_the_same_weights(alone, clips, tmp_path, monkeypatch):
+    """Each time after a stage's first checkpoint: a process is killed in the first stage, this one stops in others."""
+    process = subprocess.Popen(command(tmp_path, clips), start_new_session=True, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not (tmp_path / "autoencoder" / "metrics.jsonl").exists() and time.monotonic() < deadline:
+        assert process.poll() is None
+        time.sleep(0.005)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert checkpoint(tmp_path, "autoencoder")["step"] < 2, "it was over before the kill"
+    save = loop.Run.save
+
+    def save_and_stop(run):
+        save(run)
+        if run.path.parent.name == stage:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(loop.Run, "save", save_and_stop)
+    for stage in ("image", "unet"):
+        assert cli.main(options(tmp_path, clips)) == 130
+        assert checkpoint(tmp_path, stage)["step"] == 1
+    monkeypatch.undo()
     assert cli.main(options(tmp_path, clips)) == 0
     for stage in STAGES:
         a, b = checkpoint(alone, stage), checkpoint(tmp_path, stage)
