@@ -92,14 +92,12 @@ def test_a_notebook_has_its_clips_pictures_equations_and_folded_solutions(path, 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_page_is_readable_by_everyone_and_asks_nothing_of_others(scheme, site, host, open_page):
-    """Notebooks take longest and are alike: those of even numbers are looked at in the light, odd ones in the dark."""
     page, asked = open_page(f"{host}/index.html", color_scheme=scheme)
     said, found = [], {}
     page.on("console", lambda message: said.append(message.text) if message.type in ("error", "warning") else None)
     page.on("pageerror", lambda error: said.append(str(error)))
     for path in pages(site):
-        other = path.parent.name == "notebooks" and int(path.stem[:2]) % 2 != (scheme == "dark")
-        if path.name in BUILT or other:
+        if path.name in BUILT:
             continue
         name = path.relative_to(site).as_posix()
         page.set_viewport_size({"width": 1100, "height": 900})
