@@ -9,7 +9,7 @@ from matplotlib import rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
-from matplotlib.patches import ConnectionPatch
+from matplotlib.patches import ConnectionPatch, Rectangle
 from numpy.typing import ArrayLike
 
 from ..plots import COLORS, STYLE, role_color
@@ -46,14 +46,24 @@ def heatmap(
             ax.text(column, row, f"{value:.2f}", ha="center", va="center", color="white" if dark else "#222222")
 
 
-def word_maps(frames: ArrayLike, maps: Mapping[str, ArrayLike], shown: Sequence[int] = (0, 3, 6, 9, 12, 15)) -> None:
+def word_maps(
+    frames: ArrayLike,
+    maps: Mapping[str, ArrayLike],
+    shown: Sequence[int] = (0, 3, 6, 9, 12, 15),
+    *,
+    titles: Sequence[str] | None = None,
+    patch: tuple[int, int, int] | None = None,
+) -> None:
     """Draw a clip's frames, and below them for each word how much each place looks at it, with the object's outline.
 
     Args:
         frames: A clip (F, H, W, 3) in [0, 1] of one object on a dark background.
         maps: Word to attention (F, h, w), drawn as a multiple of its own mean.
         shown: Which frames.
+        titles: One for each frame shown; by default their numbers.
+        patch: (frame, row, column) of a place on the maps, marked on the clip: the one that looks.
     """
+    titles = titles or [f"frame {at}" for at in shown]
     frames, extent = np.asarray(frames), (0, len(frames[0][0]), len(frames[0]), 0)
     with sheet(len(maps) + 1, len(shown), 1.42 * (len(maps) + 1), style=BOXED | {"font.size": 12.0}) as axes:
         for (row, word), (column, at) in itertools.product(enumerate(["", *maps]), enumerate(shown)):
@@ -64,10 +74,14 @@ def word_maps(frames: ArrayLike, maps: Mapping[str, ArrayLike], shown: Sequence[
                 where = {"extent": (0, extent[1], 0, extent[2]), "origin": "lower"}
                 ax.contour(frames[at].max(-1), [0.5], colors="white", linewidths=1.5, **where)
             look = ax.imshow(picture, cmap="inferno", vmin=0, vmax=3, extent=extent, interpolation="bicubic")
-            ax.set(xticks=[], yticks=[], title="" if row else f"frame {at}")
+            ax.set(xticks=[], yticks=[], title="" if row else titles[column])
+            if patch and not word and at == patch[0]:
+                height, width = np.divide(frames.shape[1:3], np.shape(next(iter(maps.values())))[1:])
+                corner = patch[2] * width - 0.5, patch[1] * height - 0.5
+                ax.add_patch(Rectangle(corner, width, height, fill=False, edgecolor="white", linewidth=2))
             ax.set_ylabel("" if column else word or "the clip", rotation=0, ha="right", va="center")
         ax.figure.colorbar(
-            look, ax=axes.ravel().tolist(), label="attention, as a multiple of the word's mean", aspect=40
+            look, ax=axes.ravel().tolist(), label="attention, as a multiple of the row's mean", aspect=40
         )
 
 

@@ -1,4 +1,7 @@
-"""A look inside a UNet at work: where each word is attended to, which layer reads it, what is left without time."""
+"""A look inside a UNet at work: where each word is attended to, which layer reads it, what is left without time.
+
+And inside a video transformer: which token looks at which.
+"""
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
@@ -44,6 +47,61 @@ def record_attention(unet: torch.nn.Module) -> Iterator[dict[str, list[torch.Ten
             if name.endswith("attn2"):
                 undo.callback(module.register_forward_pre_hook(before_attention(name), with_kwargs=True).remove)
         yield maps
+
+
+@contextlib.contextmanager
+def record_token_attention(transformer: torch.nn.Module) -> Iterator[dict[str, list[torch.Tensor]]]:
+    """Record all attention of a video transformer's calls within the block: which token looks at which.
+
+    Results are not changed. See `record_attention`.
+
+    Args:
+        transformer: A WanTransformer3DModel.
+
+    Yields:
+        {layer name: one tensor a call}, averaged over the heads, on the CPU in float32. Self-attention, such as
+        "blocks.0.attn1", is (b, F, h, w, F, h, w): by the token that looks, then by the one that is looked at. What
+        looks at the text, such as "blocks.0.attn2", is (b, F, h, w, tokens). Each sums to 1 over what is looked at.
+    """
+    maps, grid = {}, []
+
+    def before_call(module: torch.nn.Module, args: tuple, kwargs: dict) -> None:
+        shape = (kwargs["hidden_states"] if "hidden_states" in kwargs else args[0]).shape[2:]
+        grid[:] = [side // patch for side, patch in zip(shape, module.config.patch_size, strict=True)]
+
+    def before_attention(name: str) -> Callable:
+        @torch.no_grad()
+        def look(module: torch.nn.Module, args: tuple) -> None:
+            hidden, text, _, rotary = args
+            query = module.norm_q(module.to_q(hidden)).unflatten(2, (module.heads, -1))
+            key = module.norm_k(module.to_k(hidden if text is None else text)).unflatten(2, (module.heads, -1))
+            if rotary is not None:
+                query, key = (rotate(x, *rotary) for x in (query, key))
+            scores = torch.einsum("bqhd,bkhd->bhqk", query, key) / query.shape[-1] ** 0.5
+            mean = scores.softmax(-1).mean(1).float().cpu().unflatten(1, grid)
+            maps.setdefault(name, []).append(mean if text is not None else mean.unflatten(4, grid))
+
+        return look
+
+    with contextlib.ExitStack() as undo:
+        undo.callback(transformer.register_forward_pre_hook(before_call, with_kwargs=True).remove)
+        for name, module in transformer.named_modules():
+            if name.endswith(("attn1", "attn2")):
+                undo.callback(module.register_forward_pre_hook(before_attention(name)).remove)
+        yield maps
+
+
+def rotate(x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
+    """Turn each pair of neighbouring features of x (b, tokens, heads, d) by its angle, as Wan's rotary positions do.
+
+    Args:
+        x: Queries or keys.
+        cos: (1, tokens, 1, d), each number twice, as WanRotaryPosEmbed gives them; like sin.
+        sin: Of the same angles.
+    """
+    first, second = x[..., 0::2], x[..., 1::2]
+    cos, sin = cos[..., 0::2], sin[..., 1::2]
+    return torch.stack([first * cos - second * sin, first * sin + second * cos], -1).flatten(-2)
 
 
 @contextlib.contextmanager

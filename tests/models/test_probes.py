@@ -1,10 +1,12 @@
 """The probes look and do not touch; what they report is attention by its definition."""
 
+import copy
+
 import pytest
 import torch
 
 from t2v_helpers.models import probes
-from t2v_helpers.training import scale_model
+from t2v_helpers.training import scale_model, wan
 
 
 @pytest.fixture(autouse=True)
@@ -90,3 +92,51 @@ def test_without_time_each_frame_is_alone(unet, given):
     torch.testing.assert_close(alone, torch.cat(frames, 2), rtol=0, atol=1e-5)
     assert (whole - alone).abs().max() > 0.01
     assert torch.equal(unet(x, t, context).sample, whole), "still off after the block"
+
+
+@pytest.fixture(scope="module")
+def transformer():
+    torch.manual_seed(0)
+    return wan.new_transformer().eval()
+
+
+@pytest.fixture(scope="module")
+def seen_by(transformer):
+    generator = torch.Generator().manual_seed(1)
+    shape = 2, 16, 3, 4, 8
+    return torch.randn(shape, generator=generator), torch.tensor([500.0, 20.0]), torch.randn(2, 24, 64)
+
+
+def test_tokens_look_at_all_others_and_at_the_text(transformer, seen_by):
+    before = transformer(*seen_by).sample
+    with probes.record_token_attention(transformer) as maps:
+        during = transformer(*seen_by).sample
+        transformer(hidden_states=seen_by[0], timestep=seen_by[1], encoder_hidden_states=seen_by[2])
+    transformer(*seen_by)
+    assert torch.equal(before, during) and {len(calls) for calls in maps.values()} == {2}
+    assert [*maps] == [f"blocks.{i}.attn{k}" for i in range(6) for k in (1, 2)]
+    own, text = (maps[f"blocks.3.attn{k}"][0] for k in (1, 2))
+    assert own.shape == (2, 3, 2, 4, 3, 2, 4) and text.shape == (2, 3, 2, 4, 24)
+    torch.testing.assert_close(own.sum((4, 5, 6)), torch.ones(2, 3, 2, 4))
+    torch.testing.assert_close(text.sum(-1), torch.ones(2, 3, 2, 4))
+
+
+class OneHot(torch.nn.Module):
+    """As values: which of 24 things each of them is, once for each of 6 heads."""
+
+    def forward(self, x):
+        return torch.eye(24).repeat(1, 6).expand(len(x), -1, -1)
+
+
+@pytest.mark.parametrize("name", ["blocks.2.attn1", "blocks.2.attn2"])
+def test_token_attention_is_what_the_layer_mixes_by(transformer, seen_by, name):
+    """With one-hot values, what a layer gives before its last projection is its attention; 24 tokens, 24 words."""
+    layer, given = transformer.get_submodule(name), {}
+    hook = layer.register_forward_pre_hook(lambda module, args: given.update(args=args))
+    with probes.record_token_attention(transformer) as maps:
+        transformer(*seen_by)
+    hook.remove()
+    layer = copy.deepcopy(layer)
+    layer.to_v, layer.to_out = OneHot(), torch.nn.ModuleList([torch.nn.Identity()] * 2)
+    mixed = layer(*given["args"]).unflatten(2, (6, 24)).mean(2)
+    torch.testing.assert_close(maps[name][0].reshape(2, 24, 24), mixed)
