@@ -90,6 +90,24 @@ def settle(switched, first, steps, enough):
     return {kind: next(k for k, row in enumerate(rows) if enough(row)) for kind, rows in zip(kinds, kept, strict=True)}
 
 
+def tokens(num_frames, height, width, group=4, side=16):
+    return (1 + (num_frames - 1) // group) * (height // side) * (width // side)
+
+
+def work(n):
+    return n * (n + 3 * 1536 + 8960)
+
+
+def unpatched(x, frames, rows, columns, within, order):
+    return x.unflatten(1, (frames, rows, columns)).unflatten(4, within).permute(order).flatten(5, 6).flatten(3, 4)
+
+
+def gated(table, rows, values, clone=True):
+    table = table.clone() if clone else table
+    table[:, rows] = values[:, rows]
+    return table
+
+
 def difference(alpha_bars):
     return torch.cat([torch.ones(1), alpha_bars[:-1]]) - alpha_bars
 
@@ -486,5 +504,36 @@ WRONG = {
         "it is 0.429": lambda w: 0.0 * w + 2.0,
         "straight": lambda w: bent(w, lambda slope: (slope - (1 - w)) ** 2) + (w == 0),
         "None": lambda w: None,
+    },
+    "11.1": {
+        "their square": lambda f, h, w: tokens(f, h, w) / 32_760,
+        "attention alone": lambda f, h, w: (tokens(f, h, w) / 32_760) ** 2,
+        "share": lambda f, h, w: tokens(f, h, w) / (tokens(f, h, w) + 13_568),
+        "group of four": lambda f, h, w: work(tokens(f, h, w, 1)) / work(tokens(81, 480, 832, 1)),
+        "2 x 2 latent places": lambda f, h, w: work(tokens(f, h, w, 4, 8)) / work(tokens(81, 480, 832, 4, 8)),
+        "not yet divided": lambda f, h, w: work(tokens(f, h, w)),
+        "upside down": lambda f, h, w: work(32_760) / work(tokens(f, h, w)),
+        "it is 3.27": lambda f, h, w: 1.0,
+        "None": lambda f, h, w: None,
+    },
+    "11.2": {
+        "still there": lambda x, f, h, w: unpatched(x, f, h, w, (-1, 2, 2), (0, 4, 1, 2, 5, 3, 6)),
+        "changed places": lambda x, f, h, w: unpatched(x, f, h, w, (2, 2, -1), (0, 6, 1, 2, 5, 3, 4)),
+        "side by side": lambda x, f, h, w: unpatched(x, f, h, w, (2, 2, -1), (0, 6, 1, 4, 2, 5, 3)),
+        "one patch": lambda x, f, h, w: unpatched(x, f, h, w, (2, 2, -1), (0, 6, 1, 2, 4, 3, 5)).flip(1),
+        "shape": lambda x, f, h, w: unpatched(x, f, h, w, (2, 2, -1), (0, 6, 1, 2, 4, 3, 5)).flatten(3),
+        "None": lambda x, f, h, w: None,
+    },
+    "11.3": {
+        "adds its own": lambda table, time: gated(table, [2, 5], 0 * time),
+        "doubles": lambda table, time: gated(table, [2, 5], time),
+        "only attention's": lambda table, time: gated(table, [2], -time),
+        "only the MLP's": lambda table, time: gated(table, [5], -time),
+        "stops the scales": lambda table, time: gated(table, [1, 4], -time),
+        "the shifts": lambda table, time: gated(table, [0, 3], -time),
+        "should stay": lambda table, time: -time,
+        "clone it first": lambda table, time: gated(table, [2, 5], -time, clone=False),
+        "nothing else": lambda table, time: table.clone(),
+        "None": lambda table, time: None,
     },
 }

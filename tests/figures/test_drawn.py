@@ -301,6 +301,41 @@ def test_maps_of_words_are_drawn_as_multiples_of_their_mean_with_the_outline_of_
     np.testing.assert_allclose([outline.min(0), outline.max(0)], [[2, 2], [6, 6]], atol=0.1)
 
 
+def test_the_patch_that_looks_is_marked_on_its_frame_of_the_clip():
+    frames, seen = np.zeros((2, 8, 8, 3)), np.ones((2, 2, 2))
+    marks = {"titles": ["first", "then"], "patch": (1, 0, 1)}
+    first, then, *maps = drawn(figures.word_maps, frames, {"block 1": seen}, [0, 1], **marks).values()
+    assert (first.get_title(), then.get_title()) == ("first", "then")
+    assert [len(ax.patches) for ax in (first, then, *maps[:2])] == [0, 1, 0, 0]
+    assert then.patches[0].get_bbox().bounds == (3.5, -0.5, 4, 4)
+
+
+def test_two_architectures_side_by_side_and_no_box_lies_on_another():
+    (ax,) = drawn(figures.two_architectures).values()
+    boxes = {text.get_text(): text.get_bbox_patch() for text in ax.texts if text.get_bbox_patch()}
+    extents = [box.get_window_extent() for box in boxes.values()]
+    assert len(boxes) == 20 and not [1 for a, b in itertools.combinations(extents, 2) if a.overlaps(b)]
+    page = ax.figure.bbox
+    assert all(page.contains(*corner) for text in ax.texts for corner in text.get_window_extent().corners())
+
+
+def test_reach_is_white_where_nothing_moves_and_has_a_row_for_each_changed_frame():
+    moved = np.array([[4.0, 2.0], [0.0, 1.0], [1e-9, 4.0]])
+    ax = drawn(figures.reach, {"encoder": moved}, "latent frame", "changed frame")["encoder"]
+    shown = ax.images[0].get_array()
+    np.testing.assert_allclose(shown.filled(-1), [[1, 0.5], [-1, 0.25], [-1, 1]])
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("latent frame", "changed frame") and ax.get_ylim() == (2.5, -0.5)
+
+
+def test_modulation_has_a_line_for_each_channel_and_runs_from_noise_to_data():
+    values = np.array([[0.0, 1.0, 2.0], [1.0, 1.0, 5.0]])
+    ax = drawn(figures.modulation, [0.0, 1.0], {"gate": values})["gate"]
+    np.testing.assert_allclose([line.get_ydata() for line in ax.lines[:3]], values.T)
+    assert ax.get_xlim() == (1, 0) and len(ax.lines) == 4
+    middle = ax.collections[0].get_paths()[0].vertices
+    assert middle[:, 1].min() == 0.5 and middle[:, 1].max() == 3.0
+
+
 def test_solvers_are_drawn_with_their_slopes_their_floor_and_their_shrinking():
     axes = drawn(figures.orders, [16, 32], {"DDIM": [0.4, 0.2]}, {"DDIM": -1.02})
     curve, straight = axes[0].lines
