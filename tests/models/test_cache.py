@@ -320,4 +320,4 @@ def test_the_page_names_the_models_of_the_table():
     (row,) = [
         line for line in (ASSETS.parent / "README.md").read_text().splitlines() if line.startswith("| `load_pipeline(")
     ]
-    assert set(re.findall(r'`"(\w+)"`', row)) == {"auto", *MODELS}
+    assert set(re.findall(r'`"([\w-]+)"`', row)) == {"auto", *MODELS}
