@@ -4,6 +4,7 @@ A frame costs a fraction of a clip, and what a thing looks like can be learned f
 autoencoder and transformer were trained in this order as well (Wan et al. 2025, sections 4.1 and 4.3).
 """
 
+import copy
 import math
 
 import torch
@@ -25,6 +26,7 @@ RECIPE = {
     "text": Stage(steps=500, batch=96, lr=2e-3, every=100),
     "image": Stage(steps=1600, batch=128, lr=2e-3, every=500, warmup=100),
     "transformer": Stage(steps=2000, batch=64, lr=2e-3, every=200, warmup=100),
+    "outlines": Stage(steps=1500, batch=64, lr=1e-3, every=250, warmup=100),
 }
 WINDOW = 9  # frames of a clip that the autoencoder learns from at a time, in three quarters of its width and height
 PER_KIND = {"image": 15, "transformer": 45}  # clips of each kind that the transformer learns from
@@ -183,36 +185,53 @@ def train_text(accelerator, stage, folder, world):
 
 
 def train_transformer(accelerator, recipe, work, parts, latents, world):
-    """The last two stages, with the loss of conditional flow matching. Returns the weights' moving average.
+    """The last three stages. Returns the weights' moving average.
 
-    parts: tokenizer, text encoder and autoencoder, which stay as they are. latents: by stage, as `latents_of` gives.
+    The last one goes on with whole clips at lower rates: what is still missing by then are outlines.
+    parts: tokenizer, text encoder and autoencoder, which stay as they are. latents: as `latents_of` gives.
     """
-    tokenizer, text_encoder, vae = parts
     with first_weights(recipe["image"], "transformer"):
-        transformer, ema = (wan.new_transformer().to(accelerator.device) for _ in range(2))
-    for name in ("image", "transformer"):
-        stage, examples, folder = recipe[name], latents[name], work / name
-        ema.load_state_dict(transformer.state_dict())
-        ema.requires_grad_(False)
-        made_from = {"data": world.identity(), "autoencoder": digest(vae), "number of examples": len(examples)}
-        made_from |= {"text encoder": digest(sorted(tokenizer.get_vocab().items()), text_encoder)}
-        made_from |= {"first weights": digest(transformer)}
+        transformer = wan.new_transformer()
+    for name in ("image", "transformer", "outlines"):
+        still, folder = name == "image", work / name
 
-        def loss_of(model, step, stage=stage, examples=examples, still=name == "image"):
-            generators = (rng(stage.seed, step, i) for i in share(accelerator, stage.batch))
-            drawn = [_draw(world, examples, generator, still) for generator in generators]
-            x0, texts, t, eps = zip(*drawn, strict=True)
-            context = wan.encode_texts(tokenizer, text_encoder, texts)
-            x0, t, eps = (torch.stack(many).to(accelerator.device) for many in (x0, t, eps))
-            return flow_loss(lambda x_t, t: model(x_t, 1000 * t, context, return_dict=False)[0], x0, t, eps)
+        def measure(step, ema, folder=folder, length=1 if still else world.num_frames):
+            path = folder / f"samples-{step:05d}.png"
+            return adherence(wan.new_pipeline(*parts, ema), world, length, step, path, guidance=3.0)
 
-        def measure(step, folder=folder, still=name == "image"):
-            pipeline, length = wan.new_pipeline(*parts, ema), 1 if still else world.num_frames
-            return adherence(pipeline, world, length, step, folder / f"samples-{step:05d}.png", guidance=3.0)
+        examples = latents["image" if still else "transformer"]
+        transformer = learn_velocity(
+            accelerator, recipe[name], folder, parts, examples, world, transformer, measure, still=still
+        )
+    return transformer.eval()
 
-        fit(accelerator, transformer, loss_of, stage, folder, ema=ema, measure=measure, made_from=made_from)
-        transformer.load_state_dict(ema.state_dict())
-    return ema.eval()
+
+def learn_velocity(accelerator, stage, folder, parts, examples, world, network, measure, *, still=False):
+    """Train network(x_t, 1000 t, texts) by conditional flow matching. Returns the weights' moving average.
+
+    parts, world: as `train_transformer` has them. examples: latents by kind, as `encode_clips` gives. network: any of
+    diffusers', such as WanTransformer3DModel or UNet3DConditionModel. measure: called as measure(step, average) at each
+    checkpoint, see `fit`. still: whether to learn from one latent frame at a time.
+    """
+    (tokenizer, text_encoder, vae), network = parts, network.to(accelerator.device)
+    ema = copy.deepcopy(network).requires_grad_(False)
+    made_from = {"data": world.identity(), "autoencoder": digest(vae), "number of examples": len(examples)}
+    made_from |= {"text encoder": digest(sorted(tokenizer.get_vocab().items()), text_encoder)}
+    made_from |= {"first weights": digest(network)}
+
+    def loss_of(model, step):
+        generators = (rng(stage.seed, step, i) for i in share(accelerator, stage.batch))
+        drawn = [_draw(world, examples, generator, still) for generator in generators]
+        x0, texts, t, eps = zip(*drawn, strict=True)
+        context = wan.encode_texts(tokenizer, text_encoder, texts)
+        x0, t, eps = (torch.stack(many).to(accelerator.device) for many in (x0, t, eps))
+        return flow_loss(lambda x_t, t: model(x_t, 1000 * t, context, return_dict=False)[0], x0, t, eps)
+
+    def measured(step):
+        return measure(step, ema)
+
+    fit(accelerator, network, loss_of, stage, folder, ema=ema, measure=measured, made_from=made_from)
+    return ema.requires_grad_(True)
 
 
 def _draw(world, latents, generator, still):
@@ -230,7 +249,7 @@ def _draw(world, latents, generator, still):
 
 
 def train(accelerator, recipe, work, output, world):
-    """All five stages; checkpoints, metrics and samples go to `work`, the pipeline to `output`."""
+    """All six stages; checkpoints, metrics and samples go to `work`, the pipeline to `output`."""
     vae = train_autoencoder(accelerator, recipe, work, world)
     tokenizer, text_encoder = train_text(accelerator, recipe["text"], work / "text", world)
     parts = tokenizer, text_encoder, vae

@@ -11,6 +11,7 @@ from accelerate.utils import gather_object
 
 from .. import shapes
 from .._support.files import write_whole
+from ..measures import outline_fit
 from . import scale_model
 from .loop import choose, digest, first_weights, fit, rng, share
 
@@ -122,7 +123,10 @@ def v_loss(model, x0, t, eps, context, scheduler):
 
 
 def adherence(pipeline, world, num_frames, seed, path=None, guidance=4.0):
-    """Shares of samples whose colour, shape and motion are those of the caption; a few of the samples go to `path`."""
+    """Shares of samples whose colour, shape and motion are those of the caption, and how well outlines fit.
+
+    A few of the samples go to `path`.
+    """
     seen, unseen = world.trained[:: max(1, len(world.trained) // 18)], world.held_out
     clips = sample(pipeline, [str(names) for names in seen + unseen], num_frames, seed, world.size, guidance)
     if path:
@@ -135,7 +139,9 @@ def adherence(pipeline, world, num_frames, seed, path=None, guidance=4.0):
     every = torch.tensor(list(right.values())).all(0).float()
     shares = {"adherence": every[: len(seen)].mean().item()}
     shares |= {"held_out": every[len(seen) :].mean().item()} if unseen else {}
-    return shares | {kind: sum(hits) / len(hits) for kind, hits in right.items()}
+    shares |= {kind: sum(hits) / len(hits) for kind, hits in right.items()}
+    fits = [outline_fit(clip, names.shape) for clip, names in zip(clips, seen + unseen, strict=True)]
+    return shares | {"outline": sum(fits) / len(fits)}
 
 
 @torch.inference_mode()
