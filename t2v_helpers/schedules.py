@@ -127,20 +127,18 @@ class NoiseSchedule:
     def flow(cls, T: int = 1000, shift: float = 1.0) -> Self:
         """Divide the straight path of flow matching, (1 - s) x0 + s eps, into T steps (Liu et al. 2022).
 
-        s = u shift / (1 + (shift - 1) u) at u = t / T. You get the variance-preserving process of the same SNR: the
-        straight path, divided by sqrt((1 - s)^2 + s^2). At step T nothing is left of the data.
+        s = shift_times(t / T, shift). You get the variance-preserving process of the same SNR: the straight path,
+        divided by sqrt((1 - s)^2 + s^2). At step T nothing is left of the data.
 
         Args:
             T: Number of steps.
-            shift: Above 1 spends more steps near noise (Esser et al. 2024, Eq. 23), as larger pictures need; 1: even.
+            shift: See `shift_times`; 1: even steps.
 
         >>> NoiseSchedule.flow(4, shift=3.0).flow_times
         tensor([0.5000, 0.7500, 0.9000, 1.0000], dtype=torch.float64)
         """
-        if not (isinstance(shift, numbers.Real) and 0 < shift < math.inf):
-            raise ValueError(f"shift = {shift!r}, expected a finite number above 0")
         u = torch.arange(1, check_count("T", T) + 1, dtype=torch.float64) / T
-        sigma = shift * u / (1 + (shift - 1) * u)  # Eq. 10.17
+        sigma = shift_times(u, shift)
         return cls(_betas_of(_alpha_bars_of(sigma, True)), "flow" + (f", shift {shift:g}" if shift != 1 else ""))
 
     @classmethod
@@ -223,6 +221,19 @@ class NoiseSchedule:
         root = self.alpha_bars.sqrt()
         root = (root - root[-1]) * root[0] / (root[0] - root[-1])  # Eq. 2.6
         return type(self)(_betas_of(root**2), f"{self.name}, zero terminal SNR")
+
+
+def shift_times(t: torch.Tensor, shift: float) -> torch.Tensor:
+    """Shift flow times toward noise, if shift > 1, as larger pictures need: shift t / (1 + (shift - 1) t).
+
+    Esser et al. 2024, Eq. 23; our Eq. 10.17. 0 and 1 stay where they are.
+
+    >>> shift_times(torch.tensor([0.0, 0.5, 1.0]), 3.0)
+    tensor([0.0000, 0.7500, 1.0000])
+    """
+    if not (isinstance(shift, numbers.Real) and 0 < shift < math.inf):
+        raise ValueError(f"shift = {shift!r}, expected a finite number above 0")
+    return shift * t / (1 + (shift - 1) * t)  # Eq. 10.17
 
 
 def _float_table(values: object, what: str) -> torch.Tensor:

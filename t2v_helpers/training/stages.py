@@ -33,24 +33,33 @@ RECIPE = {
 }
 
 
+def mean_colors(images):
+    """Mean colours of 8 x 8 pixels of images (b, 3, H, W); the background is 0, other colours are twice as far off."""
+    background = images.new_tensor(shapes.BACKGROUND)[:, None, None] * 2 - 1
+    return 2 * (F.avg_pool2d(images, 8) - background)
+
+
 class AutoencoderLoss(nn.Module):
     """The autoencoder's objective: absolute and squared error, a small KL to N(0, I) (Rombach et al. 2022), an anchor.
 
-    The anchor ties three of the four latent channels to the mean colour of their 8 x 8 pixels. Without it this small
-    autoencoder laid the six colours on one line of its latent space, and the UNet mixed them within a clip.
+    The anchor ties the first latent channels to mean colours. Without it this small autoencoder laid the six colours on
+    one line of its latent space, and the UNet mixed them within a clip.
+
+    colors: what they are tied to, of images. decode: gives images of latents; by default autoencoder.decode.
     """
 
-    def __init__(self, autoencoder):
+    def __init__(self, autoencoder, colors=mean_colors, decode=None):
         super().__init__()
-        self.autoencoder = autoencoder
+        self.autoencoder, self.colors = autoencoder, colors
+        self.decode = decode or (lambda latents: autoencoder.decode(latents).sample)
 
     def forward(self, images, eps):
-        """The loss of images (b, 3, H, W) in [-1, 1], with noise eps for their latents."""
+        """The loss of images (b, 3, H, W), or clips (b, 3, F, H, W), in [-1, 1], with noise eps for their latents."""
         latents = self.autoencoder.encode(images).latent_dist
-        error = self.autoencoder.decode(latents.mean + latents.std * eps).sample.float() - images
+        error = self.decode(latents.mean + latents.std * eps).float() - images
         kl = (latents.mean.square() + latents.var - 1 - latents.logvar).float().mean() / 2
-        background = images.new_tensor(shapes.BACKGROUND)[:, None, None] * 2 - 1
-        anchor = latents.mean[:, :3].float() - 2 * (F.avg_pool2d(images, 8) - background)
+        colors = self.colors(images)
+        anchor = latents.mean[:, : colors.shape[1]].float() - colors
         return error.abs().mean() + error.square().mean() + 1e-3 * kl + 0.3 * anchor.square().mean()
 
 
@@ -106,19 +115,25 @@ def _latent_deviation(vae, world):
 
 
 class ContrastiveLoss(nn.Module):
-    """CLIP's symmetric cross-entropy over the similarities of a batch of captions and clips (Radford et al. 2021)."""
+    """CLIP's symmetric cross-entropy over the cosines of a batch of captions and clips (Radford et al. 2021).
 
-    def __init__(self, text_encoder, video_tower):
+    read: called with the text encoder and a tuple of what it reads; gives a vector for each caption.
+    """
+
+    def __init__(self, text_encoder, video_tower, read):
         super().__init__()
-        self.text_encoder, self.video_tower = text_encoder, video_tower
+        self.text_encoder, self.video_tower, self.read = text_encoder, video_tower, read
         self.log_scale = nn.Parameter(torch.tensor(math.log(10.0)))
 
-    def forward(self, ids, frames):
-        """The loss of captions ids (b, tokens) and their clips (b, 3, F, H, W)."""
-        text = F.normalize(self.text_encoder(ids).pooler_output, dim=1)
-        logits = self.log_scale.clamp(max=math.log(100)).exp() * text @ self.video_tower(frames).T
-        target = torch.arange(len(ids), device=ids.device)
+    def forward(self, tokens, frames):
+        """The loss of captions, a tuple of tensors (b, tokens), and their clips (b, 3, F, H, W)."""
+        logits = self.log_scale.clamp(max=math.log(100)).exp() * self.cosines(tokens, frames)
+        target = torch.arange(len(frames), device=frames.device)
         return (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
+
+    def cosines(self, tokens, frames):
+        """Those of each caption and each clip (b, b)."""
+        return F.normalize(self.read(self.text_encoder, *tokens), dim=1) @ self.video_tower(frames).T
 
 
 def train_clip(accelerator, stage, folder, world, watch=None):
@@ -127,30 +142,46 @@ def train_clip(accelerator, stage, folder, world, watch=None):
     many, most = len(world.kinds), scale_model.MAX_TOKENS
     if not world.judged and (long := sum(len(tokenizer(text).input_ids) > most for text in world.kinds)):
         warnings.warn(f"{long} of {many} captions have over {most} tokens, and their ends are not read", stacklevel=2)
+
+    def read(text_encoder, ids):
+        return text_encoder(ids).pooler_output
+
     with first_weights(stage, "clip"):
         text_encoder = scale_model.new_text_encoder(tokenizer, rng(stage.seed, "embeddings"))
-        model = ContrastiveLoss(text_encoder, scale_model.VideoTower()).to(accelerator.device)
+        model = ContrastiveLoss(text_encoder, scale_model.VideoTower(), read).to(accelerator.device)
+    train_towers(
+        accelerator,
+        stage,
+        folder,
+        world,
+        model,
+        lambda texts: (scale_model.token_ids(tokenizer, texts),),
+        "clip",
+        watch,
+    )
+    return tokenizer, text_encoder.eval(), model.video_tower.eval()
+
+
+def train_towers(accelerator, stage, folder, world, model, tokenize, name, watch=None):
+    """Train a `ContrastiveLoss` on clips and captions. tokenize: gives the tuple that it reads; name: of the draws."""
 
     def batch(seed, step, kinds):  # whole in every process, as each clip is a negative for each caption
-        generator = rng(seed, step, "clip")
+        generator = rng(seed, step, name)
         order = torch.randperm(kinds, generator=generator)[: stage.batch].tolist()
         texts = [world.text(kind, generator) for kind in order]
         frames = torch.stack([to_model(world.clip(kind, generator)) for kind in order])
-        return scale_model.token_ids(tokenizer, texts).to(accelerator.device), frames.to(accelerator.device)
+        return tuple(some.to(accelerator.device) for some in tokenize(texts)), frames.to(accelerator.device)
 
     @torch.no_grad()
     def measure(step):
-        ids, frames = batch(10**6, step, len(world.kinds))
-        text = F.normalize(text_encoder(ids).pooler_output, dim=1)
-        right = (text @ model.video_tower(frames).T).argmax(1) == torch.arange(len(ids), device=text.device)
-        return {"retrieval": right.float().mean().item()}
+        found = model.cosines(*batch(10**6, step, len(world.kinds))).argmax(1).cpu()
+        return {"retrieval": (found == torch.arange(len(found))).float().mean().item()}
 
     def loss_of(model, step):
         return model(*batch(stage.seed, step, len(world.trained)))
 
     made_from = {"data": world.identity()}
     fit(accelerator, model, loss_of, stage, folder, measure=measure, watch=watch, made_from=made_from)
-    return tokenizer, text_encoder.eval(), model.video_tower.eval()
 
 
 def train(accelerator, recipe, work, output, world):

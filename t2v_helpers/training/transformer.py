@@ -5,19 +5,18 @@ autoencoder and transformer were trained in this order as well (Wan et al. 2025,
 """
 
 import copy
+import functools
 import math
 
 import torch
-from torch import nn
-from torch.nn import functional as F
 
 from .. import shapes
 from ..flow import flow_loss
 from ..models import MODELS
-from . import scale_model, wan
+from ..schedules import shift_times
+from . import scale_model, stages, wan
 from .loop import Stage, choose, digest, first_weights, fit, rng, share
 from .scale_model import to_model
-from .stages import save
 from .unet import UNCONDITIONAL, adherence, encode_clips
 
 RECIPE = {
@@ -32,32 +31,12 @@ WINDOW = 9  # frames of a clip that the autoencoder learns from at a time, in th
 PER_KIND = {"image": 15, "transformer": 45}  # clips of each kind that the transformer learns from
 
 
-class AutoencoderLoss(nn.Module):
-    """Absolute and squared error, a small KL to N(0, I), and an anchor: see `stages.AutoencoderLoss`.
-
-    A latent frame stands for four frames: the anchor ties 12 of its 16 channels to their mean colours in 8 x 8 pixels.
-    """
-
-    def __init__(self, autoencoder):
-        super().__init__()
-        self.autoencoder = autoencoder
-
-    def forward(self, clips, eps):
-        """The loss of clips (b, 3, 4 N + 1, H, W) in [-1, 1], with noise eps for their latents."""
-        latents = self.autoencoder.encode(clips).latent_dist
-        error = wan.decode(self.autoencoder, latents.mean + latents.std * eps) - clips
-        kl = (latents.mean.square() + latents.var - 1 - latents.logvar).mean() / 2
-        anchor = latents.mean[:, : 3 * wan.GROUP] - mean_colors(clips)
-        return error.abs().mean() + error.square().mean() + 1e-3 * kl + 0.3 * anchor.square().mean()
-
-
 def mean_colors(clips):
-    """Mean colours over 8 x 8 pixels, those of a group of four frames in one: (b, 12, N + 1, h, w).
+    """See `stages.mean_colors`; those of a group of four frames are in one latent frame: (b, 12, N + 1, h, w).
 
-    The first frame is a group of its own, four times the same. The background is 0, other colours are twice as far off.
+    The first frame is a group of its own, four times the same.
     """
-    background = clips.new_tensor(shapes.BACKGROUND)[:, None, None, None] * 2 - 1
-    colors = 2 * (F.avg_pool3d(clips, (1, 8, 8)) - background)
+    colors = torch.stack([stages.mean_colors(frame) for frame in clips.unbind(2)], 2)
     colors = torch.cat([colors[:, :, :1].expand(-1, -1, wan.GROUP - 1, -1, -1), colors], dim=2)
     return colors.unflatten(2, (-1, wan.GROUP)).movedim(3, 2).flatten(1, 2)
 
@@ -66,7 +45,8 @@ def train_autoencoder(accelerator, recipe, work, world):
     """The first two stages: on single frames of every kind, then on windows of clips."""
     with first_weights(recipe["frames"], "autoencoder"):
         vae = wan.new_autoencoder()
-    model, made_from = AutoencoderLoss(vae).to(accelerator.device), {"data": world.identity()}
+    model = stages.AutoencoderLoss(vae, mean_colors, functools.partial(wan.decode, vae)).to(accelerator.device)
+    made_from = {"data": world.identity()}
     for name, length in (("frames", 1), ("autoencoder", WINDOW)):
         stage, side = recipe[name], world.size if length == 1 else world.size * 3 // 4 // 8 * 8
 
@@ -137,50 +117,21 @@ def _encode_frames(vae, clip):
     return wan.encode(vae, torch.as_tensor(clip)[:, None]).squeeze(2).movedim(0, 1)
 
 
-class ContrastiveLoss(nn.Module):
-    """CLIP's loss (see `stages.ContrastiveLoss`); a caption is the mean of its tokens' vectors."""
-
-    def __init__(self, text_encoder, video_tower):
-        super().__init__()
-        self.text_encoder, self.video_tower = text_encoder, video_tower
-        self.log_scale = nn.Parameter(torch.tensor(math.log(10.0)))
-
-    def forward(self, tokens, mask, frames):
-        """The loss of captions (b, tokens), with the mask of what they say, and their clips (b, 3, F, H, W)."""
-        logits = self.log_scale.clamp(max=math.log(100)).exp() * self.likeness(tokens, mask, frames)
-        target = torch.arange(len(tokens), device=tokens.device)
-        return (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
-
-    def likeness(self, tokens, mask, frames):
-        """The cosine of each caption and each clip (b, b)."""
-        vectors = self.text_encoder(tokens, mask).last_hidden_state * mask[..., None]
-        return F.normalize(vectors.sum(1), dim=1) @ self.video_tower(frames).T
-
-
 def train_text(accelerator, stage, folder, world):
     """Stage 3: the text encoder, beside a video tower that only serves to train it."""
     tokenizer = wan.new_tokenizer(None if world.judged else world.kinds)
+
+    def tokenize(texts):
+        tokens = tokenizer(texts, padding="max_length", truncation=True, return_tensors="pt")
+        return tokens.input_ids, tokens.attention_mask
+
+    def read(text_encoder, ids, mask):  # a caption is the mean of its tokens' vectors, up to its length
+        return (text_encoder(ids, mask).last_hidden_state * mask[..., None]).sum(1)
+
     with first_weights(stage, "text"):
         text_encoder = wan.new_text_encoder(tokenizer)
-        model = ContrastiveLoss(text_encoder, scale_model.VideoTower()).to(accelerator.device)
-
-    def batch(seed, step, kinds):  # whole in every process, as each clip is a negative for each caption
-        generator = rng(seed, step, "text")
-        order = torch.randperm(kinds, generator=generator)[: stage.batch].tolist()
-        texts = [world.text(kind, generator) for kind in order]
-        tokens = tokenizer(texts, padding="max_length", truncation=True, return_tensors="pt")
-        frames = torch.stack([to_model(world.clip(kind, generator)) for kind in order])
-        return [part.to(accelerator.device) for part in (tokens.input_ids, tokens.attention_mask, frames)]
-
-    @torch.no_grad()
-    def measure(step):
-        found = model.likeness(*batch(10**6, step, len(world.kinds))).argmax(1).cpu()
-        return {"retrieval": (found == torch.arange(len(found))).float().mean().item()}
-
-    def loss_of(model, step):
-        return model(*batch(stage.seed, step, len(world.trained)))
-
-    fit(accelerator, model, loss_of, stage, folder, measure=measure, made_from={"data": world.identity()})
+        model = stages.ContrastiveLoss(text_encoder, scale_model.VideoTower(), read).to(accelerator.device)
+    stages.train_towers(accelerator, stage, folder, world, model, tokenize, "text")
     return tokenizer, text_encoder.eval()
 
 
@@ -245,7 +196,7 @@ def _draw(world, latents, generator, still):
     t = torch.randn((), generator=generator).sigmoid()
     x0 = latents[which].float()
     x0 = choose(x0.split(1, dim=1), generator) if still else x0
-    return x0, text, wan.SHIFT * t / (1 + (wan.SHIFT - 1) * t), torch.randn(x0.shape, generator=generator)
+    return x0, text, shift_times(t, wan.SHIFT), torch.randn(x0.shape, generator=generator)
 
 
 def train(accelerator, recipe, work, output, world):
@@ -256,4 +207,4 @@ def train(accelerator, recipe, work, output, world):
     latents = latents_of(accelerator, vae, world, work)
     transformer = train_transformer(accelerator, recipe, work, parts, latents, world)
     if accelerator.is_main_process:
-        save(output, wan.new_pipeline(*parts, transformer), MODELS["tiny-wan"], world, recipe, work)
+        stages.save(output, wan.new_pipeline(*parts, transformer), MODELS["tiny-wan"], world, recipe, work)

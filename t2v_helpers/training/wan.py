@@ -96,13 +96,9 @@ def encode(vae, clip):
     """Latents (..., 16, N + 1, h, w) of clips' frames (..., 4 N + 1, H, W, 3), channels with mean 0 and deviation 1."""
     clips = to_model(clip).to(vae.device)
     mean = vae.encode(clips.reshape(-1, *clips.shape[-4:])).latent_dist.mean
-    center, deviation = (mean.new_tensor(some)[:, None, None, None] for some in statistics(vae))
+    kept = vae.config.latents_mean, vae.config.latents_std  # of each channel
+    center, deviation = (mean.new_tensor(some)[:, None, None, None] for some in kept)
     return ((mean - center) / deviation).reshape(*clips.shape[:-4], *mean.shape[1:])
-
-
-def statistics(vae):
-    """Mean and deviation of each channel of the latents, 16 of each, as the autoencoder's config keeps them."""
-    return vae.config.latents_mean, vae.config.latents_std
 
 
 @torch.no_grad()
