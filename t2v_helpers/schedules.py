@@ -27,7 +27,7 @@ class NoiseSchedule:
     Attributes:
         betas: Variance of the noise added at step t. Every table is a float64 tensor of shape (T,) on the CPU.
         alphas: 1 - beta_t, the share of the variance that step t keeps.
-        alpha_bars: Share of the variance of x_t that is still signal: the product of all alphas up to t.
+        alpha_bars: Share of x_t's variance that is signal, for data of variance 1: the product of alphas up to t.
         snr: Signal-to-noise ratio of x_t, for data of variance 1.
         flow_times: Where x_t is on the straight path of flow matching, (1 - s) x0 + s eps, after division by
             sqrt(alpha_bar_t) + sqrt(1 - alpha_bar_t): s from 0, the data, to 1, pure noise.

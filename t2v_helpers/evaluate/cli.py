@@ -131,15 +131,17 @@ def work(args):
     asked = Request("a red circle", steps=args.steps, guidance=args.guidance)
     if args.guidance == 0:
         raise ValueError("guidance 0: expected 1 or more; the table has a control without text")
-    models = args.models or ["tiny"]
+    models = {name: describe(name) for name in args.models or ["tiny"]}
     if args.json:
         if len(models) > 1:
             raise ValueError(f"--json is for one model, got {len(models)}: {', '.join(models)}")
         files.check_file(args.json)
-    for name in models:
-        if not os.path.isdir(os.path.expanduser(describe(name).repo)):
+    for name, model in models.items():
+        if not os.path.isdir(os.path.expanduser(model.repo)):
             raise ValueError(f"model {name!r}: expected tiny, tiny-wan, or a folder with a model of the shapes' world")
-    loaded = [(name, *_load(name, asked, args.dtype)) for name in models]  # all, before minutes are spent on one
+    loaded = [
+        (name, *_load(name, model, asked, args.dtype)) for name, model in models.items()
+    ]  # all, before minutes are spent on one
     for number, (name, pipeline, request) in enumerate(loaded):
         begin, rows = time.perf_counter(), _measure(name, pipeline, request, args.seeds)
         print("\n" * (number > 0) + table(rows))
@@ -148,9 +150,9 @@ def work(args):
             files.write_whole(args.json, (json.dumps(dict(rows), indent=1) + "\n").encode())
 
 
-def _load(name, asked, dtype):
+def _load(name, model, asked, dtype):
     """A model's pipeline, and the request with its own values; ValueError if it is none of this world."""
-    pipeline = load_pipeline(describe(name), dtype=dtype)
+    pipeline = load_pipeline(model, dtype=dtype)
     from .. import shapes
 
     if not {word for text in shapes.captions() for word in text.split()} <= set(known_words(pipeline.tokenizer)):
@@ -170,7 +172,7 @@ def _measure(name, pipeline, asked, seeds):
         begin = time.perf_counter()
         make(dataclasses.replace(asked, seed=seed), pipeline)
         times.append(time.perf_counter() - begin)
-    tower = scale_model.load_video_tower(os.path.expanduser(describe(name).repo))
+    tower = scale_model.load_video_tower(os.path.expanduser(pipeline.t2v_model.repo))
     rows = evaluate(pipeline, range(seeds), asked, tower)
     clip = f"{asked.num_frames} frames of {asked.width}x{asked.height}"
     print(f"{name}: {clip}, {asked.steps} steps, guidance {asked.guidance:g}, {seeds} seeds a caption")

@@ -207,7 +207,7 @@ def plan(
 ) -> Estimate:
     """Estimate what a clip will cost by memory plan, and which plan this machine and `cards` would take.
 
-    The counts of the model's own clip grow with frames times pixels, attention with the square. Nothing is loaded.
+    Scales counts made for the model's own clip: by frames times pixels, and attention by its square. Loads nothing.
 
     Args:
         name: A model of `COUNTS`.

@@ -42,12 +42,12 @@ def load_pipeline(
 
     Args:
         name: A name of `MODELS`, a folder, a hub id, a `Model`, or "auto": ModelScope if there is a CUDA GPU and this
-            machine has its weights, else the scale model. "auto" prints which and why, and never starts a download.
+            machine has its weights, else the scale model. "auto" prints which and why, and downloads only if `ask` is set and you agree.
         device: Such as "cuda" or "cpu"; None takes a CUDA GPU, or for big models Apple's, if there is one.
         plan: A name of `PLANS`, for a CUDA GPU; None takes the first that fits. "int8-text" needs torchao.
         dtype: Of `DTYPES`, such as "bfloat16"; None: float32 on a CPU, on a GPU what the model was trained or published
             in. A GPU without bfloat16 gets float32 in its place, and a line says so.
-        ask: Whether "auto" asks to download ModelScope where nothing else is missing; nobody there to answer means no.
+        ask: Whether "auto" offers to download ModelScope if only its weights are missing; no answer means no.
 
     Returns:
         A pipeline of diffusers. Its `t2v_model` is its `Model`, `t2v_plan` the plan, `t2v_files` the checkpoint.
@@ -168,8 +168,8 @@ def generate(
     Args:
         prompt: What the clip shows.
         pipeline: A loaded one, or what `load_pipeline` takes: loaded once and kept (a folder: until it changes).
-        seed: In [0, 2**63). The noise is drawn on the CPU, so a seed is the same clip on every device, up to rounding.
-        steps: Denoising steps; None for this and the next ones is the model's own value.
+        seed: In [0, 2**63). The noise is drawn on the CPU, so a seed starts from the same noise on every device.
+        steps: Denoising steps; None, here and down to `width`, is the model's own value.
         guidance: w in eps_uncond + w (eps_text - eps_uncond) (Ho and Salimans 2022, eq. 6, there 1 + w): 0, or from 1.
         num_frames: Length; `check_shape` says which a model can make.
         height: Pixels, like `width`.

@@ -35,9 +35,9 @@ def parser():
     about = "folder for checkpoints, metrics and samples; an interrupted run resumes from it"
     p.add_argument("--work", metavar="DIR", type=path, help=f"{about} (default: runs/tiny-t2v, or runs/tiny-wan)")
     p.add_argument("--data", metavar="DIR", type=path, help="folder of clips to train on (default: rendered clips)")
-    about = "scale clips to cover this square, such as 64x64 (multiples of 8, at least 16), and crop around the middle"
+    about = "scale clips to cover this square, such as 64x64 (multiples of 8, tiny-wan: of 16; at least 16), and crop the rest"
     p.add_argument("--size", metavar="NxN", type=command.size, help=f"{about} (default: unchanged)")
-    about = "frames to take of each clip: with --fps the first N, otherwise N spread over the clip (default: all)"
+    about = "frames to take of each clip: with --fps the first N, otherwise N spread over the clip (tiny-wan: 4N + 1; default: all)"
     p.add_argument("--frames", metavar="N", type=count, help=about)
     about = "frames per second to take of each clip (default: all), and the rate of a folder of pictures (default: 8)"
     p.add_argument("--fps", metavar="N", type=command.positive, help=about)

@@ -33,11 +33,11 @@ def without_solutions(path, folder):
         raise ValueError(f'{path.name}: got {removed} cells tagged "solution", expected {asked}, one per exercise')
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
-            cell.source = links_from(folder, path.parent, without_badges(cell.source))
+            cell.source = links_from(folder, path.parent, with_advice_for_badges(cell.source))
     return notebook, removed
 
 
-def without_badges(text):
+def with_advice_for_badges(text):
     """A badge opens the course's own notebook, with its solutions: in a handout it gives way to what to do in Colab."""
     return LINE.sub("*In Colab: File → Upload notebook.*", text)
 

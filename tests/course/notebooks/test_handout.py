@@ -52,7 +52,7 @@ def test_solutions_are_gone_and_nothing_else_is(path, folder):
 def test_links_lead_somewhere_or_name_the_file(path, folder):
     made, _ = handout.without_solutions(path, course.ROOT / "handout")  # beside notebooks/, so its links stay
     kept = [cell.source for cell in course.cells(path) if "solution" not in cell.metadata.get("tags", [])]
-    assert [cell.source for cell in made.cells] == [handout.without_badges(text) for text in kept]
+    assert [cell.source for cell in made.cells] == [handout.with_advice_for_badges(text) for text in kept]
     assert "Open in Colab" in kept[0] and "Open in Colab" not in made.cells[0].source
     assert not re.search(r"\]\(\.\./", (folder / path.name).read_text())
     deeper = handout.links_from(course.ROOT / "a" / "b", path.parent, "[page](../assets/benchmark.md)")
