@@ -35,10 +35,12 @@ def parser():
     about = "folder for checkpoints, metrics and samples; an interrupted run resumes from it"
     p.add_argument("--work", metavar="DIR", type=path, help=f"{about} (default: runs/tiny-t2v, or runs/tiny-wan)")
     p.add_argument("--data", metavar="DIR", type=path, help="folder of clips to train on (default: rendered clips)")
-    about = "scale clips to cover this square, such as 64x64 (multiples of 8, tiny-wan: of 16; at least 16), and crop the rest"
+    about = "scale clips to cover this square, such as 64x64, and crop the rest; a multiple of 8, for tiny-wan of 16"
     p.add_argument("--size", metavar="NxN", type=command.size, help=f"{about} (default: unchanged)")
-    about = "frames to take of each clip: with --fps the first N, otherwise N spread over the clip (tiny-wan: 4N + 1; default: all)"
-    p.add_argument("--frames", metavar="N", type=count, help=about)
+    about = (
+        "frames to take of each clip, 5, 9, 13 ... for tiny-wan: with --fps the first N, else N spread over the clip"
+    )
+    p.add_argument("--frames", metavar="N", type=count, help=f"{about} (default: all)")
     about = "frames per second to take of each clip (default: all), and the rate of a folder of pictures (default: 8)"
     p.add_argument("--fps", metavar="N", type=command.positive, help=about)
     about = "accept any captions; without this, the judge of the shapes' world checks each clip against its caption"
