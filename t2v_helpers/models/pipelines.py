@@ -42,7 +42,8 @@ def load_pipeline(
 
     Args:
         name: A name of `MODELS`, a folder, a hub id, a `Model`, or "auto": ModelScope if there is a CUDA GPU and this
-            machine has its weights, else the scale model. "auto" prints which and why, and downloads only if `ask` is set and you agree.
+            machine has its weights, else the scale model. "auto" prints which and why,
+            and downloads only if `ask` is set and you agree.
         device: Such as "cuda" or "cpu"; None takes a CUDA GPU, or for big models Apple's, if there is one.
         plan: A name of `PLANS`, for a CUDA GPU; None takes the first that fits. "int8-text" needs torchao.
         dtype: Of `DTYPES`, such as "bfloat16"; None: float32 on a CPU, on a GPU what the model was trained or published
