@@ -23,7 +23,8 @@ SETTINGS = {
     "@jupyterlab/notebook-extension/tracker": {"windowingMode": "none", "autoStartDefaultKernel": True},
     "@jupyterlab/apputils-extension/notification": {"fetchNews": "false"},
 }
-WHOLE, SHORT = "00_first_video", ("02_forward_diffusion", "04_schedules_and_steps")
+PARTS = ("00_first_video", "02_forward_diffusion", "04_schedules_and_steps")
+KEPT = re.compile(r"^import |^STORY|PromptBox|explorer\(\)", re.M)
 DONE = """() => {
     const prompts = [...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')].map(p => p.textContent)
     const failed = document.querySelector('[data-mime-type="application/vnd.jupyter.error"]')
@@ -40,9 +41,10 @@ FOCUSED = """([explorer, controls]) => {
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
-    """The address of a JupyterLab with a home of its own, that serves copies of notebooks without outputs.
+    """The address of a notebook in a JupyterLab with a home of its own.
 
-    Of the short ones' code only imports and explorers are left: every notebook's code is run whole under nbval.
+    It has the text of three and of their code only imports, the first films, the prompt box and the explorers: every
+    notebook's code is run whole under nbval.
     """
     home = tmp_path_factory.mktemp("home")
     for name, settings in SETTINGS.items():
@@ -51,15 +53,12 @@ def lab(tmp_path_factory):
         file.write_text(json.dumps(settings))
     course = home / "course"
     course.mkdir()
-    for name in (WHOLE, *SHORT):
-        notebook = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)
-        code = [cell for cell in notebook.cells if cell.cell_type == "code"]
-        for cell in code:
+    cells = [cell for name in PARTS for cell in nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4).cells]
+    cells = [cell for cell in cells if cell.cell_type == "markdown" or KEPT.search(cell.source)]
+    for cell in cells:
+        if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
-            if name in SHORT and not re.search(r"^import |explorer\(\)", cell.source, re.M):
-                notebook.cells.remove(cell)
-        notebook.metadata.pop("widgets", None)
-        nbformat.write(notebook, course / f"{name}.ipynb")
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), course / "parts.ipynb")
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     places = {"JUPYTERLAB_SETTINGS_DIR": "settings", "JUPYTERLAB_WORKSPACES_DIR": "workspaces", "HOME": ""}
@@ -75,7 +74,7 @@ def lab(tmp_path_factory):
     with (home / "log").open("wb") as log, subprocess.Popen(command, env=environment, stdout=log, stderr=log) as server:
         try:
             wait_for(address, server, home / "log")
-            yield address
+            yield f"{address}/lab/tree/parts.ipynb?token={TOKEN}&reset"
         finally:
             server.terminate()
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -93,33 +92,19 @@ def wait_for(address, server, log):
 
 
 @pytest.fixture(scope="module")
-def asked():
-    """The addresses that pages of this file asked for and that are not this machine's."""
-    return []
+def ran(lab, open_page):
+    """The notebook, run from the menu: (page, what it asked of other machines)."""
+    page, asked = open_page(lab)
+    page.wait_for_selector(".jp-NotebookPanel .jp-CodeCell")
+    page.wait_for_selector("#jp-main-statusbar :text('| Idle')")  # a menu that comes first asks for a kernel
+    page.click(".lm-MenuBar-item:has-text('Run')")
+    page.click(".lm-Menu-item:has-text('Run All Cells') >> nth=0")
+    page.wait_for_function(DONE, timeout=2 * PATIENCE)
+    return page, asked
 
 
-@pytest.fixture(scope="module")
-def run(lab, open_page, asked):
-    """Opens a notebook and runs it from the menu, the first time that it is asked for: run(name) -> page."""
-    pages = {}
-
-    def run(name):
-        if name not in pages:
-            page, far = open_page(f"{lab}/lab/tree/{name}.ipynb?token={TOKEN}&reset")
-            page.wait_for_selector(".jp-NotebookPanel .jp-CodeCell")
-            page.wait_for_selector("#jp-main-statusbar :text('| Idle')")  # a menu that comes first asks for a kernel
-            page.click(".lm-MenuBar-item:has-text('Run')")
-            page.click(".lm-Menu-item:has-text('Run All Cells') >> nth=0")
-            page.wait_for_function(DONE, timeout=2 * PATIENCE)
-            pages[name] = page
-            asked.append(far)
-        return pages[name]
-
-    return run
-
-
-def test_a_notebook_runs_from_the_menu_without_an_error(run):
-    page = run(WHOLE)
+def test_a_notebook_runs_from_the_menu_without_an_error(ran):
+    page, _ = ran
     errors = page.query_selector_all(
         '[data-mime-type="application/vnd.jupyter.error"], [data-mime-type="application/vnd.jupyter.stderr"]'
     )
@@ -129,22 +114,12 @@ def test_a_notebook_runs_from_the_menu_without_an_error(run):
     page.wait_for_function(playing)
 
 
-@pytest.fixture
-def explorer(run, request):
-    """(page, the explorer in it) for a notebook and the number of the explorer among those that it shows."""
-    name, number = request.param
-    page = run(name)
-    explorer = page.locator(EXPLORER).nth(number)
+@pytest.fixture(params=range(3), ids=["forward", "schedules", "samplers"])
+def explorer(ran, request):
+    """(page, an explorer in it), one after the other."""
+    explorer = ran[0].locator(EXPLORER).nth(request.param)
     explorer.scroll_into_view_if_needed()
-    return page, explorer
-
-
-every_explorer = pytest.mark.parametrize(
-    "explorer",
-    [(SHORT[0], 0), (SHORT[1], 0), (SHORT[1], 1)],
-    indirect=True,
-    ids=["forward", "schedules", "samplers"],
-)
+    return ran[0], explorer
 
 
 def state(explorer):
@@ -165,7 +140,6 @@ def changed(page, explorer, before):
     pytest.fail(f"the explorer still shows {before[1]!r}")
 
 
-@every_explorer
 def test_a_slider_that_is_dragged_changes_picture_and_words(explorer):
     page, explorer = explorer
     before, shown = state(explorer), explorer.locator("img").screenshot()
@@ -180,7 +154,6 @@ def test_a_slider_that_is_dragged_changes_picture_and_words(explorer):
     assert explorer.locator("img").screenshot() != shown
 
 
-@every_explorer
 def test_a_keyboard_comes_to_every_control_and_moves_the_sliders(explorer):
     page, explorer = explorer
     number, reached = explorer.locator(CONTROLS).count(), []
@@ -198,8 +171,8 @@ def test_a_keyboard_comes_to_every_control_and_moves_the_sliders(explorer):
     assert reached == list(range(number)), "not every control is reached, in order"
 
 
-def test_the_prompt_box_makes_the_clip_that_is_typed_and_shows_what_is_wrong(run):
-    page = run(WHOLE)
+def test_the_prompt_box_makes_the_clip_that_is_typed_and_shows_what_is_wrong(ran):
+    page, _ = ran
     box = page.locator(".jp-OutputArea-output .widget-vbox:has(video)")
     box.scroll_into_view_if_needed()
     for prompt, shown in (
@@ -216,7 +189,5 @@ def test_the_prompt_box_makes_the_clip_that_is_typed_and_shows_what_is_wrong(run
     page.wait_for_function("box => box.querySelector('video').currentTime > 0.2", arg=box.element_handle())
 
 
-def test_nothing_is_asked_of_the_network_but_the_badge(run, asked):
-    assert {re.sub(r"^https://", "", address) for far in asked for address in far} <= {
-        "colab.research.google.com/assets/colab-badge.svg"
-    }
+def test_nothing_is_asked_of_the_network_but_the_badge(ran):
+    assert {*ran[1]} == {"https://colab.research.google.com/assets/colab-badge.svg"}
