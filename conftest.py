@@ -20,9 +20,9 @@ import sitecustomize  # noqa: E402, F401
 collect_ignore = ["tools/notebooks/store.py"]  # settings, no module
 if not importlib.util.find_spec("sphinx"):  # `make site` installs what these import
     collect_ignore += ["tools/site", "tools/notebooks/slides.py"]
-LONGEST = """08_*.ipynb 07_*.ipynb 09_*.ipynb *.ipynb test_alterations.py test_lab.py test_site.py test_playground.py
-test_grade.py benchmark/test_cli.py test_runs.py test_colab.py test_counting.py test_explorers_site.py batch/test_cli.py
-test_scale_model.py test_installed.py test_draw.py""".split()
+LONGEST = """08_*.ipynb 07_*.ipynb 09_*.ipynb *.ipynb test_playground.py test_site.py test_grade.py test_lab.py
+benchmark/test_cli.py test_runs.py test_alterations.py batch/test_cli.py test_scale_model.py test_explorers_site.py
+test_counting.py test_colab.py test_installed.py test_draw.py""".split()
 
 
 def pytest_collection_modifyitems(items):
