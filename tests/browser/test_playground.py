@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from t2v_helpers import generate, load_pipeline, read_video
+from t2v_helpers.models import MODELS
 from t2v_helpers.models.request import check_prompt
 from t2v_helpers.shapes import judge
 from tools.course import ROOT
@@ -18,15 +19,19 @@ WHOLE = 30e6  # bytes
 DONE = "document.querySelector('#films').dataset.state === 'done'"
 FILM = """async request => {
     const {Pipeline} = await import(new URL('_static/playground/pipeline.js', location.href))
-    window.pipeline ??= await Pipeline.load(new URL('_static/playground/', location.href).href, () => {})
+    const pipelines = (window.pipelines ??= {})
+    const pipeline = (pipelines[request.model] ??=
+        await Pipeline.load(new URL('_static/playground/', location.href).href, request.model, () => {}))
     const frames = await pipeline.decode(await pipeline.denoise(request, () => {}))
     return frames.map(frame => [...frame])
 }"""
 REQUESTS = [
-    {"prompt": "a red circle moving left", "seed": 0, "steps": 10, "guidance": 2.0},
-    {"prompt": "A purple triangle that gets bigger!", "seed": 2**40 + 1, "steps": 7, "guidance": 1.0},
-    {"prompt": "shrinking, a blue box", "seed": 5, "steps": 16, "guidance": 3.5},
-    {"prompt": "a cyan square falling", "seed": 3, "steps": 4, "guidance": 0.0},
+    ("tiny", "a red circle moving left", 0, 10, 2.0),
+    ("tiny", "A purple triangle that gets bigger!", 2**40 + 1, 7, 1.0),
+    ("tiny", "shrinking, a blue box", 5, 16, 3.5),
+    ("tiny", "a cyan square falling", 3, 4, 0.0),
+    ("tiny-wan", "Shrinking, a blue box!", 2**40 + 1, 8, 2.0),
+    ("tiny-wan", "a cyan square falling", 3, 2, 0.0),
 ]
 
 
@@ -40,6 +45,10 @@ def node(code, *arguments):
     return json.loads(made.stdout)
 
 
+def about(site, model):
+    return (site / "_static" / "playground" / "models" / model / "model.json").read_text()
+
+
 @pytest.mark.parametrize("seed", [0, 1, 2**32 + 5, 2**63 - 1])
 @pytest.mark.parametrize("count", [16, 17, 40, 4096])
 def test_noise_is_torchs(seed, count):
@@ -49,25 +58,27 @@ def test_noise_is_torchs(seed, count):
     np.testing.assert_allclose(made, ours.numpy(), atol=3e-6)
 
 
-def test_time_steps_are_the_schedulers():
-    pipe = load_pipeline("tiny", device="cpu")
-    code = "import {timesteps} from './ddim.js'; const all = [...Array(25)].map((_, i) => timesteps(i + 1, 1000));"
-    for made in node(f"{code} console.log(JSON.stringify(all))"):
+@pytest.mark.parametrize("model", ["tiny", "tiny-wan"])
+def test_time_steps_are_the_schedulers(model, site):
+    pipe = load_pipeline(model, device="cpu")
+    code = """import {scheduler} from './schedulers.js'; const path = scheduler(JSON.parse(process.argv[1]));
+        const all = [...Array(25)].map((_, i) => path.path(i + 1).map(([moment]) => moment.given));"""
+    for made in node(f"{code} console.log(JSON.stringify(all))", about(site, model)):
         pipe.scheduler.set_timesteps(len(made))
-        assert made == pipe.scheduler.timesteps.tolist()
+        np.testing.assert_allclose(made, pipe.scheduler.timesteps, rtol=1e-6)
 
 
+@pytest.mark.parametrize("model", ["tiny", "tiny-wan"])
 @pytest.mark.parametrize(
     "prompt", ["a red circle moving left", "  Growing, a YELLOW  disc!! ", "a box , , is falling.", ""]
 )
-def test_tokens_are_the_tokenizers(prompt, site):
-    tokenizer = load_pipeline("tiny", device="cpu").tokenizer
-    words = json.loads((site / "_static" / "playground" / "model" / "model.json").read_text())["vocabulary"]
-    code = "import {tokens} from './prompt.js'; const [prompt, words] = process.argv.slice(1);"
+def test_tokens_are_the_tokenizers(prompt, model, site):
+    tokenizer = load_pipeline(model, device="cpu").tokenizer
+    code = "import {tokens} from './prompt.js'; const [prompt, about] = process.argv.slice(1);"
     made = node(
-        f"{code} console.log(JSON.stringify([...tokens(prompt, JSON.parse(words))].map(Number)))",
+        f"{code} console.log(JSON.stringify([...tokens(prompt, JSON.parse(about).vocabulary)].map(Number)))",
         prompt,
-        json.dumps(words),
+        about(site, model),
     )
     plain = check_prompt(prompt, tokenizer)[0] if prompt else ""
     assert made == tokenizer(plain, padding="max_length").input_ids
@@ -87,12 +98,13 @@ def playground(host, open_page):
     page.close()
 
 
-@pytest.mark.parametrize("request_", REQUESTS, ids=lambda request: request["prompt"])
-def test_a_film_is_that_of_generate(request_, playground):
-    made = playground.evaluate(FILM, request_ | {"seed": str(request_["seed"])})
-    made = np.array(made, float).reshape(16, 64, 64, 4)
+@pytest.mark.parametrize("model, prompt, seed, steps, guidance", REQUESTS)
+def test_a_film_is_that_of_generate(model, prompt, seed, steps, guidance, playground):
+    settings = {"steps": steps, "guidance": guidance}
+    made = playground.evaluate(FILM, settings | {"model": model, "prompt": prompt, "seed": str(seed)})
+    made = np.array(made, float).reshape(-1, 64, 64, 4)
     assert (made[..., 3] == 255).all()
-    ours = generate(request_["prompt"], "tiny", **{name: request_[name] for name in ("seed", "steps", "guidance")})
+    ours = generate(prompt, model, seed=seed, **settings)
     apart = np.abs(made[..., :3] - 255 * ours)
     assert apart.max() <= 3 and apart.mean() <= 0.5
     assert judge(made[..., :3].astype(np.float32) / 255) == judge(ours)
@@ -161,6 +173,27 @@ def test_what_cannot_be_made_is_put_into_words(prompt, seed, words, playground):
     playground.fill("#steps", "10")
 
 
+def test_the_other_model_is_loaded_when_it_is_chosen(host, open_page):
+    page, _ = open_page("about:blank")
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(f"{host}/playground.html#steps=2")
+    shown(page)
+    assert any("tiny/denoiser.onnx" in url for url in asked) and not any("tiny-wan" in url for url in asked)
+    page.select_option("#model", "tiny-wan")
+    page.wait_for_function("document.querySelectorAll('.latents canvas').length === 16")
+    shown(page)
+    steps, guidance = MODELS["tiny-wan"].steps, MODELS["tiny-wan"].guidance
+    assert page.locator(".guesses button").count() == steps
+    assert page.url.endswith(f"#model=tiny-wan&prompt=a+red+circle+moving+left&seed=0&{steps=}&{guidance=:g}&second=")
+    assert sum("ort.bin" in url for url in asked) == 1
+    page.fill("#prompt", "a red elephant")
+    page.click("#go")
+    page.wait_for_selector("#problem:not([hidden])")
+    assert "does not know “elephant”. It knows these 34 words: a, bigger" in page.inner_text("#problem")
+    page.close()
+
+
 def test_without_a_connection_it_goes_on_and_opens_again(browser, host):
     context = browser.new_context()
     page = context.new_page()
@@ -170,7 +203,7 @@ def test_without_a_connection_it_goes_on_and_opens_again(browser, host):
     page.wait_for_function("""async () => {
         const cache = await caches.open((await caches.keys())[0])
         const kept = (await cache.keys()).map(request => request.url)
-        return kept.some(url => url.endsWith('unet.onnx')) && kept.some(url => url.endsWith('playground.html'))
+        return kept.some(url => url.endsWith('tiny/decoder.onnx')) && kept.some(url => url.endsWith('playground.html'))
     }""")
     context.set_offline(True)
     page.click("#dice")
@@ -183,10 +216,10 @@ def test_without_a_connection_it_goes_on_and_opens_again(browser, host):
 
 def test_a_network_that_cannot_be_loaded_is_put_into_words(host, open_page):
     page, _ = open_page("about:blank")
-    page.route("**/unet.onnx", lambda route: route.abort())
+    page.route("**/denoiser.onnx", lambda route: route.abort())
     page.goto(f"{host}/playground.html")
     page.wait_for_selector("#problem:not([hidden])")
-    assert "unet.onnx could not be loaded. Check the connection" in page.inner_text("#problem")
+    assert "denoiser.onnx could not be loaded. Check the connection" in page.inner_text("#problem")
     page.close()
 
 

@@ -45,8 +45,8 @@ def find_chromium():
     return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
-def playground(visits=3):
-    """Time films in the playground, each visit in a new browser: from opening the page to the first, and the next."""
+def playground(model, visits=3):
+    """Time a model's films in the playground, each visit in a new browser: from opening the page, and the next."""
     from playwright.sync_api import sync_playwright
 
     chromium = find_chromium()
@@ -61,7 +61,8 @@ def playground(visits=3):
             browser = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
             page, begun = browser.new_page(), time.perf_counter()
             page.set_default_timeout(120_000)
-            page.goto(f"http://127.0.0.1:{server.server_port}/playground.html", wait_until="domcontentloaded")
+            address = f"http://127.0.0.1:{server.server_port}/playground.html#model={model}"
+            page.goto(address, wait_until="domcontentloaded")
             for times in (first, following):
                 page.wait_for_selector("#films[data-state=done]")
                 times.append(time.perf_counter() - begun)
@@ -70,8 +71,8 @@ def playground(visits=3):
                 page.wait_for_selector("#films[data-state=working]")
             browser.close()
     server.shutdown()
-    show("playground, opening the page to the first film", first)
-    show("playground, the next film", following)
+    show(f"playground, {model}: opening to the first film", first)
+    show(f"playground, {model}: the next film", following)
 
 
 def main():
@@ -83,7 +84,8 @@ def main():
         row("cold start, shell to mp4", 3, python, *command)
     pipeline = load_pipeline("tiny")
     generate(PROMPT, pipeline)
-    playground()
+    for model in ("tiny", "tiny-wan"):
+        playground(model)
     row(f"a clip of 2 s, {torch.get_num_threads()} threads", 9, generate, PROMPT, pipeline)
 
 

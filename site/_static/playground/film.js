@@ -18,12 +18,16 @@ export function draw(canvas, frame) {
 
 /** Plays films on all canvases of a page by one clock; who asks for less motion sees the middle frame. */
 export class Player {
-  /** @param {number} fps */
-  constructor(fps) {
+  constructor() {
     this.films = new Map();
     this.still = matchMedia("(prefers-reduced-motion: reduce)").matches;
     this.start = performance.now();
-    setInterval(() => this.#tick(), 1000 / fps);
+  }
+
+  /** @param {number} fps */
+  pace(fps) {
+    clearInterval(this.timer);
+    this.timer = setInterval(() => this.#tick(), 1000 / fps);
     this.fps = fps;
   }
 

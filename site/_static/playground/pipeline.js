@@ -1,12 +1,12 @@
 // @ts-check
 /**
- * From a prompt to a film: text encoder, denoiser, decoder, as notebook 07 takes them apart.
- * The networks are those of `assets/tiny-t2v`, exported by `make site`; `model.json` has what their folder says.
+ * From a prompt to a film: text encoder, denoiser, decoder, as notebooks 07 and 11 take them apart.
+ * `make site` exports each scale model's networks; `model.json` has what its folder and the package's table of models say.
  */
 import * as ort from "./vendor/ort.js";
-import { guide, mix, split, timesteps } from "./ddim.js";
 import { tokens } from "./prompt.js";
 import { randn } from "./random.js";
+import { guide, mix, scheduler } from "./schedulers.js";
 
 /**
  * @typedef {object} Request
@@ -14,34 +14,40 @@ import { randn } from "./random.js";
  */
 /**
  * @typedef {object} Step
- * @property {number} step from 1 @property {number} t from 1 to T @property {Float32Array} x0 the guess, (c, f, h, w)
- * @property {Uint8ClampedArray} glimpse one frame of the guess, as RGBA
+ * @property {number} step from 1 @property {import("./schedulers.js").Moment} moment
+ * @property {Float32Array} x0 the guess, (c, f, h, w) @property {Uint8ClampedArray[]} frames its film, or one frame of it
  */
 
 export class Pipeline {
   /**
    * @param {string} base the folder's address, with a slash at its end
+   * @param {string} model its name in Python
    * @param {(loaded: number, total: number) => void} progress in bytes
    */
-  static async load(base, progress) {
-    ort.env.wasm.numThreads = 1; // more need headers that a static host does not send
-    ort.env.wasm.wasmPaths = { wasm: `${base}vendor/ort.wasm` };
-    const config = await (await download(`${base}model/model.json`)).json();
+  static async load(base, model, progress) {
+    const folder = `${base}models/${model}/`;
+    const config = await (await download(`${folder}model.json`)).json();
+    const { wasm } = ort.env;
+    /** @type {number[]} */
     const sizes = Object.values(config.bytes);
-    const total = sizes.reduce((sum, size) => sum + size, 0);
+    const total = sizes.reduce((sum, size) => sum + size, wasm.wasmBinary ? 0 : config.runtime);
     let loaded = 0;
     const count = (/** @type {number} */ bytes) => progress((loaded += bytes), total);
+    if (!wasm.wasmBinary) {
+      wasm.numThreads = 1; // more need headers that a static host does not send
+      const packed = (await read(`${base}vendor/ort.bin`, count)).stream();
+      wasm.wasmBinary = await new Response(packed.pipeThrough(new DecompressionStream("gzip"))).arrayBuffer();
+    }
     const sessions = [];
-    ort.env.wasm.wasmBinary = await read(`${base}vendor/ort.wasm`, count);
-    for (const name of ["text", "unet", "decoder"]) {
-      sessions.push(await ort.InferenceSession.create(await read(`${base}model/${name}.onnx`, count)));
+    for (const file of ["text.onnx", "denoiser.onnx", "decoder.onnx"]) {
+      sessions.push(await ort.InferenceSession.create(await (await read(folder + file, count)).arrayBuffer()));
     }
     return new Pipeline(config, sessions);
   }
 
   /** @param {any} config @param {any[]} sessions */
-  constructor(config, [text, unet, decoder]) {
-    Object.assign(this, { config, text, unet, decoder });
+  constructor(config, [text, denoiser, decoder]) {
+    Object.assign(this, { config, text, denoiser, decoder, scheduler: scheduler(config) });
   }
 
   /**
@@ -58,41 +64,38 @@ export class Pipeline {
     const ids = prompts.map((each) => tokens(each, config.vocabulary));
     const { out: text } = await this.text.run({ ids: tensor("int64", ids, [ids.length, config.vocabulary.length]) });
     const count = config.latents.reduce((/** @type {number} */ a, /** @type {number} */ b) => a * b);
-    const times = timesteps(steps, config.total);
-    const stride = Math.floor(config.total / steps);
     let x = randn(count, BigInt(seed));
-    for (const [i, t] of times.entries()) {
+    for (const [i, [moment, next]] of this.scheduler.path(steps).entries()) {
       const latents = tensor("float32", prompts.map(() => x), [prompts.length, ...config.latents]);
-      const { out } = await this.unet.run({ latents, t: new ort.Tensor("int64", BigInt64Array.of(BigInt(t)), []), text });
+      const t = new ort.Tensor("float32", [moment.given], []);
+      const { out } = await this.denoiser.run({ latents, t, text });
       if (stopped()) break;
       const halves = [out.data.slice(0, count), out.data.slice(count)];
-      const v = guided ? guide(halves[0], halves[1], guidance) : halves[0];
-      const { x0, eps } = split(x, v, config.alpha_bars[t]);
-      x = mix(x0, eps, t >= stride ? config.alpha_bars[t - stride] : 1);
-      show({ step: i + 1, t: t + 1, x0, glimpse: (await this.decode(x0, [config.latents[1] >> 1]))[0] });
+      const said = guided ? guide(halves[0], halves[1], guidance) : halves[0];
+      const { x0, eps } = this.scheduler.split(x, said, moment);
+      x = mix(x0, eps, next);
+      const frames = config.latents[1] === config.frames ? [config.frames >> 1] : undefined; // one alone, if that can be
+      show({ step: i + 1, moment, x0, frames: await this.decode(x0, frames) });
     }
     return x;
   }
 
   /**
    * @param {Float32Array} latents (c, f, h, w)
-   * @param {number[]} frames which; all, if none are named
+   * @param {number[]} chosen which latent frames; all, if none are named
    * @returns {Promise<Uint8ClampedArray[]>} each frame's pixels, RGBA
    */
-  async decode(latents, frames = [...Array(this.config.latents[1]).keys()]) {
+  async decode(latents, chosen = [...Array(this.config.latents[1]).keys()]) {
     const [channels, length, height, width] = this.config.latents;
     const area = height * width;
-    const chosen = new Float32Array(frames.length * channels * area);
-    frames.forEach((frame, i) => {
-      for (let c = 0; c < channels; c++) {
-        const from = (c * length + frame) * area;
-        chosen.set(latents.subarray(from, from + area), (i * channels + c) * area);
-      }
+    const parts = [...Array(channels).keys()].flatMap((c) =>
+      chosen.map((frame) => latents.subarray((c * length + frame) * area, (c * length + frame + 1) * area)),
+    );
+    const { out } = await this.decoder.run({
+      latents: tensor("float32", parts, [channels, chosen.length, height, width]),
     });
-    const shape = [frames.length, channels, height, width];
-    const { out } = await this.decoder.run({ latents: new ort.Tensor("float32", chosen, shape) });
     const pixels = out.dims[2] * out.dims[3];
-    return frames.map((_, i) => rgba(out.data.subarray(3 * i * pixels, 3 * (i + 1) * pixels), pixels));
+    return Array.from({ length: out.dims[0] }, (_, i) => rgba(out.data.subarray(3 * i * pixels, 3 * (i + 1) * pixels), pixels));
   }
 }
 
@@ -125,10 +128,10 @@ async function download(address) {
   return response;
 }
 
-/** @param {string} address @param {(bytes: number) => void} count */
+/** @param {string} address @param {(bytes: number) => void} count @returns {Promise<Blob>} */
 async function read(address, count) {
   const response = await download(address);
-  if (!response.body) return await response.arrayBuffer();
+  if (!response.body) return await response.blob();
   const parts = [];
   const reader = response.body.getReader();
   for (;;) {
@@ -139,5 +142,5 @@ async function read(address, count) {
     parts.push(value);
     count(value.length);
   }
-  return await new Blob(parts).arrayBuffer();
+  return new Blob(parts);
 }

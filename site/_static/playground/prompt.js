@@ -1,5 +1,5 @@
 // @ts-check
-/** A prompt as the scale model reads it; the same rules as `t2v_helpers.models.request`. */
+/** A prompt as the scale models read it; the same rules as `t2v_helpers.models.request`. */
 
 /**
  * Lower case, one space between words, no mark at a word's end but commas.
@@ -14,7 +14,8 @@ export function plain(prompt) {
 /**
  * @typedef {object} Vocabulary
  * @property {Record<string, number[]>} words each known word, and the comma, with its tokens
- * @property {number} start @property {number} end @property {number} length how many tokens are read
+ * @property {number[]} start marks before the words @property {number[]} end marks behind them
+ * @property {number} pad what fills the rest @property {number} length how many tokens are read
  */
 
 /**
@@ -32,8 +33,9 @@ export function tokens(prompt, vocabulary) {
     throw new Error(`The scale model does not know ${said}. It knows these ${known.length} words: ${known.join(", ")}.`);
   }
   const ids = words.flatMap((word) => vocabulary.words[word]);
-  const room = vocabulary.length - 2; // two tokens are marks
+  const { start, end, pad, length } = vocabulary;
+  const room = length - start.length - end.length;
   if (ids.length > room) throw new Error(`The prompt has ${ids.length} tokens; the scale model reads ${room}.`);
-  const row = [vocabulary.start, ...ids, ...Array(vocabulary.length - 1 - ids.length).fill(vocabulary.end)];
-  return BigInt64Array.from(row, BigInt);
+  const row = [...start, ...ids, ...end];
+  return BigInt64Array.from([...row, ...Array(length - row.length).fill(pad)], BigInt);
 }
