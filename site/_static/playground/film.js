@@ -22,6 +22,7 @@ export class Player {
     this.films = new Map();
     this.still = matchMedia("(prefers-reduced-motion: reduce)").matches;
     this.start = performance.now();
+    this.fps = 1;
   }
 
   /** @param {number} fps */

@@ -51,12 +51,14 @@ class Flow {
 
   /** @param {{shift: number, sigmas: number[], total: number}} config sigmas: the first and the last, before the shift */
   constructor({ shift, sigmas, total }) {
-    Object.assign(this, { shift, sigmas, total });
+    this.shift = shift;
+    this.sigmas = sigmas;
+    this.total = total;
   }
 
   /** @param {number} t from 1, noise, to 0, the film @returns {Moment} */
   at(t) {
-    return { t, label: `t = ${+t.toFixed(2)}`, given: t * this.total, signal: 1 - t, noise: t };
+    return { t, label: `t = ${t.toFixed(2)}`, given: t * this.total, signal: 1 - t, noise: t };
   }
 
   curve() {
