@@ -53,7 +53,8 @@ SITE = ROOT / "build" / "site"
 @pytest.fixture(scope="session")
 def site():
     """The folder that `make site` wrote; tests skip where there is none, or fail where T2V_REQUIRE_SITE is set."""
-    stored = [path for place in ("site", "notebooks", "docs", "tools/site") for path in (ROOT / place).rglob("*.*")]
+    places = "site", "notebooks", "docs", "assets", "tools/site"
+    stored = [path for place in places for path in (ROOT / place).rglob("*.*")]
     newest = max(path.stat().st_mtime for path in stored if "node_modules" not in path.parts and path.suffix != ".pyc")
     if not SITE.is_dir() or newest > (SITE / "index.html").stat().st_mtime:
         assert not os.environ.get("T2V_REQUIRE_SITE"), "build/site is missing or older than its sources: make site"
