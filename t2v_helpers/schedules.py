@@ -228,6 +228,10 @@ def shift_times(t: torch.Tensor, shift: float) -> torch.Tensor:
 
     Esser et al. 2024, Eq. 23; our Eq. 10.17. 0 and 1 stay where they are.
 
+    Args:
+        t: Flow times, 0 to 1.
+        shift: Above 1 toward noise, below 1 toward the data; 1 changes nothing.
+
     >>> shift_times(torch.tensor([0.0, 0.5, 1.0]), 3.0)
     tensor([0.0000, 0.7500, 1.0000])
     """

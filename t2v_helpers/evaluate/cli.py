@@ -131,16 +131,16 @@ def work(args):
     asked = Request("a red circle", steps=args.steps, guidance=args.guidance)
     if args.guidance == 0:
         raise ValueError("guidance 0: expected 1 or more; the table has a control without text")
-    models = {name: describe(name) for name in args.models or ["tiny"]}
+    models = [(name, describe(name)) for name in args.models or ["tiny"]]
     if args.json:
         if len(models) > 1:
-            raise ValueError(f"--json is for one model, got {len(models)}: {', '.join(models)}")
+            raise ValueError(f"--json is for one model, got {len(models)}: {', '.join(args.models)}")
         files.check_file(args.json)
-    for name, model in models.items():
+    for name, model in models:
         if not os.path.isdir(os.path.expanduser(model.repo)):
             raise ValueError(f"model {name!r}: expected tiny, tiny-wan, or a folder with a model of the shapes' world")
     loaded = [
-        (name, *_load(name, model, asked, args.dtype)) for name, model in models.items()
+        (name, *_load(name, model, asked, args.dtype)) for name, model in models
     ]  # all, before minutes are spent on one
     for number, (name, pipeline, request) in enumerate(loaded):
         begin, rows = time.perf_counter(), _measure(name, pipeline, request, args.seeds)
