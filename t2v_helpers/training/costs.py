@@ -61,11 +61,11 @@ def count(unet, frames, size, batch=1):
     """The `Cost` of one forward pass, for `batch` clips, of a UNet on the meta device; size: side of the latents."""
     from torch.utils.flop_counter import FlopCounterMode
 
-    kept, weights = {}, {id(p) for p in unet.parameters()}
+    kept, weights = {}, {p.untyped_storage()._cdata for p in unet.parameters()}
 
     def keep(tensor):
-        if id(tensor) not in weights:
-            storage = tensor.untyped_storage()
+        storage = tensor.untyped_storage()
+        if storage._cdata not in weights:  # a transposed weight is another tensor, but in the weight's storage
             kept[storage._cdata] = storage  # held, so that no later one gets its number
         return tensor
 
