@@ -237,9 +237,9 @@ def scores(panels: Mapping[str, Mapping[str, ArrayLike]], *, ylabel: str, log: b
         panels: Title to a dict of name ("GAN", "diffusion", ...) to scores (seeds,). A single number is a floor, drawn
             as a dashed line across.
         ylabel: With the unit.
-        log: A logarithmic axis.
+        log: A logarithmic axis for each panel; otherwise one that begins at 0, the same for all.
     """
-    with sheet(1, len(panels)) as axes:
+    with sheet(1, len(panels), sharey=not log) as axes:
         for ax, (title, named) in zip(axes[0], panels.items(), strict=True):
             dots = {name: np.asarray(v, dtype=float) for name, v in named.items() if np.ndim(v)}
             for i, (name, values) in enumerate(dots.items()):
@@ -251,6 +251,8 @@ def scores(panels: Mapping[str, Mapping[str, ArrayLike]], *, ylabel: str, log: b
             if log:
                 ax.set_yscale("log")
                 _plain(ax)
+            else:
+                ax.set_ylim(bottom=0)
         axes[0, 0].set_ylabel(ylabel)
         legend_below(ax)
 

@@ -10,6 +10,7 @@ from itertools import cycle
 import ipywidgets
 import numpy as np
 import torch
+from IPython.display import display
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -34,7 +35,7 @@ class Explorer(ipywidgets.VBox):
     """Controls over a picture that draw(figure, **values) draws again when one moves; its words stand below."""
 
     heading, as_text = "Explore", "[explorer: {}; it moves where a kernel runs]"
-    still = False  # whether a page without widgets shows the picture as it is at first
+    still = False  # whether a page without widgets shows the picture
 
     def __init__(self, title: str, controls: dict, draw: Callable[..., str], size: tuple[float, float]) -> None:
         self.title, self.controls, self._draw, self._size = title, controls, draw, size
@@ -66,16 +67,21 @@ class Explorer(ipywidgets.VBox):
 class Watch(Explorer):
     """Loss and measured shares of a training run, drawn again at each checkpoint: fit(..., watch=Watch("the UNet"))."""
 
-    heading, as_text = "Training", "[training of {}, drawn while it runs]"
+    heading, as_text, still = "Training", "[training of {}, drawn while it runs]", True
 
     def __init__(self, what: str) -> None:
-        self._lines = []
+        self._lines, self._displays = [], []
         super().__init__(what, {}, self._progress, (9, 2.8))
 
     def __call__(self, lines: Sequence[dict]) -> None:
         """Draw the lines of metrics so far, as `fit` of the room `training` hands them over."""
         self._lines = lines
         self.refresh()
+        for shown in self._displays:
+            shown.update(self._repr_mimebundle_(), raw=True)
+
+    def _ipython_display_(self) -> None:  # a display that can be updated, so that a notebook keeps the last picture
+        self._displays.append(display(self._repr_mimebundle_(), raw=True, display_id=True))
 
     def _progress(self, figure: Figure) -> str:
         if not self._lines:

@@ -1,3 +1,4 @@
+import base64
 import types
 
 import pytest
@@ -6,6 +7,7 @@ from diffusers.models.attention_processor import AttnProcessor
 from torch.utils.flop_counter import FlopCounterMode
 
 from t2v_helpers import figures, plots
+from t2v_helpers.figures import explorers
 from t2v_helpers.models import modelscope
 from t2v_helpers.training import costs, scale_model
 
@@ -95,6 +97,16 @@ def test_watch_says_the_last_line_and_draws_another_picture():
     assert watch.words.value == "step 30: loss 0.0333, adherence 0.75, held_out 0.60"
     assert watch.picture.value != first and bytes(first).startswith(b"\x89PNG")
     assert "<b>UNet" not in watch.children[0].value
+
+
+def test_a_notebook_keeps_the_last_picture_of_a_watch(monkeypatch):
+    watch, kept = figures.Watch("the UNet"), []
+    shown = types.SimpleNamespace(update=lambda bundle, raw: kept.append(bundle["image/png"]))
+    monkeypatch.setattr(explorers, "display", lambda bundle, raw, display_id: shown)
+    watch._ipython_display_()
+    watch(LINES[:1])
+    watch(LINES)
+    assert len({*kept}) == 2 and base64.b64decode(kept[-1]) == watch.picture.value
 
 
 def test_history_draws_stages_one_after_another():
