@@ -47,7 +47,7 @@ def write_wan(folder, layers=2):
     import diffusers
     import transformers
 
-    tokenizer = wan.new_tokenizer()
+    tokenizer = wan.new_tokenizer(["a panda eating bamboo on a rock"])
     text = counting.T5_XXL | {"num_layers": layers, "vocab_size": counting.VOCABULARY["UMT5"]}
     text_encoder = transformers.UMT5EncoderModel(transformers.UMT5Config(**text))
     transformer = diffusers.WanTransformer3DModel(**counting.WAN)
