@@ -168,7 +168,7 @@ def forward_strip(states: Mapping[int, ArrayLike], notes: Sequence[str]) -> None
         figure.add_artist(ConnectionPatch((0.5, 1.2), (0.5, 1.2), axesA=axes[0], axesB=axes[-1], **bent))
         words = {"ha": "center", "va": "center", "fontsize": 11}
         figure.text(0.5, 0.93, "one jump, (2.2)", color=COLORS["diffusion"], **words)
-        figure.text(0.5, 0.73, "pink arrows: many steps of (2.1)", color=COLORS["noise"], **words)
+        figure.text(0.5, 0.73, "pink: what the chain would do, many steps of (2.1)", color=COLORS["noise"], **words)
 
 
 def with_clock(frames: ArrayLike, shares: Sequence[float]) -> np.ndarray:
