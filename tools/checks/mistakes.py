@@ -62,8 +62,10 @@ _betas_of(1 - noise[noise > 0] ** 2) => _betas_of(1 - noise[noise > 0])
 noise / (self.alpha_bars.sqrt() + noise) => noise / (self.alpha_bars.sqrt() - noise)
 noise / (self.alpha_bars.sqrt() + noise) => noise
 torch.arange(1, check_count("T", T) + 1, dtype => torch.arange(0, check_count("T", T), dtype
-shift * u / (1 + (shift - 1) * u) => u / (shift + (1 - shift) * u)
-shift * u / (1 + (shift - 1) * u) => u
+shift_times(u, shift) => u
+shift * t / (1 + (shift - 1) * t) => t / (shift + (1 - shift) * t)
+shift * t / (1 + (shift - 1) * t) => t
+(1 + (shift - 1) * t) => (1 + shift * t)
 _alpha_bars_of(sigma, True) => _alpha_bars_of(sigma, False)
 root = self.alpha_bars.sqrt() => root = self.alpha_bars
 (root - root[-1]) * root[0] => root * root[0]
