@@ -42,9 +42,19 @@ def two_architectures() -> None:
         for level in ("8 × 8", "4 × 4"):
             _arrow(ax, drawn[level], drawn[f"{level} "], COLORS[UNET], "--")
         ax.text(0.2, 9.1, "tiny: a UNet", color=COLORS[UNET])
-        ax.text(5.55, 9.1, "at each level: convolutions in space and in time", color=GREY)
-        ax.text(9.3, 5.35, "at 4 × 4 and 2 × 2 also attention:\nin space, in time, to the text", color=GREY)
-        _reads(ax, "CLIP: the text", 3.9, 5.5, (6.7, 6.1))
+        ax.text(
+            5.55,
+            9.1,
+            "at each level: convolutions in space and in time",
+            color=GREY,
+        )
+        ax.text(
+            9.3,
+            5.35,
+            "at 4 × 4 and 2 × 2 also attention: in space,\nin time, to the text (at the first 8 × 8: in time)",
+            color=GREY,
+        )
+        _reads(ax, "CLIP: the text", 3.9, 5.5, (6.7, 6.1), (5.5, 6.65))
         ax.axhline(4.75, color="#CCCCCC", linewidth=1)
         ax.text(0.2, 4.1, "tiny-wan: a transformer", color=COLORS[DIT])
         ax.text(5.55, 4.1, "in each of 6 blocks: all tokens look at all tokens, then at the text;", color=GREY)
@@ -53,11 +63,12 @@ def two_architectures() -> None:
         ax.add_patch(Rectangle((5.55, 1.6), 5.95, 1.4, fill=False, edgecolor=COLORS[DIT], linestyle=":"))
 
 
-def _reads(ax: Axes, text: str, x: float, y: float, end: tuple[float, float]) -> None:
-    """A text encoder below a network, and an arrow up to it."""
+def _reads(ax: Axes, text: str, x: float, y: float, *ends: tuple[float, float]) -> None:
+    """A text encoder below a network, and arrows up to it."""
     look = {"boxstyle": "round,pad=0.4", "facecolor": "white", "edgecolor": COLORS[TEXT], "linewidth": 2}
     drawn = ax.text(x, y, text, ha="center", va="center", bbox=look)
-    ax.annotate("", end, (x, y), arrowprops=THIN | {"color": COLORS[TEXT], "patchA": drawn.get_bbox_patch()})
+    for end in ends:
+        ax.annotate("", end, (x, y), arrowprops=THIN | {"color": COLORS[TEXT], "patchA": drawn.get_bbox_patch()})
 
 
 def reach(panels: Mapping[str, ArrayLike], xlabel: str, ylabel: str) -> None:
