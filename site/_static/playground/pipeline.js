@@ -2,6 +2,9 @@
 /**
  * From a prompt to a film: text encoder, denoiser, decoder, as notebooks 07 and 11 take them apart.
  * `make site` exports each scale model's networks; `model.json` has what its folder and the package's table of models say.
+ *
+ * All runs in WebAssembly, though onnxruntime-web knows WebGPU as well: its runtime for that is twice as large, and
+ * neither speed nor pixels could be checked (CI's Chromium has no GPU). On a CPU a film takes about three seconds.
  */
 import * as ort from "./vendor/ort.js";
 import { tokens } from "./prompt.js";
