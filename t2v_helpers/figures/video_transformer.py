@@ -42,18 +42,9 @@ def two_architectures() -> None:
         for level in ("8 × 8", "4 × 4"):
             _arrow(ax, drawn[level], drawn[f"{level} "], COLORS[UNET], "--")
         ax.text(0.2, 9.1, "tiny: a UNet", color=COLORS[UNET])
-        ax.text(
-            5.55,
-            9.1,
-            "at each level: convolutions in space and in time",
-            color=GREY,
-        )
-        ax.text(
-            9.3,
-            5.35,
-            "at 4 × 4 and 2 × 2 also attention: in space,\nin time, to the text (at the first 8 × 8: in time)",
-            color=GREY,
-        )
+        ax.text(5.55, 9.1, "at each level: convolutions in space and in time", color=GREY)
+        attention = "at 4 × 4 and 2 × 2 also attention: in space,\nin time, to the text (at the first 8 × 8: in time)"
+        ax.text(9.3, 5.35, attention, color=GREY)
         _reads(ax, "CLIP: the text", 3.9, 5.5, (6.7, 6.1), (5.5, 6.65))
         ax.axhline(4.75, color="#CCCCCC", linewidth=1)
         ax.text(0.2, 4.1, "tiny-wan: a transformer", color=COLORS[DIT])
