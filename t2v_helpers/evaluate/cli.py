@@ -139,9 +139,8 @@ def work(args):
     for name, model in models:
         if not os.path.isdir(os.path.expanduser(model.repo)):
             raise ValueError(f"model {name!r}: expected tiny, tiny-wan, or a folder with a model of the shapes' world")
-    loaded = [
-        (name, *_load(name, model, asked, args.dtype)) for name, model in models
-    ]  # all, before minutes are spent on one
+    # all are loaded before minutes are spent on one
+    loaded = [(name, *_load(name, model, asked, args.dtype)) for name, model in models]
     for number, (name, pipeline, request) in enumerate(loaded):
         begin, rows = time.perf_counter(), _measure(name, pipeline, request, args.seeds)
         print("\n" * (number > 0) + table(rows))
