@@ -14,24 +14,25 @@ from .sheet import BOXED, GREY, WIDTH, sheet
 
 # name -> middle of the box, colour once it is open, what it is for
 STAGES = {
-    "tokenizer": ((2.25, 3.35), COLORS["data"], "words to numbers"),
-    "text encoder": ((4.75, 3.35), COLORS["data"], "numbers to vectors"),
-    "UNet": ((7.7, 3.35), COLORS["diffusion"], "predicts"),
-    "scheduler": ((7.7, 0.35), COLORS["diffusion"], "takes a step"),
-    "latents": ((7.7, 1.85), COLORS["noise"], ""),
-    "decoder": ((10.55, 1.85), COLORS["data"], "latents to frames"),
+    "tokenizer": ((2.25, 4.1), COLORS["data"], "words to numbers"),
+    "text encoder": ((4.75, 4.1), COLORS["data"], "numbers to vectors"),
+    "UNet": ((7.7, 4.1), COLORS["diffusion"], "predicts"),
+    "scheduler": ((7.7, 0.4), COLORS["diffusion"], "takes a step"),
+    "latents": ((7.7, 2.4), COLORS["noise"], ""),
+    "decoder": ((10.6, 2.4), COLORS["data"], "latents to frames"),
 }
 CLOSED = "#A8A8A8"
 # Where the middle of what comes out of a stage is drawn, and its width and height.
 PLACES = {
-    "tokenizer": (2.25, 2.45, 2.1, 0.8),
-    "text encoder": (4.75, 2.4, 2.1, 0.8),
-    "UNet": (9.5, 3.75, 1.8, 0.6),
-    "scheduler": (9.75, 0.35, 1.9, 0.7),
-    "latents": (7.7, 1.85, 1.95, 0.65),
-    "decoder": (10.55, 2.75, 2.85, 0.95),
+    "tokenizer": (2.25, 3.25, 2.1, 0.8),
+    "text encoder": (4.75, 3.25, 2.1, 0.8),
+    "UNet": (9.5, 4.15, 1.8, 0.6),
+    "scheduler": (5.4, 0.5, 1.9, 0.7),
+    "latents": (7.7, 1.65, 1.8, 0.6),
+    "decoder": (10.6, 1.42, 2.85, 0.95),
 }
-NOTES = {"text encoder": "one row for each token", "scheduler": "signal left"}
+NOTES = {"text encoder": "one row for each token", "scheduler": "signal left at time $t$", "UNet": "its first guess"}
+NOTES |= {"latents": "three frames", "decoder": "the same three frames"}
 
 
 def pipeline_diagram(opened: Mapping[str, object] | None = None) -> None:
@@ -47,12 +48,12 @@ def pipeline_diagram(opened: Mapping[str, object] | None = None) -> None:
     opened = opened or {}
     if unknown := set(opened) - set(STAGES):
         raise ValueError(f"stages {sorted(unknown)}: expected some of {', '.join(STAGES)}")
-    with sheet(height=3.05, style={"font.size": 11.5}) as [[ax]]:
-        ends = {"prompt": (0.5, 3.35), "clip": (12.4, 1.85), "noise": (4.75, 1.1)}
+    with sheet(height=3.45, style={"font.size": 11.5}) as [[ax]]:
+        ends = {"prompt": (0.5, 4.1), "clip": (12.4, 2.4), "noise": (2.25, 2.4)}
         drawn = {name: _box(ax, name, at, COLORS["noise"] if name == "noise" else GREY) for name, at in ends.items()}
         for name, (at, color, what) in STAGES.items():
             drawn[name] = _box(ax, name, at, color if name in opened else CLOSED)
-            below = name in ("scheduler", "decoder")
+            below = name == "scheduler"
             ax.text(at[0], at[1] + (-0.5 if below else 0.5), what, ha="center", va="center", fontsize=9, color=GREY)
             if opened.get(name) is not None:
                 x, y, width, height = PLACES[name]
@@ -63,7 +64,7 @@ def pipeline_diagram(opened: Mapping[str, object] | None = None) -> None:
             _arrow(ax, drawn[start], drawn[end])
         for start, end in (("UNet", "scheduler"), ("scheduler", "UNet")):
             _arrow(ax, drawn[start], drawn[end], COLORS["diffusion"], bend=-0.75)
-        ax.set(xlim=(0, 12.95), ylim=(-0.25, 4.1), aspect="equal")
+        ax.set(xlim=(0, 12.95), ylim=(-0.25, 4.75), aspect="equal")
         ax.axis("off")
 
 
@@ -91,21 +92,26 @@ def _draw(ax: Axes, thing: object, x: float, y: float, width: float, height: flo
 
 
 def strips(rows: Mapping[str, ArrayLike], count: int = 8) -> None:
-    """Draw clips as rows of frames, from the first frame to the last, each with its name on the left.
+    """Draw clips as rows of frames, from the first to the last, names on the left and the frames' numbers below.
 
     Args:
         rows: Name to frames (F, H, W, 3) in [0, 1].
         count: How many frames of each are shown, evenly spaced.
     """
     side = 0.8 * WIDTH / count
-    with sheet(len(rows), 1, (side + 0.08) * len(rows), style=BOXED) as axes:
+    with sheet(len(rows), 1, (side + 0.08) * len(rows) + 0.2, style=BOXED) as axes:
         axes[0, 0].figure.get_layout_engine().set(h_pad=0.01, hspace=0.02, rect=(0.02, 0, 0.98, 1))
         for ax, (name, frames) in zip(axes[:, 0], rows.items(), strict=True):
             frames = np.asarray(frames)
-            taken = frames[np.linspace(0, len(frames) - 1, count).round().astype(int)]
+            numbers = np.linspace(0, len(frames) - 1, count).round().astype(int)
+            taken = frames[numbers]
             gap = np.ones((*taken.shape[:2], max(1, taken.shape[2] // 20), 3))
             ax.imshow(np.concatenate([part for frame in zip(taken, gap, strict=True) for part in frame][:-1], 1))
             ax.set(xticks=[], yticks=[])
+            if ax is axes[-1, 0]:
+                middles = (np.arange(count) + 0.5) * taken.shape[2] + np.arange(count) * gap.shape[2] - 0.5
+                ax.set_xticks(middles, [f"frame {numbers[0]}", *numbers[1:]])
+                ax.tick_params(length=0)
             ax.set_ylabel(name, rotation=0, ha="right", va="center")
             ax.spines[:].set_visible(False)
 
