@@ -77,7 +77,7 @@ def role_color(title: str) -> str:
 def plot_noise_schedule(
     schedule: NoiseSchedule | object, *more: NoiseSchedule | object, ax: "Axes | None" = None
 ) -> None:
-    """Plot noise schedules: beta, alpha_bar with its root, and the log of the signal-to-noise ratio at each step.
+    """Plot noise schedules: beta, alpha_bar and the log of the signal-to-noise ratio at each step.
 
     If the schedules differ in length, they are drawn against t / T instead of t.
 
@@ -95,19 +95,15 @@ def plot_noise_schedule(
         if len(schedules) > 1:
             ax.legend()
         return
-    dotted = {"linewidth": 1.2, "linestyle": (0, (2, 1.5)), "marker": ""}
     with plt.rc_context(STYLE):
-        figure, (left, middle, right) = plt.subplots(1, 3, figsize=(11, 3.8), layout="constrained")
+        figure, (left, middle, right) = plt.subplots(1, 3, figsize=(9, 3.7), layout="constrained")
         _draw(left, schedules, lambda s: s.betas)
-        left.set(title=r"Noise added by each step, $\beta_t$", ylabel=r"$\beta_t$ (variance)")
+        left.set(title="Noise added by each step", ylabel=r"$\beta_t$ (variance)")
         betas = torch.cat([s.betas for s in schedules])
         if betas.max() > 500 * betas.min():
             left.set_yscale("log")
         _draw_alpha_bars(middle, schedules)
-        _draw(middle, schedules, lambda s: s.alpha_bars.sqrt(), **dotted)
-        middle.set_title(r"Signal left in $x_t$, $\bar\alpha_t$")
-        lines = plt.Line2D([], [], color="#444444"), plt.Line2D([], [], color="#444444", **dotted)
-        middle.legend(lines, [r"$\bar\alpha_t$ (variance)", r"$\sqrt{\bar\alpha_t}$ (amplitude)"], loc="upper right")
+        middle.set_title("Signal left in $x_t$")
         _draw_log_snr(right, schedules)
         handles, names = left.get_legend_handles_labels()
         rows = -(-len(names) // 4)
@@ -122,11 +118,11 @@ def _as_schedule(schedule: object) -> NoiseSchedule:
     return NoiseSchedule.from_scheduler(schedule)
 
 
-def _draw(ax: "Axes", schedules: Sequence[NoiseSchedule], values: Callable, **style: object) -> None:
+def _draw(ax: "Axes", schedules: Sequence[NoiseSchedule], values: Callable) -> None:
     for i, (s, t, color) in enumerate(_curves(schedules)):
         every = max(len(s) // 7, 1)
         where = slice(i * every // len(schedules), None, every)  # so that markers of two curves do not coincide
-        look = {"color": color, "marker": MARKERS[i % len(MARKERS)], "markevery": where, "label": s.name} | style
+        look = {"color": color, "marker": MARKERS[i % len(MARKERS)], "markevery": where, "label": s.name}
         if not _one_T(schedules):
             look["label"] += f", T = {len(s)}"
         ax.plot(t, values(s).numpy(), **look)
@@ -135,19 +131,19 @@ def _draw(ax: "Axes", schedules: Sequence[NoiseSchedule], values: Callable, **st
 
 def _draw_alpha_bars(ax: "Axes", schedules: Sequence[NoiseSchedule]) -> None:
     _draw(ax, schedules, lambda s: s.alpha_bars)
-    ax.set(ylabel="share of $x_t$ that is $x_0$ (0 to 1)", ylim=(-0.03, 1.03))
+    ax.set(ylabel=r"$\bar\alpha_t$ (share of the variance, 0 to 1)", ylim=(-0.03, 1.03))
 
 
 def _draw_log_snr(ax: "Axes", schedules: Sequence[NoiseSchedule]) -> None:
     _draw(ax, schedules, lambda s: s.snr.log().masked_fill(s.snr == 0, torch.nan))
     ax.set(title="Signal-to-noise ratio of $x_t$", ylabel=r"$\ln\,\mathrm{SNR}$ (natural log)")
-    key = [ax.axhline(0, color="#666666", linewidth=1, linestyle="--", zorder=1, label="as much noise as signal")]
-    arrow = {"marker": "v", "markersize": 9, "linestyle": ""}  # at the foot of the panel, where the curve leaves it
+    ax.axhline(0, color="#666666", linewidth=1, linestyle="--", zorder=1)
+    at = {"textcoords": "offset points", "ha": "right", "va": "bottom"}
+    ax.annotate("noise = signal", (1, 0), (0, 3), xycoords=ax.get_yaxis_transform(), color="#444444", **at)
+    at |= {"xycoords": ax.get_xaxis_transform(), "arrowprops": {"arrowstyle": "-|>"}}
     for s, t, color in _curves(schedules):
-        if s.snr[-1] == 0:
-            ax.plot(t[-1], 0.0, color=color, transform=ax.get_xaxis_transform(), clip_on=False, **arrow)
-            key[1:] = [pyplot().Line2D([], [], color="#666666", label=r"no signal left: $-\infty$", **arrow)]
-    ax.legend(handles=key, loc="upper right")
+        if s.snr[-1] == 0:  # the curve leaves the panel at its foot
+            ax.annotate("no signal\nleft: $-\\infty$", (t[-1], 0), (-30, 8), color=color, **at)
 
 
 def _curves(schedules: Sequence[NoiseSchedule]) -> Iterator[tuple[NoiseSchedule, np.ndarray, str]]:

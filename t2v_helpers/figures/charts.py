@@ -5,11 +5,10 @@ from itertools import cycle
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import LogLocator, NullLocator
 from numpy.typing import ArrayLike
 
 from ..plots import COLORS, CYCLE, MARKERS, role_color
-from .sheet import BOXED, GREY, legend_below, legend_beside, sheet
+from .sheet import BOXED, GREY, legend_below, legend_beside, name_ends, plain_log, scales, sheet
 
 STYLES = ("-", "--", "-.", ":")
 Series = ArrayLike | tuple  # values (n,) as a list, array or tensor; or a tuple (x, values) or (x, values, errors)
@@ -25,20 +24,6 @@ def _draw(ax: Axes, x: ArrayLike, values: Series, **look: object) -> None:
 def _mark(ax: Axes, x: float, label: str, **look: object) -> None:
     ax.axvline(float(x), **look)
     ax.text(float(x), 1.0, label, color=look["color"], transform=ax.get_xaxis_transform(), ha="center", va="bottom")
-
-
-def _scales(ax: Axes, log: str, ticks: Sequence[float] | None = None) -> None:
-    ax.set(xscale="log" if "x" in log else "linear", yscale="log" if "y" in log else "linear")
-    if ticks is not None:
-        ax.set_xticks(ticks, [f"{value:g}" for value in ticks])
-        ax.xaxis.minorticks_off()
-
-
-def _plain(ax: Axes) -> None:
-    """Numbers such as 0.02 on a logarithmic axis: within one power of ten, matplotlib would write 6 x 10^-3."""
-    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    ax.yaxis.set_minor_locator(NullLocator())
-    ax.yaxis.set_major_formatter("{x:g}")
 
 
 def lines(
@@ -79,7 +64,7 @@ def lines(
         for label, place in (marks or {}).items():
             _mark(ax, place, label, color=GREY, linestyle=":", linewidth=1.2)
         ax.set(xlabel=xlabel, ylabel=ylabel)
-        _scales(ax, log, ticks)
+        scales(ax, log, ticks)
         legend_beside(ax)
 
 
@@ -131,7 +116,7 @@ def _runs(
     ax: Axes, x: ArrayLike, curves: Mapping[str, ArrayLike], levels: Mapping, log: str, band: bool = False
 ) -> None:
     ends = []
-    _scales(ax, log)
+    scales(ax, log)
     for (name, values), color in zip(curves.items(), cycle(CYCLE), strict=False):
         values, color = np.asarray(values), COLORS.get("gan" if name == "generator" else name, color)
         if band:
@@ -143,12 +128,7 @@ def _runs(
         ax.axhline(value, color=GREY, linestyle="--", linewidth=1)
         ends.append((value, name, GREY))
     ax.set(xlim=(x[0], x[-1]))
-    at = ax.transData.transform([(x[-1], value) for value, *_ in ends])[:, 1] / ax.figure.dpi * 72
-    place = -np.inf  # in points above the foot of the page; names keep 13 of them between each other
-    for i in np.argsort(at):
-        place = max(at[i], place + 13)
-        offset = {"xytext": (8, place - at[i]), "textcoords": "offset points", "va": "center"}
-        ax.annotate(ends[i][1], (x[-1], ends[i][0]), color=ends[i][2], annotation_clip=False, **offset)
+    name_ends(ax, ends)
 
 
 def bars(
@@ -220,26 +200,28 @@ def brightness(rows: Mapping[str, ArrayLike], count: int = 16) -> None:
     """Draw evenly grey pictures as squares, from the darkest to the lightest; a row for each set of pictures.
 
     Args:
-        rows: Title to brightness (n,), from -1 for black to 1 for white.
+        rows: Title to brightness (n,), from -1 for black to 1 for white. The widest has 100 % of the range.
         count: How many squares a row has; they are evenly spaced quantiles of the set.
     """
     shares = (np.arange(count) + 0.5) / count
-    with sheet(height=0.5 + 0.5 * len(rows), style=BOXED) as [[ax]]:
+    with sheet(height=0.5 + 0.6 * len(rows), style=BOXED | {"font.size": 11.0}) as [[ax]]:
         ax.imshow([np.quantile(np.asarray(x), shares) for x in rows.values()], cmap="gray", vmin=-1, vmax=1)
         ax.hlines(np.arange(1, len(rows)) - 0.5, -0.5, count - 0.5, color="white", linewidth=9)
-        ax.set(xticks=[], yticks=range(len(rows)), yticklabels=list(rows), xlabel="from the darkest to the lightest")
+        spreads = {name: np.std(np.asarray(x)) for name, x in rows.items()}
+        names = [f"{name}:\n{spread / max(spreads.values()):.0%} of the range" for name, spread in spreads.items()]
+        look = {"xticks": [], "xlabel": "from the darkest to the lightest", "aspect": "auto"}
+        ax.set(yticks=range(len(rows)), yticklabels=names, **look)
 
 
-def scores(panels: Mapping[str, Mapping[str, ArrayLike]], *, ylabel: str, log: bool = True) -> None:
+def scores(panels: Mapping[str, Mapping[str, ArrayLike]], *, ylabel: str) -> None:
     """Draw scores as dots, one for each seed, one panel for each data set.
 
     Args:
         panels: Title to a dict of name ("GAN", "diffusion", ...) to scores (seeds,). A single number is a floor, drawn
             as a dashed line across.
         ylabel: With the unit.
-        log: A logarithmic axis for each panel; otherwise one that begins at 0, the same for all.
     """
-    with sheet(1, len(panels), sharey=not log) as axes:
+    with sheet(1, len(panels), sharey=True) as axes:
         for ax, (title, named) in zip(axes[0], panels.items(), strict=True):
             dots = {name: np.asarray(v, dtype=float) for name, v in named.items() if np.ndim(v)}
             for i, (name, values) in enumerate(dots.items()):
@@ -248,13 +230,9 @@ def scores(panels: Mapping[str, Mapping[str, ArrayLike]], *, ylabel: str, log: b
             for name in named.keys() - dots.keys():
                 ax.axhline(named[name], color="#444444", linestyle="--", linewidth=1.2, label=name)
             ax.set(title=title, xticks=range(len(dots)), xticklabels=list(dots), xlim=(-0.5, len(dots) - 0.5))
-            if log:
-                ax.set_yscale("log")
-                _plain(ax)
-            else:
-                ax.set_ylim(bottom=0)
+            ax.set_ylim(bottom=0)
         axes[0, 0].set_ylabel(ylabel)
-        legend_below(ax)
+        legend_below(axes[0, 0])
 
 
 def sweep(
@@ -262,33 +240,41 @@ def sweep(
     *,
     xlabel: str,
     ylabel: str,
-    levels: Mapping[str, float] | None = None,
+    ticks: Mapping[str, float],
+    levels: Mapping[str, float],
+    log: str = "xy",
 ) -> None:
-    """Draw how scores of several seeds change: a line through their means, a dot for each, both axes logarithmic.
+    """Draw how scores of several seeds change: a line through their means, and dots for them, side by side.
 
     Args:
-        panels: Title to {label: (x, scores)}, of shapes (n,) and (n, seeds). A label that names a role has its colour;
-            it is written at the end of its line.
+        panels: Title to {label: (x, scores)}, of shapes (n,) and (n, seeds). A label that names a role has its colour
+            (the second one is green) and is written at the end of its line. The mean at a single x is a line across.
         xlabel: With the unit.
         ylabel: With the unit.
+        ticks: What is written on the horizontal axis, and where.
         levels: Label to a score to compare with, drawn dashed.
+        log: Which axes are logarithmic.
     """
     with sheet(1, len(panels), 3.8, sharey=True) as axes:
         for ax, (title, curves) in zip(axes[0], panels.items(), strict=True):
-            for (label, (x, scores)), marker, style in zip(curves.items(), MARKERS, cycle(STYLES), strict=False):
-                scores, color = np.asarray(scores, dtype=float), role_color(label)
-                ax.plot(x, scores.mean(1), color=color, linestyle=style)
-                ax.plot(x, scores, marker, color=color, markersize=4, alpha=0.5)
-                place = {"textcoords": "offset points", "color": color, "va": "center"}
-                ax.annotate(label, (x[-1], scores[-1].mean()), (8, 0), **place)
-            _scales(ax, "xy")
-            low, high = ax.get_xlim()
-            ax.set(title=title, xlabel=xlabel, xlim=(low, high * (high / low) ** 0.3))
-            for label, level in (levels or {}).items():
+            ends = [(level, label, GREY) for label, level in levels.items()]
+            for level, *_ in ends:
                 ax.axhline(level, color=GREY, linestyle="--", linewidth=1)
-                ax.annotate(label, (low * 1.1, level), (0, 4), textcoords="offset points", color=GREY)
+            for i, (label, (x, scores)) in enumerate(curves.items()):
+                x, scores, color = np.asarray(x, float)[:, None], np.asarray(scores, float), role_color(label)
+                color, seeds = CYCLE[2] if color in [end[2] for end in ends] else color, scores.shape[1]
+                if len(x) == 1:
+                    ax.axhline(scores.mean(), color=color, linewidth=1)
+                ax.plot(x, scores.mean(1), color=color, linestyle=STYLES[i])
+                aside = (seeds > 1) * (0.2 * (i - (len(curves) - 1) / 2) + np.linspace(-0.08, 0.08, seeds))
+                moved = x * (x[1:] / x[:-1]).min(initial=2) ** aside if "x" in log else x + aside
+                ax.plot(moved, scores, MARKERS[i], color=color, markersize=4, alpha=0.6)
+                ends.append((scores[-1].mean(), label, color))
+            scales(ax, log, [*ticks.values()], [*ticks])
+            ax.set(title=title, xlabel=xlabel)
         axes[0, 0].set_ylabel(ylabel)
-        _plain(axes[0, 0])
+        plain_log(axes[0, 0])
+        name_ends(ax, ends)
 
 
 def history(stages: Mapping[str, Sequence[dict]], chance: float) -> None:
@@ -324,7 +310,7 @@ def cost_panels(panels: Mapping[str, tuple[Sequence[float], Mapping[str, ArrayLi
             for (label, y), marker in zip(curves.items(), MARKERS, strict=False):
                 ax.plot(x, y, marker=marker, label=label)
             ax.set(xlabel=name)
-            _scales(ax, "xy", x)
+            scales(ax, "xy", x)
         axes[0, 0].set_ylabel(ylabel)
         legend_below(ax)
 

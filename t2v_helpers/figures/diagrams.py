@@ -75,8 +75,9 @@ def gan_beside_diffusion() -> None:
         drawn = _diagram(ax, above | data | below, [*pairwise(above), *pairwise(below), (*data, "discriminator $D$")])
         _arrow(ax, drawn["discriminator $D$"], drawn["generator $G$"], COLORS["gan"], "--", -0.15)
         ax.text(7.6, 2.42, "$G$ learns from what $D$ says", ha="center", color=COLORS["gan"])
+        ax.text(11.2, 3.85, "is it data?", ha="center", color=COLORS["discriminator"])
         ax.text(0.05, 4.15, "GAN: one leap, learned in a game of two networks", color=COLORS["gan"])
-        text = r"diffusion: many small steps, one network $\hat\epsilon(x_t, t)$ for all, learned from known noise"
+        text = "diffusion: many small steps, one network for all of them, learned from known noise"
         ax.text(0.05, 1.85, text, color=COLORS["diffusion"])
         for end, start in pairwise(below):
             _arrow(ax, drawn[start], drawn[end], COLORS["noise"], "--", -0.5)

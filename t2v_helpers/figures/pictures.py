@@ -85,19 +85,19 @@ def word_maps(
         )
 
 
-def winners(rows: Mapping[str, Sequence[str]], columns: Sequence[str], title: str) -> None:
+def winners(rows: Mapping[str, Sequence[str]], columns: Sequence[str], xlabel: str) -> None:
     """Draw who wins each of many comparisons: a field for each, with the winner's name and the color of its role.
 
     Args:
         rows: Name of a row to the winners (len(columns),). One that names no role, such as "no clear winner", is a
             dash on light grey.
         columns: Their names.
-        title: Says what the columns are.
+        xlabel: Says what the columns are.
     """
     colors = [["#E4E4E4" if role_color(who) == GREY else role_color(who) for who in row] for row in rows.values()]
     with sheet(height=1.0 + 0.34 * len(rows), style=BOXED) as [[ax]]:
         ax.imshow([[to_rgb(color) for color in row] for row in colors], aspect="auto")
-        ax.set(title=title, xticks=range(len(columns)), xticklabels=columns)
+        ax.set(xlabel=xlabel, xticks=range(len(columns)), xticklabels=columns)
         ax.set_yticks(range(len(rows)), list(rows))
         for (i, row), (j, _) in itertools.product(enumerate(rows.values()), enumerate(columns)):
             named = role_color(row[j]) != GREY

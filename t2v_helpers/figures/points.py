@@ -68,17 +68,17 @@ def clouds(
 
     Args:
         panels: Title to points (n, 2), or to (points, role). The role is "data", "noise", "gan" or "diffusion" and
-            gives the colour; without one, a title that names a role does.
+            gives the colour, or is one; without it, a title that names a role does.
         reach: The axes go from -reach to reach.
         behind: Points (m, 2) drawn in grey behind each cloud.
         centres: Points (m, 2) marked with a cross in each panel.
     """
     with _squares(*in_rows(len(panels))) as axes:
         for ax, (title, cloud) in zip(axes.flat, panels.items(), strict=False):
-            points, color = (cloud[0], COLORS[cloud[1]]) if isinstance(cloud, tuple) else (cloud, role_color(title))
+            points, color = cloud if isinstance(cloud, tuple) else (cloud, role_color(title))
             if behind is not None:
-                ax.scatter(*_xy(behind), **BEHIND)
-            ax.scatter(*_xy(points), s=4, alpha=0.6, linewidths=0, color=color)
+                ax.scatter(*_xy(behind), **BEHIND | {"s": 14})
+            ax.scatter(*_xy(points), s=4, alpha=0.6, linewidths=0, color=COLORS.get(color, color))
             square(ax, title, reach, centres)
 
 

@@ -1,10 +1,11 @@
 """One way to make a figure: the course's style, as wide as a notebook's column, and no legend on top of the data."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator, NullLocator
 
 from ..plots import STYLE, pyplot
 
@@ -30,6 +31,34 @@ def in_rows(count: int, most: int = 5) -> tuple[int, int]:
     """How many rows and columns hold `count` panels, no more than `most` in a row."""
     rows = -(-count // most)
     return rows, -(-count // rows)
+
+
+def scales(ax: Axes, log: str, ticks: Sequence[float] | None = None, names: Sequence[str] | None = None) -> None:
+    """Make the axes that `log` names logarithmic, "x", "y" or "xy", and set the ticks of the horizontal one."""
+    ax.set(xscale="log" if "x" in log else "linear", yscale="log" if "y" in log else "linear")
+    if ticks is not None:
+        ax.set_xticks(ticks, names or [f"{value:g}" for value in ticks])
+        ax.xaxis.minorticks_off()
+
+
+def plain_log(ax: Axes) -> None:
+    """Numbers such as 0.02 on a logarithmic axis: within one power of ten, matplotlib would write 6 x 10^-3."""
+    ratio = np.divide(*ax.get_ylim()[::-1])
+    subs = (1, 1.5, 2, 3, 5) if ratio < 30 else (1, 2, 5) if ratio < 1e4 else (1,)
+    ax.yaxis.set_major_locator(LogLocator(subs=subs))
+    ax.yaxis.set_minor_locator(NullLocator())
+    ax.yaxis.set_major_formatter("{x:g}")
+
+
+def name_ends(ax: Axes, ends: Iterable[tuple[float, str, str]]) -> None:
+    """Write names to the right of the axes: (y, name, colour) of each; 13 points lie between any two."""
+    x, place = ax.get_xlim()[1], -np.inf  # the place is in points above the foot of the page
+    ax.figure.draw_without_rendering()  # now the axes have their height
+    for y, name, color in sorted(ends, key=lambda end: end[0]):
+        at = ax.transData.transform((x, y))[1] / ax.figure.dpi * 72
+        place = max(at, place + 13)
+        offset = {"xytext": (5, place - at), "textcoords": "offset points", "va": "center"}
+        ax.annotate(name, (x, y), color=color, annotation_clip=False, **offset)
 
 
 def legend_beside(ax: Axes) -> None:

@@ -171,16 +171,29 @@ def test_scores_and_brightness():
     panels = {"ring": {"GAN": [1.0, 2.0], "diffusion": torch.tensor([0.5, 0.7]), "floor": 0.1}}
     ax = drawn(figures.scores, panels, ylabel="distance")["ring"]
     assert [c.get_offsets()[:, 1].tolist() for c in ax.collections] == [[1.0, 2.0], pytest.approx([0.5, 0.7])]
-    assert ax.lines[0].get_ydata() == [0.1, 0.1] and ax.get_yscale() == "log" and legend(ax) == ["floor"]
+    assert ax.lines[0].get_ydata() == [0.1, 0.1] and ax.get_ylim()[0] == 0 and legend(ax) == ["floor"]
     ax = drawn(figures.brightness, {"a": torch.zeros(9), "b": np.arange(8)}, 4)[0]
     assert ax.images[0].get_array().tolist() == [[0, 0, 0, 0], [0.875, 2.625, 4.375, 6.125]]
-    assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b"]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["a:\n0% of the range", "b:\n100% of the range"]
+
+
+def test_a_sweep_has_its_seeds_side_by_side_and_its_names_in_the_last_panel():
+    one = {"GAN": ([1.0], [[0.4, 0.5]]), "diffusion, a": ([1.0, 2.0], [[1, 3], [0.2, 0.4]])}
+    panels = {"left": one, "right": one | {"diffusion, b": ([1.0, 2.0], [[1, 3], [0.1, 0.1]])}}
+    labels = {"xlabel": "x", "ylabel": "y", "ticks": {"half": 1, "all": 2}, "levels": {"level": 2.0}}
+    left, right = drawn(figures.sweep, panels, **labels).values()
+    level, across, _, one, two, line, dots, _ = left.lines
+    assert (level.get_ydata()[0], across.get_ydata()[0]) == (2, 0.45) and line.get_ydata()[0] == 2
+    assert one.get_xdata() < two.get_xdata() and dots.get_ydata().tolist() == [1, 0.2]
+    assert [tick.get_text() for tick in left.get_xticklabels()] == ["half", "all"] and not left.texts
+    assert [text.get_text() for text in right.texts] == ["diffusion, b", "diffusion, a", "GAN", "level"]
+    assert len({text.get_color() for text in right.texts}) == 4
 
 
 def test_matrices_images_and_digits():
     ax = drawn(figures.heatmap, [[0.5, -1]], ["row"], ["a", "b"], low=-1, high=1, title="cosine")["cosine"]
     assert [text.get_text() for text in ax.texts] == ["0.50", "-1.00"]
-    ax = drawn(figures.winners, {"ring": ["GAN", "no clear winner"]}, ["half", "all"], "budget")["budget"]
+    ax = drawn(figures.winners, {"ring": ["GAN", "no clear winner"]}, ["half", "all"], "budget")[0]
     assert [text.get_text() for text in ax.texts] == ["GAN", "–"]
     assert ax.images[0].get_array()[0, 0].tolist() == pytest.approx(to_rgba(COLORS["gan"])[:3])
     axes = drawn(figures.images, [np.full((2, 2), i) for i in range(7)], titles=list("abcdefg"))
@@ -341,15 +354,23 @@ def test_solvers_are_drawn_with_their_slopes_their_floor_and_their_shrinking():
     curve, straight = axes[0].lines
     np.testing.assert_allclose(curve.get_ydata(), [0.4, 0.2])
     np.testing.assert_allclose(straight.get_ydata(), [0.4, 0.2])
-    assert [text.get_text() for text in axes[0].texts] == ["$n^{-1}$", "DDIM\nslope -1.02"]
-    curves = {"DDPM": ([3.0, 1.0], [0.1, 0.1]), "DDIM": ([2.0, 1.0], None)}
+    assert [text.get_text() for text in axes[0].texts] == ["$n^{-1}$", "DDIM: slope $-1.02$"]
+    curves = {"DDPM": ([3.0, 1.5], [0.1, 0.1]), "DDIM": ([2.0, 1.0], None)}
     axes = drawn(figures.quality, [8, 16], {"strays": curves, "width": curves}, {"strays": (0.5, 1), "width": (1, 2)})
     assert list(axes) == ["strays", "width"] and axes["strays"].get_yscale() == "log"
-    assert sorted(legend(axes["strays"])) == ["DDIM", "DDPM", "fresh data"]
-    np.testing.assert_allclose(axes["width"].lines[0].get_xydata(), [[8, 3], [16, 1]])
+    assert [[text.get_text() for text in ax.texts] for ax in axes.values()] == [[], ["DDIM", "fresh data", "DDPM"]]
+    np.testing.assert_allclose(axes["width"].lines[0].get_xydata(), [[8, 3], [16, 1.5]])
     assert axes["strays"].patches[0].get_y() == 0.5
-    way = drawn(figures.shrinking, {"two steps": [np.pi / 2, np.pi / 4, 0]})["two steps"].lines[1].get_xydata()
+    ax = drawn(figures.shrinking, {"two steps": [np.pi / 2, np.pi / 4, 0]})["two steps,\nthe last turns 45°"]
+    way, turn = (line.get_xydata() for line in ax.lines[1:])
     np.testing.assert_allclose(way, [[0, 1], [0.5, 0.5], [0.5, 0]], atol=1e-12)  # each cosine is the root of a half
+    assert turn.tolist() == [[*way[1]], [0, 0]] and "width 0.50" in [text.get_text() for text in ax.texts]
+    corners = torch.tensor([[1.0, 1.0], [-1.0, 1.0]])
+    x = corners[:1] + torch.tensor([[0.1, 0.0], [0.0, 0.2], [0.3, 0.0]])
+    panels = dict.fromkeys("ab", (x, "diffusion")) | {"c": (corners[:1] + (x - corners[:1]) / 2, "diffusion")}
+    drawn(figures.enlarged, panels | {"data": (x, "data")}, corners, 0)
+    radius = [circle.radius for ax in plt.gcf().axes[-2:] for circle in ax.patches]
+    np.testing.assert_allclose(radius, [0.2, 0.1, 0.2, 0.2], rtol=1e-5)  # half of the data, and of what is drawn
 
 
 def test_the_pipeline_fills_as_its_stages_are_opened():
