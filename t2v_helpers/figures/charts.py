@@ -225,12 +225,14 @@ def scores(panels: Mapping[str, Mapping[str, ArrayLike]], *, ylabel: str) -> Non
         for ax, (title, named) in zip(axes[0], panels.items(), strict=True):
             dots = {name: np.asarray(v, dtype=float) for name, v in named.items() if np.ndim(v)}
             for i, (name, values) in enumerate(dots.items()):
-                spread = i + np.linspace(-0.12, 0.12, len(values))
-                ax.scatter(spread, values, s=36, color=role_color(name), marker=MARKERS[i % len(MARKERS)], zorder=3)
+                spread, color = i + np.linspace(-0.12, 0.12, len(values)), role_color(name)
+                color = CYCLE[i % len(CYCLE)] if color == GREY else color
+                ax.scatter(spread, values, s=36, color=color, marker=MARKERS[i % len(MARKERS)], zorder=3)
             for name in named.keys() - dots.keys():
                 ax.axhline(named[name], color="#444444", linestyle="--", linewidth=1.2, label=name)
             ax.set(title=title, xticks=range(len(dots)), xticklabels=list(dots), xlim=(-0.5, len(dots) - 0.5))
             ax.set_ylim(bottom=0)
+            ax.locator_params(axis="y", steps=[1, 2, 5, 10])
         axes[0, 0].set_ylabel(ylabel)
         legend_below(axes[0, 0])
 
@@ -293,7 +295,7 @@ def history(stages: Mapping[str, Sequence[dict]], chance: float) -> None:
                     look = {"color": color, "marker": marker, "linestyle": style}
                     ax.plot(minutes, [row[name] for row in rows], label=f"{stage}: {name.replace('_', ' ')}", **look)
             begin = minutes[-1]
-        ax.axhline(chance, color=GREY, linestyle="--", linewidth=1, label="clips, by guessing")
+        ax.axhline(chance, color=GREY, linestyle="--", linewidth=1, label="unet: by guessing")
         ax.set(xlabel="minutes of training", ylabel="share that is right")
         legend_beside(ax)
 
@@ -312,6 +314,7 @@ def cost_panels(panels: Mapping[str, tuple[Sequence[float], Mapping[str, ArrayLi
             ax.set(xlabel=name)
             scales(ax, "xy", x)
         axes[0, 0].set_ylabel(ylabel)
+        plain_log(axes[0, 0])
         legend_below(ax)
 
 
@@ -356,7 +359,7 @@ def memory(rows: Mapping[str, Mapping[str, float]], limit: float) -> None:
             ax.barh(list(rows), lengths, left=left, color=color, height=0.62, label=part)
             left += lengths
         for row, total in enumerate(sums):
-            ax.annotate(f"{total:.0f}", (total, row), (6, 0), textcoords="offset points", va="center")
+            ax.annotate(f"{total:.1f}", (total, row), (6, 0), textcoords="offset points", va="center")
         _mark(ax, limit, f"a card of {limit:g} GB", color=COLORS["gan"], linestyle="--")
         ax.set(xlabel="memory on each GPU (GB)", ylim=(len(rows) - 0.5, -0.5), xlim=(0, 1.1 * max(sums)))
         legend_below(ax)

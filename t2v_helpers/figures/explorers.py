@@ -91,9 +91,9 @@ class Watch(Explorer):
         figure.set_layout_engine("constrained")
         left, right = figure.subplots(1, 2)
         left.plot(steps, [line["loss"] for line in self._lines], marker="o", color=COLORS["data"])
-        left.set(xlabel="step", ylabel="loss", yscale="log")
+        left.set(xlabel="step", ylabel="loss", ylim=(0, None))
         for name, marker in zip(shares, MARKERS, strict=False):
-            right.plot(steps, [line[name] for line in self._lines], marker=marker, label=name)
+            right.plot(steps, [line[name] for line in self._lines], marker=marker, label=name.replace("_", " "))
         right.set(xlabel="step", ylabel="share that is right", ylim=(-0.05, 1.05))
         legend_beside(right)
         return f"step {last['step']}: loss {last['loss']:.4f}" + "".join(f", {n} {last[n]:.2f}" for n in shares)

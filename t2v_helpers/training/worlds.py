@@ -63,8 +63,8 @@ class Rendered:
         return digest(texts, len(self.trained), self.size, self.num_frames, shapes.COLORS, shapes.BACKGROUND)
 
 
-def small():
-    """A world to learn in minutes: 3 colours x 2 shapes x 4 directions, 4 of the 24 held out; 8 frames of 32 x 32.
+def small(num_frames=8):
+    """A world to learn in minutes: 3 colours x 2 shapes x 4 directions, 4 of the 24 held out; frames of 32 x 32.
 
     >>> len(small().trained), len(small().held_out)
     (20, 4)
@@ -72,7 +72,7 @@ def small():
     names = (("red", "green", "blue"), ("circle", "triangle"), ("left", "right", "up", "down"))
     every = [shapes.Attributes(*some) for some in itertools.product(*names)]
     held_out = [every[i] for i in (0, 7, 13, 18)]  # each direction once, each shape twice, each colour
-    return Rendered([one for one in every if one not in held_out], held_out, size=32, num_frames=8, plain=True)
+    return Rendered([one for one in every if one not in held_out], held_out, size=32, num_frames=num_frames, plain=True)
 
 
 class Folder(Rendered):

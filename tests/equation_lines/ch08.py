@@ -45,13 +45,13 @@ LINES = [
         wrong=("if gone", "if not gone"),
     ),
     Line("8.5", {"kept": 0.9, "slow": a, "fast": b}, torch.lerp(b.weight, a.weight, 0.9)),
-    Line("8.6", {"torch": torch, "shares": [g[k::3].mean(0) for k in range(3)]}, g.mean(0), rtol=1e-5),
-    Line("8.7", {"table": draw[0, 0].clone(), "row": rows} | between, torch.lerp(draw[0, 0, 0], draw[0, 0, 1], 0.5)),
-    Line("8.8", {}, torch.nn.functional.linear(x, merged, linear.bias), call=(adapted, x)),
+    Line("8.6", {"table": draw[0, 0].clone(), "row": rows} | between, torch.lerp(draw[0, 0, 0], draw[0, 0, 1], 0.5)),
+    Line("8.7", {}, torch.nn.functional.linear(x, merged, linear.bias), call=(adapted, x)),
     Line(
-        "8.9",
+        "8.8",
         {"torch": torch, "abc": torch.tensor([3.0, 0.2, 0.01]).double()},
         float(np.polyval([0.01, 0.2, 3.0], 320)),
     ),
-    Line("8.10", {}, float(np.dot([3, 5, 8], [2, 16, 7])), call=(3, 5, 7, 8)),
+    Line("8.9", {}, float(np.dot([3, 5, 8], [2, 16, 7])), call=(3, 5, 7, 8)),
+    Line("8.10", {"torch": torch, "shares": [g[k::3].mean(0) for k in range(3)]}, g.mean(0), rtol=1e-5),
 ]

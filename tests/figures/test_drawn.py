@@ -436,4 +436,4 @@ def test_rows_of_dots_have_their_means_errors_and_levels():
 def test_memory_is_stacked_with_its_sum_at_the_end():
     ax = drawn(figures.memory, {"all": {"a": 3.0, "b": 4.0}, "LoRA": {"a": 1.0, "b": 4.0}}, 5)[0]
     assert [bar.get_width() for bar in ax.patches] == [3, 1, 4, 4] and [bar.get_x() for bar in ax.patches[2:]] == [3, 1]
-    assert [text.get_text() for text in ax.texts] == ["7", "5", "a card of 5 GB"] and legend(ax) == ["a", "b"]
+    assert [text.get_text() for text in ax.texts] == ["7.0", "5.0", "a card of 5 GB"] and legend(ax) == ["a", "b"]
