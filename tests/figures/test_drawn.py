@@ -186,8 +186,8 @@ def test_a_sweep_has_its_seeds_side_by_side_and_its_names_in_the_last_panel():
     assert (level.get_ydata()[0], across.get_ydata()[0]) == (2, 0.45) and line.get_ydata()[0] == 2
     assert one.get_xdata() < two.get_xdata() and dots.get_ydata().tolist() == [1, 0.2]
     assert [tick.get_text() for tick in left.get_xticklabels()] == ["half", "all"] and not left.texts
-    assert [text.get_text() for text in right.texts] == ["diffusion, b", "diffusion, a", "GAN", "level"]
-    assert len({text.get_color() for text in right.texts}) == 4
+    named = {text.get_text(): text.get_color() for text in right.texts}
+    assert [*named] == ["diffusion, b", "diffusion, a", "GAN", "level"] and len({*named.values()}) == 4
 
 
 def test_matrices_images_and_digits():
@@ -351,9 +351,7 @@ def test_modulation_has_a_line_for_each_channel_and_runs_from_noise_to_data():
 
 def test_solvers_are_drawn_with_their_slopes_their_floor_and_their_shrinking():
     axes = drawn(figures.orders, [16, 32], {"DDIM": [0.4, 0.2]}, {"DDIM": -1.02})
-    curve, straight = axes[0].lines
-    np.testing.assert_allclose(curve.get_ydata(), [0.4, 0.2])
-    np.testing.assert_allclose(straight.get_ydata(), [0.4, 0.2])
+    np.testing.assert_allclose([line.get_ydata() for line in axes[0].lines], [[0.4, 0.2]] * 2)  # and a straight line
     assert [text.get_text() for text in axes[0].texts] == ["$n^{-1}$", "DDIM: slope $-1.02$"]
     curves = {"DDPM": ([3.0, 1.5], [0.1, 0.1]), "DDIM": ([2.0, 1.0], None)}
     axes = drawn(figures.quality, [8, 16], {"strays": curves, "width": curves}, {"strays": (0.5, 1), "width": (1, 2)})
