@@ -30,8 +30,8 @@ level = {"signal": signal, "sigma": sigma, "x": x_t}
 LINES = [
     Line("7.1", {"alpha_bar": a, "x0": x0, "eps": eps}, noised(x0, eps, 2)),
     Line("7.2", {"alpha_bar": a, "x0": x0, "eps": eps}, velocity),
-    Line("7.3", {**level, "said": velocity}, seen[0]),
-    Line("7.4", {**level, "said": velocity}, seen[1]),
+    Line("7.3", {**level, "output": velocity}, seen[0]),
+    Line("7.4", {**level, "output": velocity}, seen[1]),
     Line("7.5", {**level, "eps_hat": eps}, stepped(eps, "epsilon")[0]),
     Line("7.6", {"u_empty": eps, "u_text": x0, "GUIDANCE": 2.0}, 2 * x0 - eps),
     Line("7.7", {"left": ab[0], "x0_hat": seen[0], "eps_hat": seen[1]}, stepped(velocity, "v_prediction")[1]),
