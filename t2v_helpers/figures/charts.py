@@ -11,6 +11,9 @@ from ..plots import COLORS, CYCLE, MARKERS, role_color
 from .sheet import BOXED, GREY, legend_below, legend_beside, name_ends, plain_log, scales, sheet
 
 STYLES = ("-", "--", "-.", ":")
+NAMED = COLORS | {"generator": COLORS["gan"], "Wasserstein": CYCLE[2], "GAN 1": CYCLE[2], "GAN 2": CYCLE[4]}
+NAMED |= {"linear (DDPM)": CYCLE[0], "ModelScope": CYCLE[1], "ModelScope, rescaled": CYCLE[2]}
+NAMED |= {"network 1": CYCLE[1], "network 2": CYCLE[2]}  # what has one colour in every chart
 Series = ArrayLike | tuple  # values (n,) as a list, array or tensor; or a tuple (x, values) or (x, values, errors)
 
 
@@ -37,6 +40,7 @@ def lines(
     marks: Mapping[str, float] | None = None,
     ticks: Sequence[float] | None = None,
     log: str = "",
+    peaks: bool = False,
 ) -> None:
     """Draw curves, and dots to compare with them; a curve whose label is a role has its colour.
 
@@ -50,12 +54,13 @@ def lines(
         marks: Name to a place on the horizontal axis, drawn as a dotted upright line.
         ticks: Where the horizontal axis has ticks, if not where matplotlib puts them.
         log: Which axes are logarithmic: "x", "y" or "xy".
+        peaks: Write the curves' names over their peaks in place of a legend.
     """
     plain = bool(dots) or len(x) > 60  # styles of line instead of markers: of two that agree, both can be seen
     with sheet() as [[ax]]:
         for (label, values), marker, style in zip(curves.items(), cycle(MARKERS), cycle(STYLES), strict=False):
             look = {"linestyle": style} if plain else {"linestyle": "-", "marker": marker}
-            _draw(ax, x, values, label=label, color=COLORS.get("gan" if label == "generator" else label), **look)
+            _draw(ax, x, values, label=label, color=NAMED.get(label), **look)
         for (label, values), marker in zip((dots or {}).items(), cycle(MARKERS), strict=False):
             look = {"color": COLORS.get(label.split(",")[0].lower(), COLORS["data"]), "markerfacecolor": "none"}
             _draw(ax, x, values, label=label, linestyle="none", marker=marker, zorder=3, **look)
@@ -65,7 +70,34 @@ def lines(
             _mark(ax, place, label, color=GREY, linestyle=":", linewidth=1.2)
         ax.set(xlabel=xlabel, ylabel=ylabel)
         scales(ax, log, ticks)
+        for line in ax.lines[: len(curves)] if peaks else ():
+            top, look = np.argmax(line.get_ydata()), {"color": line.get_color(), "backgroundcolor": "white"}
+            ax.annotate(line.get_label(), line.get_xydata()[top], (0, 9), "data", "offset points", ha="center", **look)
+            line.set_label("")
+            ax.margins(y=0.15)
         legend_beside(ax)
+
+
+def loss_parts(times: ArrayLike, least: ArrayLike, learned: ArrayLike, apart: Mapping[str, ArrayLike]) -> None:
+    """Draw a network's loss as the least there is with its distance to the best on top, and beside it the distances.
+
+    Args:
+        times: The steps (n,), from 1 to 1000.
+        least: The least loss at each.
+        learned: The loss of the first network, drawn as circles: by (3.14) they lie on the sum.
+        apart: Network to its mean square distance to the best.
+    """
+    with sheet(1, 2) as [[left, right]]:
+        name, extra = next(iter(apart.items()))
+        left.stackplot(times, least, extra, colors=("#BBD7EA", NAMED[name]))
+        left.plot(times, learned, "o", color=COLORS["data"], markerfacecolor="none", clip_on=False)
+        left.text(0.05, 0.2, "the least there is", color=CYCLE[0], transform=left.transAxes)
+        left.text(0.15, 0.92, "+ its distance to the best", color=NAMED[name], transform=left.transAxes)
+        _runs(right, times, {key: np.asarray(values)[:, None] for key, values in apart.items()}, {}, "xy")
+        for ax, ylabel in ((left, f"loss of {name} (circles: measured)"), (right, "mean square distance to the best")):
+            scales(ax, "xy" if ax is right else "x", (1, 10, 100, 1000))
+            ax.set(xlabel="step $t$ (of 1000)", ylabel=ylabel, xlim=(1, 1000))
+        left.set_ylim(0, 1.15 * max(learned))
 
 
 def runs(
@@ -82,7 +114,7 @@ def runs(
 
     Args:
         x: Where the values are, (n,).
-        curves: Name of the experiment to values (n, seeds).
+        curves: Name of the experiment to values (n, seeds). "A with B" is dashed, in the colour of A.
         xlabel: With the unit.
         ylabel: With the unit.
         levels: Name to a value to compare with, drawn as a grey dashed line across.
@@ -115,85 +147,85 @@ def run_panels(
 def _runs(
     ax: Axes, x: ArrayLike, curves: Mapping[str, ArrayLike], levels: Mapping, log: str, band: bool = False
 ) -> None:
-    ends = []
+    ends, given = [], dict(NAMED)
     scales(ax, log)
     for (name, values), color in zip(curves.items(), cycle(CYCLE), strict=False):
-        values, color = np.asarray(values), COLORS.get("gan" if name == "generator" else name, color)
+        values, (base, changed, _) = np.asarray(values), name.partition(" with ")
+        color = given.setdefault(base, color)
         if band:
             ax.fill_between(x, values.min(1), values.max(1), color=color, alpha=0.2, linewidth=0)
-        shown = values.mean(1) if band else values
-        ax.plot(x, shown, color=color, linewidth=2 if band else 1.3, alpha=1 if band else 0.8)
-        ends.append((np.median(shown[-1]), name, color))
+        look = {"linewidth": 2} if band or values.shape[1] == 1 else {"linewidth": 1.3, "alpha": 0.8}
+        ax.plot(x, values.mean(1) if band else values, color=color, linestyle="--" if changed else "-", **look)
+        ends.append((values[-1].mean() if band else np.median(values[-1]), name, color))
     for name, value in levels.items():
         ax.axhline(value, color=GREY, linestyle="--", linewidth=1)
         ends.append((value, name, GREY))
     ax.set(xlim=(x[0], x[-1]))
+    if "y" in log and ax.get_ylim()[1] < 2000 * ax.get_ylim()[0]:
+        plain_log(ax)
     name_ends(ax, ends)
 
 
 def bars(
-    values: Mapping[str, float],
-    *,
-    xlabel: str,
-    line: tuple[str, float] | None = None,
-    log: bool = False,
-    dots: Mapping[str, float] | None = None,
+    values: Mapping[str, float], *, xlabel: str, line: tuple = (), log: bool = False, dots: Mapping | None = None
 ) -> None:
-    """Draw one horizontal bar for each name, with its number; on a logarithmic axis, which has no zero, a dot.
+    """Draw one horizontal bar for each name, with its number; on a logarithmic axis dots on stems, the largest on top.
 
     Args:
-        values: Name to number.
+        values: Name to number. On a logarithmic axis 0 is an arrow at the left edge.
         xlabel: With the unit.
         line: (name, x) of an upright line to compare with.
-        log: A logarithmic axis.
+        log: A logarithmic axis. Names with a colour of their own have it, the others are grey.
         dots: Name to another number, drawn as a black diamond and written after the first; names may be missing.
     """
-    rows, numbers = range(len(values)), list(values.values())
-    with sheet(height=0.9 + 0.36 * len(values), style={"axes.grid.axis": "y" if log else "x"}) as [[ax]]:
+    values = dict(sorted(values.items(), key=lambda item: -item[1])) if log else values
+    left = min(filter(None, values.values())) / 4 if log else 0
+    with sheet(height=0.9 + 0.36 * len(values), style={"axes.grid.axis": "x"}) as [[ax]]:
+        ax.set(xlabel=xlabel, yticks=range(len(values)), yticklabels=list(values), xmargin=0.12)
+        for row, (name, number) in enumerate(values.items()):
+            dot, said = (dots or {}).get(name), f"{number:.0f}" if number >= 100 else f"{float(f'{number:.2g}'):g}"
+            if log:
+                look = {"color": NAMED.get(name, GREY), "linewidth": 3, "markersize": 10, "clip_on": False}
+                ax.plot([left, number or left], [row, row], marker="o" if number else "<", markevery=[1], **look)
+            else:
+                ax.barh(row, number, color=COLORS["diffusion"], height=0.6)
+            if dot is not None:
+                ax.plot(dot, row, "D", color=COLORS["data"], markersize=7)
+                said += f", measured {dot:.1f}"
+            ax.annotate(said, (max(number, dot or left, left), row), (8, 0), textcoords="offset points", va="center")
         if log:
-            ax.plot(numbers, rows, "o", color=COLORS["diffusion"], markersize=9)
-        else:
-            ax.barh(rows, numbers, color=COLORS["diffusion"], height=0.6)
-        for row, number in zip(rows, numbers, strict=True):
-            dot, said = (dots or {}).get(list(values)[row]), f"{float(f'{number:.2g}'):g}"
-            said = f"{number:.0f}" if number >= 100 else said if dot is None else f"{said}, measured {dot:.1f}"
-            ax.annotate(said, (max(number, dot or 0), row), (8, 0), textcoords="offset points", va="center")
-        ax.set(xlabel=xlabel, xscale="log" if log else "linear", yticks=rows, yticklabels=list(values), xmargin=0.12)
+            ax.set(xscale="log", xlim=(left, 8 * max(values.values())))
         ax.set_ylim(len(values) - 0.4, -0.6)  # the first on top
-        for name, number in (dots or {}).items():
-            ax.plot(number, list(values).index(name), "D", color=COLORS["data"], markersize=7)
-        if line is not None:
-            _mark(ax, line[1], line[0], color=COLORS["gan"], linestyle="--")
+        if line:
+            _mark(ax, line[1], line[0], color=GREY, linestyle="--", linewidth=1.2)
 
 
 def intervals(
     measured: Mapping[str, Mapping[str, tuple[float, float]]], *, expected: Mapping, xlabel: str, line: tuple
 ) -> None:
-    """Draw measurements as dots with bars of one interval to each side, a row for each name, a colour for each series.
+    """Draw shares as dots with bars of one interval to each side, a group of rows for each name, a colour a series.
 
     Args:
-        measured: Series to name to (value, half-width of its interval).
-        expected: As measured, series to name to value, drawn as a grey diamond behind the dot; a series may be missing.
+        measured: Series to name to (value, half-width of its interval, which is cut off at 1).
+        expected: As measured, series to name to value, drawn as a grey diamond behind the dot; names may be missing.
         xlabel: With the unit.
         line: (name, x) of an upright line to compare with.
     """
     names = list(next(iter(measured.values())))
-    with sheet(height=1.2 + 0.6 * len(names), style={"axes.grid.axis": "x"}) as [[ax]]:
+    with sheet(height=1.0 + 0.85 * len(names), style={"axes.grid.axis": "x", "font.size": 11.0}) as [[ax]]:
         for i, (series, values) in enumerate(measured.items()):
-            rows = np.arange(len(names)) + 0.32 * (i - (len(measured) - 1) / 2)
-            centres, halves = np.transpose([values[name] for name in names])
-            if series in expected:
-                diamonds = [expected[series][name] for name in names]
-                ax.plot(diamonds, rows, "D", color="#BBBBBB", markersize=11, label=f"{series}, calculated")
-            look = {"color": CYCLE[i], "capsize": 4, "markersize": 6, "zorder": 3}
-            ax.errorbar(centres, rows, xerr=halves, fmt=MARKERS[i], label=f"{series}, measured", **look)
-            for x, half, row in zip(centres, halves, rows, strict=True):
-                ax.annotate(f"{x:.1%}", (x + half, row), (9, 0), textcoords="offset points", va="center")
-        ax.set(xlabel=xlabel, yticks=range(len(names)), yticklabels=names, xmargin=0.12)
+            color, rows = NAMED.get(series, CYCLE[i]), np.arange(len(names)) + 0.26 * (i - (len(measured) - 1) / 2)
+            for name, row in zip(names, rows, strict=True):
+                (x, half), calculated = values[name], expected.get(series, {}).get(name, np.nan)
+                ax.plot(calculated, row, "D", color="#BBBBBB", markersize=12)
+                ax.errorbar(x, row, xerr=[[half], [min(half, 1 - x)]], fmt="o", color=color, capsize=4, markersize=6)
+                side, said = -1 if x > 0.8 else 1, f"{series}  {x:.1%}" if name == names[0] else f"{x:.1%}"
+                place = {"textcoords": "offset points", "va": "center", "ha": "right" if side < 0 else "left"}
+                ax.annotate(said, (x + side * half, row), (10 * side, 0), color=color, **place)
+        ax.set(xlabel=xlabel, yticks=range(len(names)), yticklabels=names, ylim=(len(names) - 0.5, -0.5), xmargin=0.05)
+        ax.hlines(np.arange(1, len(names)) - 0.5, 0, 1, color=GREY, linewidth=0.8, transform=ax.get_yaxis_transform())
         ax.xaxis.set_major_formatter("{x:.0%}")
-        ax.set_ylim(len(names) - 0.5, -0.5)
-        _mark(ax, line[1], line[0], color=COLORS["gan"], linestyle="--")
-        legend_below(ax)
+        _mark(ax, line[1], line[0], color=GREY, linestyle="--", linewidth=1.2, zorder=1)
 
 
 def brightness(rows: Mapping[str, ArrayLike], count: int = 16) -> None:
@@ -329,9 +361,8 @@ def dot_rows(
         digits: Of the numbers.
     """
     names = list(next(iter(panels.values())))
-    with sheet(
-        1, len(panels), 1.2 + 0.45 * len(names), style={"axes.grid.axis": "y", "font.size": 12.0}, sharey=True
-    ) as axes:
+    style = {"axes.grid.axis": "y", "font.size": 12.0}
+    with sheet(1, len(panels), 1.2 + 0.45 * len(names), style=style, sharey=True) as axes:
         for ax, (title, values) in zip(axes[0], panels.items(), strict=True):
             means, errors = np.transpose([values[name] for name in names])
             rows, look = range(len(names)), {"fmt": "o", "capsize": 3, "markersize": 7, "color": COLORS["diffusion"]}

@@ -157,10 +157,10 @@ def forward_explorer() -> Explorer:
         points, digit, frame = (q_sample(x, t, s, e) if t else x for x, e in zip(data, noise, strict=True))
         left, middle, right = _axes(figure, 3, left=0.05, bottom=0.08, wspace=0.12)
         left.scatter(*points.T.numpy(), s=5, linewidth=0, color=COLORS["noise" if t else "data"])
-        square(left, "600 points")
+        square(left, f"$t$ = {t}: points, 2 numbers each")
         middle.imshow(digit[0].numpy(), cmap="gray", vmin=-1.5, vmax=1.5)
         right.imshow((frame[0] / 2 + 0.5).clamp(0, 1).numpy())
-        for ax, title in ((middle, "a digit"), (right, "a frame of a clip")):
+        for ax, title in ((middle, "a digit: 64 numbers"), (right, f"a frame: {frame.numel():,} numbers")):
             ax.set(title=title, xticks=[], yticks=[])
         ab = s.alpha_bars[t - 1].item() if t else 1.0
         snr = f"{ab / (1 - ab):.2g}" if ab < 1 else "infinite"

@@ -108,23 +108,13 @@ def winners(rows: Mapping[str, Sequence[str]], columns: Sequence[str], xlabel: s
             ax.axvline(edge - 0.5, color="white", linewidth=2)
 
 
-def images(arrays: Sequence[ArrayLike], *, titles: Sequence[str], cmap: str = "gray") -> None:
-    """Draw arrays or pictures side by side, in two rows when there are more than five.
-
-    Args:
-        arrays: Arrays (H, W), which share one scale around zero, or pictures (H, W, 3) in [0, 1].
-        titles: One for each.
-        cmap: The colours of arrays.
-    """
-    arrays = [np.asarray(array, dtype=float) for array in arrays]
-    most = max(np.abs(array).max() for array in arrays)
-    rows, columns = in_rows(len(arrays))
+def images(pictures: Sequence[ArrayLike], *, titles: Sequence[str]) -> None:
+    """Draw pictures (H, W, 3) in [0, 1] with their titles side by side, in two rows when there are more than five."""
+    rows, columns = in_rows(len(pictures))
     with sheet(rows, columns, (8.5 / columns + 0.3) * rows, style=BOXED) as axes:
-        for ax, array, title in zip(axes.flat, arrays, titles, strict=False):
-            shown = ax.imshow(array, cmap=cmap, vmin=-most, vmax=most)
+        for ax, picture, title in zip(axes.flat, pictures, titles, strict=False):
+            ax.imshow(np.asarray(picture, dtype=float))
             ax.set(xticks=[], yticks=[], title=title)
-        if arrays[0].ndim == 2:
-            ax.figure.colorbar(shown, ax=axes.ravel().tolist(), shrink=0.8)
 
 
 def _strip(x: torch.Tensor) -> np.ndarray:
@@ -161,9 +151,9 @@ def forward_strip(states: Mapping[int, ArrayLike], notes: Sequence[str]) -> None
             ax.imshow(np.asarray(picture), interpolation="nearest")
             ax.set(xticks=[], yticks=[], title=f"$x_{{{t}}}$", xlabel=note)
         look = {"coordsA": "axes fraction", "coordsB": "axes fraction", "arrowstyle": "->", "mutation_scale": 14}
+        step = look | {"linestyle": "--", "color": COLORS["noise"]}
         for left, right in itertools.pairwise(axes):
-            step = ConnectionPatch((1.02, 0.5), (-0.02, 0.5), axesA=left, axesB=right, color=COLORS["noise"], **look)
-            figure.add_artist(step)
+            figure.add_artist(ConnectionPatch((1.02, 0.5), (-0.02, 0.5), axesA=left, axesB=right, **step))
         bent = look | {"connectionstyle": "arc3,rad=-0.1", "color": COLORS["diffusion"], "linewidth": 1.5}
         figure.add_artist(ConnectionPatch((0.5, 1.2), (0.5, 1.2), axesA=axes[0], axesB=axes[-1], **bent))
         words = {"ha": "center", "va": "center", "fontsize": 11}

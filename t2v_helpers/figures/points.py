@@ -47,7 +47,7 @@ def square(ax: Axes, title: str, reach: float = REACH, centres: ArrayLike | None
     ticks = (-round(reach / 1.5), 0, round(reach / 1.5))
     ax.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal", title=title, xticks=ticks, yticks=ticks)
     if centres is not None:
-        ax.scatter(*_xy(centres), marker="+", s=50, linewidth=1.2, color=COLORS["data"], zorder=3)
+        ax.scatter(*_xy(centres), marker="+", s=50, linewidth=1.2, color=COLORS["data"], zorder=0.9)
 
 
 def belief(ax: Axes, D: torch.Tensor, **look: object) -> AxesImage:
@@ -73,7 +73,7 @@ def clouds(
         behind: Points (m, 2) drawn in grey behind each cloud.
         centres: Points (m, 2) marked with a cross in each panel.
     """
-    with _squares(*in_rows(len(panels))) as axes:
+    with _squares(*in_rows(len(panels)), 0.2 * (1 + any("\n" in title for title in panels))) as axes:
         for ax, (title, cloud) in zip(axes.flat, panels.items(), strict=False):
             points, color = cloud if isinstance(cloud, tuple) else (cloud, role_color(title))
             if behind is not None:
@@ -104,22 +104,26 @@ def discriminators(maps: Mapping[str, Callable], data: ArrayLike, fake: ArrayLik
 
 
 def noise_map(generators: Mapping[str, Callable], behind: ArrayLike) -> None:
-    """Draw noise, coloured by its direction, and what generators make of it; a circle in the noise is drawn black.
+    """Draw noise, coloured by its direction, and what generators make of it and of a circle, with its sharpest turn.
 
     Args:
         generators: Title to a function of noise (n, 2), as tensors, that returns points (n, 2).
-        behind: The data (m, 2), drawn in grey behind the points.
+        behind: The data (m, 2).
     """
     z, angle = torch.randn(2500, 2, generator=torch.Generator().manual_seed(0)), torch.linspace(0, 2 * torch.pi, 241)
     color = colormaps["hsv"](torch.atan2(*z.T).numpy() / (2 * np.pi) % 1)
     circle = 1.2 * torch.stack([angle.cos(), angle.sin()], 1)  # half of the noise lies inside
-    with sheet(1, 1 + len(generators), WIDTH / (1 + len(generators)) + 0.2, style=BOXED) as axes:
+    with sheet(1, 1 + len(generators), WIDTH / (1 + len(generators)) + 0.6, style=BOXED) as axes:
         for ax, (title, G) in zip(axes[0], {"noise $z$": lambda z: z, **generators}.items(), strict=True):
-            if title in generators:
-                ax.scatter(*_xy(behind), **BEHIND)
             ax.scatter(*_xy(G(z)), s=7, c=color, linewidths=0)
-            ax.plot(*_xy(G(circle)), color="black", linewidth=1.4)
+            ax.plot(*_xy(way := G(circle)), color="black", label="a circle in the noise, and where it goes")
             square(ax, title, TOYS if title in generators else REACH)
+            ax.set_xlabel("each $G(z)$ in the colour of its $z$" if title in generators else "colour: direction of $z$")
+            if title in generators:
+                ax.scatter(*_xy(behind), s=5, color="white", edgecolors="black", linewidths=0.5, label="data")
+                turn = way[1:-1][torch.cosine_similarity(way[1:-1] - way[:-2], way[2:] - way[1:-1]).argmin()].tolist()
+                ax.annotate("a fold", turn, [0.3 * v for v in turn], fontsize=12, arrowprops={"arrowstyle": "->"})
+        legend_below(ax)
 
 
 def game_strip(states: Mapping[str, tuple], data: ArrayLike) -> None:
@@ -140,7 +144,7 @@ def game_strip(states: Mapping[str, tuple], data: ArrayLike) -> None:
 
 
 def before_after(before: ArrayLike, after: ArrayLike, data: ArrayLike) -> None:
-    """Draw several generators' points before and after something, a panel for each, as large as its points need.
+    """Draw several generators' points before and after something on axes that are logarithmic beyond 2, shaded.
 
     Args:
         before: Points (generators, n, 2).
@@ -148,13 +152,16 @@ def before_after(before: ArrayLike, after: ArrayLike, data: ArrayLike) -> None:
         data: Points (m, 2), drawn in grey.
     """
     rows, columns = in_rows(len(before))
-    with sheet(rows, columns, (WIDTH / columns + 0.15) * rows + 0.3, style=BOXED) as axes:
+    with sheet(rows, columns, (WIDTH / columns + 0.15) * rows + 0.3, style=BOXED, sharex=True, sharey=True) as axes:
         for i, (ax, *both) in enumerate(zip(axes.flat, before, after, strict=False)):
             ax.scatter(*_xy(data), s=5, color="#BBBBBB", linewidths=0, label="data")
-            for x, role, name in zip(both, ("gan", "noise"), ("before", "after"), strict=True):
-                ax.scatter(*_xy(x), s=9, color=COLORS[role], linewidths=0, label=name)
-            reach = max(1.8, 1.15 * torch.as_tensor(both[1]).abs().max().item())
-            ax.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal", title=f"GAN {i}")
+            ax.scatter(*_xy(both[0]), s=6, color=COLORS["gan"], linewidths=0, label="before")
+            ax.scatter(*_xy(both[1]), s=30, color=COLORS["noise"], edgecolors="black", linewidths=0.6, label="after")
+            for set_scale, axis in ((ax.set_xscale, ax.xaxis), (ax.set_yscale, ax.yaxis)):
+                set_scale("symlog", linthresh=2, linscale=3)
+                axis.set_ticks((-100, -1, 0, 1, 100), (-100, -1, 0, 1, 100))
+            ax.set(title=f"GAN {i}", xlim=(-1000, 1000), ylim=(-1000, 1000), aspect="equal", facecolor="#EFEFEF")
+            ax.fill((-2, 2, 2, -2), (-2, -2, 2, 2), color="white", zorder=0)
         legend_below(ax)
 
 
@@ -167,7 +174,7 @@ def chain(walk: Walk, times: Sequence[int], centres: ArrayLike | None = None) ->
         centres: As in `clouds`.
     """
     states = {t: (x_t, x0_hat) for t, x_t, x0_hat in walk}
-    with _squares(2, len(times)) as axes:
+    with _squares(2, len(times), -0.1) as axes:
         for column, t in zip(axes.T, times, strict=True):
             for ax, points, role in zip(column, states[t], ("noise", "diffusion"), strict=True):
                 ax.scatter(*_xy(points), s=3, alpha=0.5, linewidth=0, color=COLORS[role if t > 0 else "data"])
@@ -201,12 +208,15 @@ def paths(
                 color = CYCLE[i] if count <= len(CYCLE) else "#999999"
                 ax.plot(*ways[..., i].T, linewidth=0.9, color=color, alpha=0.8)
             several = 1 < ways.shape[2] <= len(CYCLE)  # then each end has the colour of its path
-            for x, role, marker, label in zip((ways[0], ways[-1]), ("noise", "diffusion"), "os", ends, strict=True):
+            for i, role in ((0, "noise"), (-1, "diffusion")):
                 look = {"color": CYCLE[: ways.shape[2]], "edgecolors": "black"} if several else {"color": COLORS[role]}
-                ax.scatter(*x, s=26 if count <= len(CYCLE) else 9, marker=marker, zorder=3, label=label, **look)
+                look |= {"s": 26 if count <= len(CYCLE) else (18, 6)[i], "marker": "os"[i]}
+                ax.scatter(*ways[i], zorder=3, label=ends[i], **look)
             square(ax, title, reach, centres)
             ax.set(xlabel=names[0], ylabel=names[1] if ax is axes[0, 0] else "")
         legend_below(ax)
+        for handle in ax.figure.legends[0].legend_handles if several else ():
+            handle.set_facecolor("white")
 
 
 def film(

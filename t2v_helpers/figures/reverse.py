@@ -42,26 +42,23 @@ def chain_diagram(states: Mapping[int, ArrayLike], above: str, below: str) -> No
             figure.text(0.5, text_y, text, color=COLORS[role], fontsize=12, ha="center", va="center")
 
 
-def basins(panels: Mapping[str, tuple[ArrayLike, ArrayLike]], centres: ArrayLike) -> None:
+def basins(panels: Mapping[str, tuple[ArrayLike, ArrayLike]], centres: ArrayLike, ring: bool = False) -> None:
     """Draw points, each in the colour of the centre that is nearest to where it ends; the crosses have these colours.
 
     Args:
         panels: Title to (points, ends), both (n, 2); the first 1,500 are drawn.
         centres: At most eight, (k, 2).
+        ring: Look closer, and draw a ring around points that are nearest to another centre than their ends.
     """
     with sheet(1, len(panels), WIDTH / len(panels) + 0.4, style=BOXED, sharey=True) as axes:
         for ax, (title, (points, ends)) in zip(axes[0], panels.items(), strict=True):
-            color = end_colors(ends[:1500], centres)
-            ax.scatter(*torch.as_tensor(points[:1500]).T, s=7, linewidths=0, color=color)
-            square(ax, title)
-            ax.scatter(
-                *torch.as_tensor(centres).T,
-                marker="P",
-                s=240 / len(panels),
-                color=ENDS[: len(centres)],
-                edgecolors="white",
-                zorder=3,
-            )
+            points, color = torch.as_tensor(points[:1500]), end_colors(ends[:1500], centres)
+            ax.scatter(*points.T, s=7, linewidths=0, color=color)
+            square(ax, title, 2 if ring else REACH)
+            look = {"marker": "P", "s": 240 / len(panels), "edgecolors": "white", "zorder": 3}
+            ax.scatter(*torch.as_tensor(centres).T, color=ENDS[: len(centres)], **look)
+            changed = np.not_equal(color, end_colors(points, centres)) & ring
+            ax.scatter(*points[changed].T, s=34, facecolors="none", edgecolors="black", linewidths=0.9, zorder=4)
 
 
 def density_paths(

@@ -126,8 +126,10 @@ def test_the_way_back_from_noise_to_data():
     np.testing.assert_allclose(figure.axes[1].collections[0].get_offsets(), points(seed=1))
     assert [text.get_text() for text in figure.texts] == ["forward", "back"]
     centres = torch.tensor([[0.0, 0.0], [1.0, 0.0]])
-    dots, crosses = drawn(figures.basins, {"a": (points(2), centres.flip(0))}, centres)["a"].collections
+    panels = {"a": (torch.tensor([[0.9, 0.0], [0.8, 0.0]]), centres.flip(0))}  # the second ends at the other centre
+    dots, crosses, rings = drawn(figures.basins, panels, centres, ring=True)["a"].collections
     np.testing.assert_allclose(dots.get_facecolors(), crosses.get_facecolors()[[1, 0]])
+    np.testing.assert_allclose(rings.get_offsets(), [[0.8, 0]])
     walk = [(t, torch.full((2, 1), t / 9)) for t in range(9, -1, -1)]
     ax = drawn(figures.density_paths, {"a": walk}, centres[:, :1], 0.1, NoiseSchedule([0.1] * 9))["a"]
     assert ax.lines[1].get_xydata()[[0, -1]].tolist() == [[9, 1], [0, 0]] and ax.get_xlim() == (9, 0)
@@ -157,14 +159,25 @@ def test_lines_dots_errors_levels_and_marks():
     assert dots.get_xydata().tolist() == [[3, 4]] and ax.get_yscale() == "log"
 
 
+def test_a_loss_is_its_least_and_a_distance_and_names_can_stand_over_peaks():
+    (ax,) = drawn(figures.lines, [1, 2, 3], {"a": [0, 5, 1]}, xlabel="x", ylabel="y", peaks=True).values()
+    assert ax.texts[0].get_text() == "a" and ax.texts[0].xy == (2, 5)
+    drawn(figures.loss_parts, [1, 10], [2, 1], [5, 2], {"network 1": [3, 1], "b": [1, 1]})
+    left, right = plt.gcf().axes
+    assert left.collections[1].get_paths()[0].get_extents().y1 == 5 and left.lines[0].get_ydata().tolist() == [5, 2]
+    assert [line.get_ydata()[0] for line in right.lines] == [3, 1] and right.texts[0].get_text() == "network 1"
+
+
 def test_bars_are_dots_on_a_logarithmic_axis():
     (ax,) = drawn(figures.bars, {"a": 2.0, "b": 0.5}, xlabel="GB", line=("6 GB", 6)).values()
     assert [bar.get_width() for bar in ax.patches] == [2, 0.5] and ax.lines[0].get_xdata() == [6, 6]
     assert [text.get_text() for text in ax.texts] == ["2", "0.5", "6 GB"]
     (ax,) = drawn(figures.bars, {"a": 220.8}, xlabel="bits").values()
     assert ax.texts[0].get_text() == "221"
-    (ax,) = drawn(figures.bars, {"a": 1e-4, "b": 0.5}, xlabel="GB", log=True).values()
-    assert ax.lines[0].get_xydata().tolist() == [[1e-4, 0], [0.5, 1]] and not ax.patches
+    (ax,) = drawn(figures.bars, {"ModelScope": 1e-4, "a": 0.0, "b": 0.5}, xlabel="GB", log=True).values()
+    assert [line.get_xydata()[1].tolist() for line in ax.lines] == [[0.5, 0], [1e-4, 1], [2.5e-5, 2]]
+    assert [line.get_marker() for line in ax.lines] == ["o", "o", "<"] and ax.texts[2].get_text() == "0"
+    assert ax.lines[1].get_color() != ax.lines[0].get_color() and not ax.patches
 
 
 def test_scores_and_brightness():
@@ -196,9 +209,8 @@ def test_matrices_images_and_digits():
     ax = drawn(figures.winners, {"ring": ["GAN", "no clear winner"]}, ["half", "all"], "budget")[0]
     assert [text.get_text() for text in ax.texts] == ["GAN", "–"]
     assert ax.images[0].get_array()[0, 0].tolist() == pytest.approx(to_rgba(COLORS["gan"])[:3])
-    axes = drawn(figures.images, [np.full((2, 2), i) for i in range(7)], titles=list("abcdefg"))
-    assert list(axes)[:7] == list("abcdefg") and axes["g"].images[0].get_array().tolist() == [[6, 6], [6, 6]]
-    assert axes["a"].images[0].get_clim() == (-6, 6)
+    axes = drawn(figures.images, [np.full((2, 2, 3), i / 6) for i in range(7)], titles=list("abcdefg"))
+    assert list(axes)[:7] == list("abcdefg") and (axes["g"].images[0].get_array() == 1).all()
     x = torch.stack([torch.full((64,), v) for v in (-1.0, 0.0, 5.0)])
     drawn(figures.digit_sheet, {"data": x, "GAN": x}, count=3)
     picture = plt.gcf().axes[0].images[0].get_array()
@@ -206,15 +218,15 @@ def test_matrices_images_and_digits():
 
 
 def test_intervals_reach_as_far_as_they_were_measured():
-    measured = {"one": {"a": (0.5, 0.1), "b": (0.9, 0.02)}, "two": {"a": (0.6, 0.1), "b": (0.7, 0.3)}}
+    measured = {"one": {"a": (0.5, 0.1), "b": (0.9, 0.02)}, "two": {"a": (0.6, 0.1), "b": (0.9, 0.3)}}
     (ax,) = drawn(
         figures.intervals, measured, expected={"two": {"a": 0.6, "b": 0.8}}, xlabel="share", line=("c", 0.5)
     ).values()
-    reach = [segment[:, 0].tolist() for bars in ax.collections for segment in bars.get_segments()]
-    np.testing.assert_allclose(reach, [[0.4, 0.6], [0.88, 0.92], [0.5, 0.7], [0.4, 1.0]])
-    assert [text.get_text() for text in ax.texts] == ["50.0%", "90.0%", "60.0%", "70.0%", "c"]
-    assert [line.get_xdata().tolist() for line in ax.lines if line.get_marker() == "D"] == [[0.6, 0.8]]
-    assert legend(ax) == ["two, calculated", "one, measured", "two, measured"]
+    reach = [bar.get_segments()[0][:, 0] for bar in ax.collections[:4]]
+    np.testing.assert_allclose(reach, [[0.4, 0.6], [0.88, 0.92], [0.5, 0.7], [0.6, 1.0]])
+    assert [text.get_text() for text in ax.texts] == ["one  50.0%", "90.0%", "two  60.0%", "90.0%", "c"]
+    diamonds = [line.get_xdata()[0] for line in ax.lines if line.get_marker() == "D"]
+    np.testing.assert_array_equal(diamonds, [np.nan, np.nan, 0.6, 0.8])
 
 
 def test_a_strip_has_its_pictures_in_order_and_a_clock_shows_the_share():
@@ -230,12 +242,13 @@ def test_a_strip_has_its_pictures_in_order_and_a_clock_shows_the_share():
 
 def test_runs_are_a_curve_for_each_seed_with_the_name_at_the_end():
     values = torch.tensor([[1.0, 3.0], [2.0, 4.0], [2.5, 4.5]])
-    curves = {"A": values, "B": values + 0.01}
+    curves = {"A": values, "A with B": values + 0.01, "B": values + 9}
     ax = drawn(figures.runs, [0, 1, 2], curves, xlabel="round", ylabel="y", levels={"floor": 0.5}, log="y")[0]
     np.testing.assert_allclose([line.get_ydata() for line in ax.lines[:2]], values.T)
-    assert ax.lines[0].get_color() == ax.lines[1].get_color() != ax.lines[2].get_color() and ax.get_yscale() == "log"
-    assert [text.get_text() for text in ax.texts] == ["floor", "A", "B"] and ax.texts[0].xy == (2, 0.5)
-    low, high = (text.get_window_extent() for text in ax.texts[1:])
+    assert ax.lines[0].get_color() == ax.lines[2].get_color() != ax.lines[4].get_color() and ax.get_yscale() == "log"
+    assert [line.get_linestyle() for line in ax.lines[::2]] == ["-", "--", "-", "--"]
+    assert [text.get_text() for text in ax.texts] == ["floor", "A", "A with B", "B"] and ax.texts[0].xy == (2, 0.5)
+    low, high = (text.get_window_extent() for text in ax.texts[1:3])
     assert low.y1 - 1 < high.y0, "names that end at one height don't overlap"
 
 
@@ -254,7 +267,7 @@ def test_a_generator_is_drawn_as_what_it_makes_of_noise_and_of_a_circle():
     axes = drawn(figures.noise_map, {"GAN": lambda z: 0.5 * z + 1}, points())
     noise, made = axes["noise $z$"], axes["GAN"]
     np.testing.assert_allclose(made.lines[0].get_xydata(), 0.5 * noise.lines[0].get_xydata() + 1, atol=1e-6)
-    before, after = noise.collections[0], made.collections[1]
+    before, after = noise.collections[0], made.collections[0]
     np.testing.assert_allclose(after.get_offsets(), 0.5 * before.get_offsets() + 1, atol=1e-6)
     assert (after.get_facecolors() == before.get_facecolors()).all() and len(
         np.unique(after.get_facecolors(), axis=0)
@@ -269,7 +282,7 @@ def test_a_gan_is_drawn_on_its_discriminators_opinion_and_before_and_after_in_fu
     axes = drawn(figures.before_after, torch.stack([x, x]), torch.stack([x + 1, 90 * x + 90]), x)
     far = axes["GAN 1"]
     assert [c.get_label() for c in far.collections] == ["data", "before", "after"]
-    assert far.get_xlim()[1] > 90 > axes["GAN 0"].get_xlim()[1]
+    assert far.get_xlim()[1] > 90 and (far.get_xscale(), far.get_yscale()) == ("symlog", "symlog")
 
 
 def test_digits_move_in_a_film_and_are_dark_where_they_are_1():
