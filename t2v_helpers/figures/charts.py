@@ -351,28 +351,35 @@ def cost_panels(panels: Mapping[str, tuple[Sequence[float], Mapping[str, ArrayLi
 
 
 def dot_rows(
-    panels: Mapping[str, Mapping[str, tuple[float, float]]], levels: Mapping[str, tuple[str, float]], digits: int = 2
+    panels: Mapping[str, Mapping[str, tuple[float, float]]],
+    levels: Mapping[str, tuple[str, float]],
+    digits: int = 2,
+    around: tuple[float, float] | None = None,
 ) -> None:
     """Draw a row for each setting and a panel for each measure: a dot with its number, one standard error to each side.
 
     Args:
-        panels: Measure to {setting: (mean, standard error)}, all of the same settings.
+        panels: Measure to {setting: (mean, standard error)}, all of the same settings. What has no error is a count.
         levels: Measure to (name, value) of something to compare with, an upright dashed line.
-        digits: Of the numbers.
+        digits: Of the numbers that are no counts.
+        around: Where each axis begins and ends, less its level, if lengths are to be compared between panels.
     """
     names = list(next(iter(panels.values())))
-    style = {"axes.grid.axis": "y", "font.size": 12.0}
+    style = {"axes.grid.axis": "y", "font.size": 12.0, "axes.labelsize": 12.0}
+    place = {"textcoords": "offset points", "ha": "center", "va": "bottom"}
+    place["bbox"] = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}  # no line strikes through the numbers
     with sheet(1, len(panels), 1.2 + 0.45 * len(names), style=style, sharey=True) as axes:
         for ax, (title, values) in zip(axes[0], panels.items(), strict=True):
+            if title in levels:
+                _mark(ax, levels[title][1], levels[title][0], color=GREY, linestyle="--", linewidth=1.2, zorder=1)
             means, errors = np.transpose([values[name] for name in names])
             rows, look = range(len(names)), {"fmt": "o", "capsize": 3, "markersize": 7, "color": COLORS["diffusion"]}
             ax.errorbar(means, rows, xerr=errors, **look)
-            for mean, row in zip(means, rows, strict=True):
-                place = {"textcoords": "offset points", "ha": "center", "va": "bottom"}
-                ax.annotate(f"{mean:.{digits}f}", (mean, row), (0, 4), **place)
-            ax.set(xlabel=title, yticks=rows, yticklabels=names, ylim=(len(names) - 0.5, -0.9), xmargin=0.15)
-            if title in levels:
-                _mark(ax, levels[title][1], levels[title][0], color=COLORS["gan"], linestyle="--")
+            for mean, error, row in zip(means, errors, rows, strict=True):
+                ax.annotate(f"{mean:.{digits if error else 0}f}".replace("-", "−"), (mean, row), (0, 5), **place)
+            ax.set(xlabel=title, yticks=rows, yticklabels=names, ylim=(len(names) - 0.5, -0.9), xmargin=0.2)
+            ax.locator_params(axis="x", nbins=4, steps=(1, 2, 4, 5, 10))
+            ax.set_xlim(np.add(levels[title][1], around) if around else None)
 
 
 def memory(rows: Mapping[str, Mapping[str, float]], limit: float) -> None:

@@ -24,8 +24,9 @@ def heatmap(
     low: float,
     high: float,
     cmap: str = "RdBu_r",
+    digits: int = 2,
 ) -> None:
-    """Draw a matrix as coloured fields with their numbers, rounded to two places.
+    """Draw a matrix as coloured fields with their numbers.
 
     Args:
         matrix: (len(rows), len(columns)).
@@ -35,15 +36,16 @@ def heatmap(
         low: The number at the lower end of the colours, by default blue.
         high: The number at the upper end, by default red.
         cmap: The colours.
+        digits: Of the numbers, after the point.
     """
     matrix = np.asarray(matrix, dtype=float)
-    yticks, xticks = map(range, matrix.shape)
     with sheet(height=1.2 + 0.55 * len(rows), width=min(WIDTH, 3 + len(columns)), style=BOXED) as [[ax]]:
         shown = ax.imshow(matrix, cmap=cmap, vmin=low, vmax=high, aspect="auto")
-        ax.set(title=title, xticks=xticks, yticks=yticks, xticklabels=columns, yticklabels=rows)
+        ax.set(title=title, xticks=range(len(columns)), yticks=range(len(rows)), xticklabels=columns, yticklabels=rows)
         for (row, column), value in np.ndenumerate(matrix):
             dark = np.dot(shown.to_rgba(value)[:3], (0.3, 0.6, 0.1)) < 0.5
-            ax.text(column, row, f"{value:.2f}", ha="center", va="center", color="white" if dark else "#222222")
+            said = f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−")  # + 0.0: not -0.00
+            ax.text(column, row, said, ha="center", va="center", color="white" if dark else "#222222")
 
 
 def word_maps(
@@ -53,6 +55,7 @@ def word_maps(
     *,
     titles: Sequence[str] | None = None,
     patch: tuple[int, int, int] | None = None,
+    octaves: int | None = None,
 ) -> None:
     """Draw a clip's frames, and below them for each word how much each place looks at it, with the object's outline.
 
@@ -62,27 +65,28 @@ def word_maps(
         shown: Which frames.
         titles: One for each frame shown; by default their numbers.
         patch: (frame, row, column) of a place on the maps, marked on the clip: the one that looks.
+        octaves: Draw maps in orange above the mean and violet below, up to so many doublings; by default from 0 to 3.
     """
     titles = titles or [f"frame {at}" for at in shown]
+    low, high, cmap = (-octaves, octaves, "PuOr_r") if octaves else (0, 3, "inferno")
     frames, extent = np.asarray(frames), (0, len(frames[0][0]), len(frames[0]), 0)
     with sheet(len(maps) + 1, len(shown), 1.42 * (len(maps) + 1), style=BOXED | {"font.size": 12.0}) as axes:
         for (row, word), (column, at) in itertools.product(enumerate(["", *maps]), enumerate(shown)):
             ax, picture = axes[row, column], frames[at]
             if word:
                 weights = np.asarray(maps[word])
-                picture = weights[at] / weights.mean()
+                picture = (np.log2 if octaves else np.asarray)(weights[at] / weights.mean())
                 where = {"extent": (0, extent[1], 0, extent[2]), "origin": "lower"}
-                ax.contour(frames[at].max(-1), [0.5], colors="white", linewidths=1.5, **where)
-            look = ax.imshow(picture, cmap="inferno", vmin=0, vmax=3, extent=extent, interpolation="bicubic")
+                ax.contour(frames[at].max(-1), [0.5], colors="black" if octaves else "white", linewidths=1.5, **where)
+            look = ax.imshow(picture, cmap=cmap, vmin=low, vmax=high, extent=extent, interpolation="bicubic")
             ax.set(xticks=[], yticks=[], title="" if row else titles[column])
             if patch and not word and at == patch[0]:
                 height, width = np.divide(frames.shape[1:3], np.shape(next(iter(maps.values())))[1:])
                 corner = patch[2] * width - 0.5, patch[1] * height - 0.5
                 ax.add_patch(Rectangle(corner, width, height, fill=False, edgecolor="white", linewidth=2))
             ax.set_ylabel("" if column else word or "the clip", rotation=0, ha="right", va="center")
-        ax.figure.colorbar(
-            look, ax=axes.ravel().tolist(), label="attention, as a multiple of the row's mean", aspect=40
-        )
+        bar = ax.figure.colorbar(look, ax=axes.ravel().tolist(), aspect=40, label="attention / its mean over the row")
+        bar.set_ticks(range(low, high + 1), labels=[f"{2.0**k if octaves else k:g}" for k in range(low, high + 1)])
 
 
 def winners(rows: Mapping[str, Sequence[str]], columns: Sequence[str], xlabel: str) -> None:

@@ -205,7 +205,9 @@ def test_a_sweep_has_its_seeds_side_by_side_and_its_names_in_the_last_panel():
 
 def test_matrices_images_and_digits():
     ax = drawn(figures.heatmap, [[0.5, -1]], ["row"], ["a", "b"], low=-1, high=1, title="cosine")["cosine"]
-    assert [text.get_text() for text in ax.texts] == ["0.50", "-1.00"]
+    assert [text.get_text() for text in ax.texts] == ["0.50", "−1.00"]
+    ax = drawn(figures.heatmap, [[8, -0.01]], ["row"], ["a", "b"], low=0, high=8, title="clips", digits=0)["clips"]
+    assert [text.get_text() for text in ax.texts] == ["8", "0"]
     ax = drawn(figures.winners, {"ring": ["GAN", "no clear winner"]}, ["half", "all"], "budget")[0]
     assert [text.get_text() for text in ax.texts] == ["GAN", "–"]
     assert ax.images[0].get_array()[0, 0].tolist() == pytest.approx(to_rgba(COLORS["gan"])[:3])
@@ -325,6 +327,9 @@ def test_maps_of_words_are_drawn_as_multiples_of_their_mean_with_the_outline_of_
     np.testing.assert_allclose(axes[3].images[0].get_array(), [[0.5, 6.5], [0.5, 0.5]])
     outline = axes[3].collections[0].get_paths()[0].vertices
     np.testing.assert_allclose([outline.min(0), outline.max(0)], [[2, 2], [6, 6]], atol=0.1)
+    axes = list(drawn(figures.word_maps, frames, {"red": seen}, shown=[0, 2], octaves=2).values())
+    np.testing.assert_allclose(axes[2].images[0].get_array(), -1)  # half the mean, in doublings
+    assert [label.get_text() for label in axes[4].get_yticklabels()] == ["0.25", "0.5", "1", "2", "4"]
 
 
 def test_the_patch_that_looks_is_marked_on_its_frame_of_the_clip():
@@ -439,9 +444,12 @@ def test_rows_of_dots_have_their_means_errors_and_levels():
         np.testing.assert_allclose(ends, [(mean - error, mean + error) for mean, error in values.values()])
         assert ax.get_xlabel() == title
         said = [text.get_text() for text in ax.texts]
-        assert said[:2] == [f"{mean:.3f}" for mean, _ in values.values()] and ("data" in said) == (title == "fit")
+        assert said == ["data"] * (title == "fit") + [f"{mean:.3f}" for mean, _ in values.values()]
         assert ax.yaxis_inverted()
     assert [label.get_text() for label in plt.gcf().axes[0].get_yticklabels()] == ["w = 1", "w = 4"]
+    counts = {"misses": {"w = 1": (5, 0), "w = 4": (-1, 0)}}
+    (ax,) = drawn(figures.dot_rows, counts, {"misses": ("none", 1)}, 1, (-2, 6)).values()
+    assert [text.get_text() for text in ax.texts] == ["none", "5", "−1"] and ax.get_xlim() == (-1, 7)
 
 
 def test_memory_is_stacked_with_its_sum_at_the_end():
