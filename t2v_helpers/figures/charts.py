@@ -366,8 +366,7 @@ def dot_rows(
     """
     names = list(next(iter(panels.values())))
     style = {"axes.grid.axis": "y", "font.size": 12.0, "axes.labelsize": 12.0}
-    place = {"textcoords": "offset points", "ha": "center", "va": "bottom"}
-    place["bbox"] = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}  # no line strikes through the numbers
+    place = {"textcoords": "offset points", "ha": "center", "bbox": {"fc": "white", "ec": "none", "pad": 0.5}}
     with sheet(1, len(panels), 1.2 + 0.45 * len(names), style=style, sharey=True) as axes:
         for ax, (title, values) in zip(axes[0], panels.items(), strict=True):
             if title in levels:
@@ -376,7 +375,7 @@ def dot_rows(
             rows, look = range(len(names)), {"fmt": "o", "capsize": 3, "markersize": 7, "color": COLORS["diffusion"]}
             ax.errorbar(means, rows, xerr=errors, **look)
             for mean, error, row in zip(means, errors, rows, strict=True):
-                ax.annotate(f"{mean:.{digits if error else 0}f}".replace("-", "−"), (mean, row), (0, 5), **place)
+                ax.annotate(f"{mean:.{digits if error else 0}f}".replace("-", "−"), (mean, row), (0, 8), **place)
             ax.set(xlabel=title, yticks=rows, yticklabels=names, ylim=(len(names) - 0.5, -0.9), xmargin=0.2)
             ax.locator_params(axis="x", nbins=4, steps=(1, 2, 4, 5, 10))
             ax.set_xlim(np.add(levels[title][1], around) if around else None)
