@@ -68,10 +68,10 @@ def pyplot() -> ModuleType:
     return plt
 
 
-def role_color(title: str) -> str:
-    """Return the colour of the role that a title names, such as "GAN, seed 1"; for none of them, grey."""
+def role_color(title: str, other: str = "#666666") -> str:
+    """Return the colour of the role that a title names, such as "GAN, seed 1"; for none of them, the other."""
     words = title.lower().replace(",", " ").split()
-    return next((color for role, color in COLORS.items() if role in words), "#666666")
+    return next((color for role, color in COLORS.items() if role in words), other)
 
 
 def plot_noise_schedule(

@@ -192,7 +192,7 @@ def bars(
             if dot is not None:
                 ax.plot(dot, row, "D", color=COLORS["data"], markersize=7)
                 said += f", measured {dot:.1f}"
-            ax.annotate(said, (max(number, dot or left, left), row), (8, 0), textcoords="offset points", va="center")
+            ax.annotate(said, (max(number, dot or left, left), row), (11, 0), textcoords="offset points", va="center")
         if log:
             ax.set(xscale="log", xlim=(left, 8 * max(values.values())))
         ax.set_ylim(len(values) - 0.4, -0.6)  # the first on top
@@ -277,6 +277,7 @@ def sweep(
     ticks: Mapping[str, float],
     levels: Mapping[str, float],
     log: str = "xy",
+    orders: Sequence[int] = (),
 ) -> None:
     """Draw how scores of several seeds change: a line through their means, and dots for them, side by side.
 
@@ -288,6 +289,7 @@ def sweep(
         ticks: What is written on the horizontal axis, and where.
         levels: Label to a score to compare with, drawn dashed.
         log: Which axes are logarithmic.
+        orders: For the curves one after another p: from the first mean, x ** -p is drawn as a dotted line.
     """
     with sheet(1, len(panels), 3.8, sharey=True) as axes:
         for ax, (title, curves) in zip(axes[0], panels.items(), strict=True):
@@ -295,11 +297,13 @@ def sweep(
             for level, *_ in ends:
                 ax.axhline(level, color=GREY, linestyle="--", linewidth=1)
             for i, (label, (x, scores)) in enumerate(curves.items()):
-                x, scores, color = np.asarray(x, float)[:, None], np.asarray(scores, float), role_color(label)
+                x, scores, color = np.asarray(x, float)[:, None], np.asarray(scores, float), role_color(label, CYCLE[i])
                 color, seeds = CYCLE[2] if color in [end[2] for end in ends] else color, scores.shape[1]
                 if len(x) == 1:
                     ax.axhline(scores.mean(), color=color, linewidth=1)
                 ax.plot(x, scores.mean(1), color=color, linestyle=STYLES[i])
+                for order in orders[i : i + 1]:
+                    ax.plot(x, scores[0].mean() * (x / x[0]) ** -order, color=color, linestyle=":")
                 aside = (seeds > 1) * (0.2 * (i - (len(curves) - 1) / 2) + np.linspace(-0.08, 0.08, seeds))
                 moved = x * (x[1:] / x[:-1]).min(initial=2) ** aside if "x" in log else x + aside
                 ax.plot(moved, scores, MARKERS[i], color=color, markersize=4, alpha=0.6)

@@ -92,7 +92,7 @@ def _draw(ax: Axes, thing: object, x: float, y: float, width: float, height: flo
 
 
 def strips(rows: Mapping[str, ArrayLike], count: int = 8) -> None:
-    """Draw clips as rows of frames, from the first to the last, names on the left and the frames' numbers below.
+    """Draw clips as rows of frames, names on the left; if all are equally long, the frames' numbers below.
 
     Args:
         rows: Name to frames (F, H, W, 3) in [0, 1].
@@ -108,7 +108,7 @@ def strips(rows: Mapping[str, ArrayLike], count: int = 8) -> None:
             gap = np.ones((*taken.shape[:2], max(1, taken.shape[2] // 20), 3))
             ax.imshow(np.concatenate([part for frame in zip(taken, gap, strict=True) for part in frame][:-1], 1))
             ax.set(xticks=[], yticks=[])
-            if ax is axes[-1, 0]:
+            if ax is axes[-1, 0] and len({*map(len, rows.values())}) == 1:
                 middles = (np.arange(count) + 0.5) * taken.shape[2] + np.arange(count) * gap.shape[2] - 0.5
                 ax.set_xticks(middles, [f"frame {numbers[0]}", *numbers[1:]])
                 ax.tick_params(length=0)

@@ -107,6 +107,7 @@ def beside_modelscope():
         count, _, height, width = run.shapes["vae"][1]
         if run.frames is None:
             sheet.rectangle(frame_at, y, width, height, facecolor="#d9d9d9", edgecolor=COLORS["data"], linewidth=1.5)
+            sheet.text(frame_at, y, "yours to make,\non a GPU")
         else:
             sheet.picture(frame_at - width / 2, y - height / 2, run.frames[count // 2].numpy(), 1)
         sheet.text(frame_at, below, f"{width} × {height} pixels")
