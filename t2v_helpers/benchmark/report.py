@@ -74,10 +74,10 @@ def markdown(report):
     controls = "; ".join(f"{what} {value:.2g}" for what, value in report["controls"].items())
     kept = "**Stopped before the end**: more was asked for."
     if report["kept"] is not None:
-        kept = "Kept, because each is faster than the default beyond 2 % and its spread, within 2 % of the latents and "
-        kept += f"under 6 GB: {', '.join(report['kept']) or 'none'}."
+        kept = "Variants to keep (faster than the default by over 2 % and its spread, latents within 2 %, "
+        kept += f"under 6 GB): {', '.join(report['kept']) or 'none'}."
         if any(row["not_here"] == LEFT_OUT for row in rows):
-            kept += " What was left out could not be judged."
+            kept += " Those left out could not be judged."
     parts = [
         "# Benchmark: the model card's recipe and this project's default",
         f"    {here['command']}",
@@ -105,7 +105,7 @@ def markdown(report):
         ]
     met = {None: "", True: "met", False: "not met"}
     judged = [_row([what, value or "owed", met[enough]]) for what, value, enough in bars(report)]
-    parts += ["## The bars for the full-size model", "| | measured | |\n| --- | ---: | --- |\n" + "\n".join(judged)]
+    parts += ["## Goals at full size", "| | measured | |\n| --- | ---: | --- |\n" + "\n".join(judged)]
     if "| owed |" in parts[-1] or any(row["not_here"] == LEFT_OUT for row in rows):
         parts += [
             "To measure what is owed or was left out, run this on a machine with a CUDA GPU:",

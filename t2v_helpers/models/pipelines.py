@@ -41,9 +41,9 @@ def load_pipeline(
     """Load a text-to-video pipeline, from safetensors alone, and put it where it fits.
 
     Args:
-        name: A name of `MODELS`, a folder, a hub id, a `Model`, or "auto": ModelScope if there is a CUDA GPU and this
-            machine has its weights, else the scale model. "auto" prints which and why,
-            and downloads only if `ask` is set and you agree.
+        name: A name of `MODELS`, a folder, a hub id, a `Model`, or "auto": ModelScope if a CUDA GPU has the memory for
+            it and its weights are here, else the scale model. "auto" prints which and why, and downloads only if
+            `ask` is set and you agree.
         device: Such as "cuda" or "cpu"; None takes a CUDA GPU, or for big models Apple's, if there is one.
         plan: A name of `PLANS`, for a CUDA GPU; None takes the first that fits. "int8-text" needs torchao.
         dtype: Of `DTYPES`, such as "bfloat16"; None: float32 on a CPU, on a GPU what the model was trained or published
@@ -171,7 +171,7 @@ def generate(
         pipeline: A loaded one, or what `load_pipeline` takes: loaded once and kept (a folder: until it changes).
         seed: In [0, 2**63). The noise is drawn on the CPU, so a seed starts from the same noise on every device.
         steps: Denoising steps; None, here and down to `width`, is the model's own value.
-        guidance: w in eps_uncond + w (eps_text - eps_uncond) (Ho and Salimans 2022, eq. 6, there 1 + w): 0, or from 1.
+        guidance: w in eps_uncond + w (eps_text - eps_uncond), 0 or at least 1 (1 + w in Ho and Salimans 2022, eq. 6).
         num_frames: Length; `check_shape` says which a model can make.
         height: Pixels, like `width`.
         width: Pixels.

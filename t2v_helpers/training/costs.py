@@ -33,10 +33,10 @@ class Cost(typing.NamedTuple):
     recomputed_bytes: int
 
 
-def make_unet(width, *, like="modelscope", sample_size=32):
+def make_unet(width, *, like="modelscope", sample_size=32, channels=4):
     """An untrained UNet3DConditionModel laid out as ModelScope's (width 320) or the scale model's ("tiny", 32).
 
-    width: channels of its finest level. sample_size: side of the latents.
+    width: channels of its finest level. sample_size, channels: side and channels of the latents.
 
     >>> with torch.device("meta"):
     ...     make_unet(320).config.block_out_channels
@@ -52,8 +52,9 @@ def make_unet(width, *, like="modelscope", sample_size=32):
         raise ValueError(f"like = {like!r}, expected 'modelscope' or 'tiny'")
     if width % groups:
         raise ValueError(f"width = {width}, expected a multiple of {groups}, the number of groups that are normalised")
-    channels = config["block_out_channels"]
-    config["block_out_channels"] = tuple(width * c // channels[0] for c in channels)
+    widths = config["block_out_channels"]
+    config["block_out_channels"] = tuple(width * w // widths[0] for w in widths)
+    config |= {"in_channels": channels, "out_channels": channels}
     return UNet3DConditionModel.from_config({k: v for k, v in config.items() if not k.startswith("_")})
 
 

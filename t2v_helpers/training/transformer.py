@@ -1,4 +1,4 @@
-"""Train the scale model of Wan: autoencoder, text encoder and transformer, each on single frames before clips.
+"""Train the scale model of Wan. Autoencoder and transformer learn from single frames before clips.
 
 A frame costs a fraction of a clip, and what a thing looks like can be learned from it; time is learned last. Wan's
 autoencoder and transformer were trained in this order as well (Wan et al. 2025, sections 4.1 and 4.3).
@@ -26,6 +26,7 @@ RECIPE = {
     "image": Stage(steps=1600, batch=128, lr=2e-3, every=500, warmup=100),
     "transformer": Stage(steps=2000, batch=64, lr=2e-3, every=200, warmup=100),
     "outlines": Stage(steps=1500, batch=64, lr=1e-3, every=250, warmup=100),
+    "polish": Stage(steps=2000, batch=64, lr=1e-3, every=250, warmup=100),
 }
 WINDOW = 9  # frames of a clip that the autoencoder learns from at a time, in three quarters of its width and height
 PER_KIND = {"image": 15, "transformer": 45}  # clips of each kind that the transformer learns from
@@ -136,14 +137,14 @@ def train_text(accelerator, stage, folder, world):
 
 
 def train_transformer(accelerator, recipe, work, parts, latents, world):
-    """The last three stages. Returns the weights' moving average.
+    """The last four stages. Returns the weights' moving average.
 
-    The last one goes on with whole clips at lower rates: what is still missing by then are outlines.
+    The last two go on with whole clips at lower rates: what is still missing by then are outlines.
     parts: tokenizer, text encoder and autoencoder, which stay as they are. latents: as `latents_of` gives.
     """
     with first_weights(recipe["image"], "transformer"):
         transformer = wan.new_transformer()
-    for name in ("image", "transformer", "outlines"):
+    for name in ("image", "transformer", "outlines", "polish"):
         still, folder = name == "image", work / name
 
         def measure(step, ema, folder=folder, length=1 if still else world.num_frames):
@@ -200,7 +201,7 @@ def _draw(world, latents, generator, still):
 
 
 def train(accelerator, recipe, work, output, world):
-    """All six stages; checkpoints, metrics and samples go to `work`, the pipeline to `output`."""
+    """All seven stages; checkpoints, metrics and samples go to `work`, the pipeline to `output`."""
     vae = train_autoencoder(accelerator, recipe, work, world)
     tokenizer, text_encoder = train_text(accelerator, recipe["text"], work / "text", world)
     parts = tokenizer, text_encoder, vae

@@ -1,8 +1,8 @@
 """What a model is trained on: captioned clips, rendered as they are asked for, or read from a folder of files.
 
 A world has kinds of clips, numbered from 0, and `kinds` names what each shows, as `Attributes`: first those that are
-`trained` on, then those `held_out`, of which only the autoencoder sees single frames. The UNet learns from
-`examples_per_kind` of each kind.
+`trained` on, then those `held_out`, which only the autoencoder sees. The UNet learns from `examples_per_kind` of
+each kind.
 """
 
 import itertools
