@@ -23,7 +23,7 @@ help:
 	@echo "  make equations    write docs/equations.md"
 	@echo "  make train        train the scale model again (about an hour); make evaluate: measure how well it follows prompts;"
 	@echo "                    both for the scale model of Wan: MODEL=tiny-wan"
-	@echo "  make lessons      run notebook 08 with both budgets and 06 with its full one (an hour), and store the results"
+	@echo "  make lessons      make the stored results of notebooks 06, 08 and 11 again, and store them (three hours)"
 	@echo "  make tuning       search for notebook 05's settings again (five minutes) and store them"
 	@echo "For a class"
 	@echo "  make handout      write the notebooks without their solutions to handout/; replace changed ones: HANDOUT=--overwrite"
@@ -112,6 +112,8 @@ lessons: $(READY)
 	    runs/lessons.ipynb -p BUDGET $$budget -p FOLDER runs/lessons/$$budget || exit 1; done
 	cp runs/lessons/full/*.json runs/lessons/medium/medium_clips.npz assets/lessons/
 	HF_HUB_OFFLINE=1 $(PY) -m papermill notebooks/06_text_meets_video.ipynb runs/guidance.ipynb -p GUIDANCE full
+	HF_HUB_OFFLINE=1 $(PY) -m papermill notebooks/11_inside_a_video_transformer.ipynb runs/unet_or_transformer.ipynb \
+	    -p COMPARE full -p WORK runs/unet_or_transformer
 
 tuning: $(READY)
 	mkdir -p runs

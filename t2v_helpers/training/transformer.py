@@ -26,7 +26,7 @@ RECIPE = {
     "image": Stage(steps=1600, batch=128, lr=2e-3, every=500, warmup=100),
     "transformer": Stage(steps=2000, batch=64, lr=2e-3, every=200, warmup=100),
     "outlines": Stage(steps=1500, batch=64, lr=1e-3, every=250, warmup=100),
-    "polish": Stage(steps=2000, batch=64, lr=1e-3, every=250, warmup=100),
+    "polish": Stage(steps=1000, batch=64, lr=1e-3, every=250, warmup=100),
 }
 WINDOW = 9  # frames of a clip that the autoencoder learns from at a time, in three quarters of its width and height
 PER_KIND = {"image": 15, "transformer": 45}  # clips of each kind that the transformer learns from
