@@ -11,7 +11,7 @@ from .worlds import Folder, Rendered
 WAYS = {"tiny": stages, "tiny-wan": transformer}  # each with a RECIPE and a function that trains by it
 ABOUT = """\
 Train a scale model in stages. tiny: autoencoder, CLIP, UNet on frames, UNet on clips. tiny-wan: autoencoder on
-frames, autoencoder on clips, text encoder, transformer on frames, and three times on clips, at falling rates.
+frames, autoencoder on clips, text encoder, transformer on frames, then three times on clips.
 """
 EPILOG = """\
 To train with several processes, on CPUs or GPUs: accelerate launch --num_processes 2 -m t2v_helpers.training ...
