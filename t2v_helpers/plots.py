@@ -69,7 +69,15 @@ def pyplot() -> ModuleType:
 
 
 def role_color(title: str, other: str = "#666666") -> str:
-    """Return the colour of the role that a title names, such as "GAN, seed 1"; for none of them, the other."""
+    """Return the colour of the role that a title names.
+
+    Args:
+        title: Such as "GAN, seed 1".
+        other: The colour for a title that names none.
+
+    Returns:
+        A colour of `COLORS`, or the other.
+    """
     words = title.lower().replace(",", " ").split()
     return next((color for role, color in COLORS.items() if role in words), other)
 

@@ -113,7 +113,12 @@ def winners(rows: Mapping[str, Sequence[str]], columns: Sequence[str], xlabel: s
 
 
 def images(pictures: Sequence[ArrayLike], *, titles: Sequence[str]) -> None:
-    """Draw pictures (H, W, 3) in [0, 1] with their titles side by side, in two rows when there are more than five."""
+    """Draw pictures side by side, in two rows when there are more than five.
+
+    Args:
+        pictures: (H, W, 3) each, in [0, 1].
+        titles: One for each.
+    """
     rows, columns = in_rows(len(pictures))
     with sheet(rows, columns, (8.5 / columns + 0.3) * rows, style=BOXED) as axes:
         for ax, picture, title in zip(axes.flat, pictures, titles, strict=False):
