@@ -41,11 +41,12 @@ def lines(
     ticks: Sequence[float] | None = None,
     log: str = "",
     peaks: bool = False,
+    direct: bool = False,
 ) -> None:
     """Draw curves, and dots to compare with them; a curve whose label is a role has its colour.
 
     Args:
-        x: Where the values are, (n,).
+        x: Where the values are, (n,); if they fall, so do the numbers on the axis.
         curves: Label to values (n,), or to a tuple (x, values) or (x, values, errors), each one standard error.
         xlabel: With the unit.
         ylabel: With the unit.
@@ -55,6 +56,7 @@ def lines(
         ticks: Where the horizontal axis has ticks, if not where matplotlib puts them.
         log: Which axes are logarithmic: "x", "y" or "xy".
         peaks: Write the curves' names over their peaks in place of a legend.
+        direct: Write each curve's label at its end, in place of a legend.
     """
     plain = bool(dots) or len(x) > 60  # styles of line instead of markers: of two that agree, both can be seen
     with sheet() as [[ax]]:
@@ -70,12 +72,18 @@ def lines(
             _mark(ax, place, label, color=GREY, linestyle=":", linewidth=1.2)
         ax.set(xlabel=xlabel, ylabel=ylabel)
         scales(ax, log, ticks)
+        if x[0] > x[-1]:
+            ax.invert_xaxis()
         for line in ax.lines[: len(curves)] if peaks else ():
             top, look = np.argmax(line.get_ydata()), {"color": line.get_color(), "backgroundcolor": "white"}
             ax.annotate(line.get_label(), line.get_xydata()[top], (0, 9), "data", "offset points", ha="center", **look)
             line.set_label("")
             ax.margins(y=0.15)
-        legend_beside(ax)
+        if direct:
+            shown = ax.lines[: len(curves)]
+            name_ends(ax, [(line.get_ydata()[-1], line.get_label(), line.get_color()) for line in shown])
+        else:
+            legend_beside(ax)
 
 
 def loss_parts(times: ArrayLike, least: ArrayLike, learned: ArrayLike, apart: Mapping[str, ArrayLike]) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import torch
+from matplotlib import colormaps
 from numpy.typing import ArrayLike
 
 from ..plots import CYCLE
@@ -42,11 +43,11 @@ def continuity(fields: Mapping[str, ArrayLike], reach: float = REACH) -> None:
         fields: Title to values (n, n), the second coordinate running along the columns. The first sets the colours.
         reach: The values go from -reach to reach in both directions.
     """
-    most = np.abs(np.asarray(next(iter(fields.values())))).max()
+    most, colors = np.abs(np.asarray(next(iter(fields.values())))).max(), colormaps["RdBu_r"].resampled(21)
     with sheet(1, len(fields), 2.9, style=BOXED, sharey=True) as axes:
         for ax, (title, field) in zip(axes[0], fields.items(), strict=True):
-            extent = (-reach, reach, -reach, reach)
-            shown = ax.imshow(np.asarray(field).T, cmap="RdBu_r", vmin=-most, vmax=most, origin="lower", extent=extent)
+            look = {"extent": (-reach, reach, -reach, reach), "origin": "lower", "interpolation": "bilinear"}
+            shown = ax.imshow(np.asarray(field).T, cmap=colors, vmin=-most, vmax=most, **look)
             ax.set(title=title, xlim=(-2, 2), ylim=(-2, 2), xticks=(-1, 0, 1), yticks=(-1, 0, 1), xlabel="$x_1$")
         axes[0, 0].set_ylabel("$x_2$")
         ax.figure.colorbar(shown, ax=axes[0].tolist(), label="density per unit of $t$", extend="both", shrink=0.8)

@@ -190,6 +190,7 @@ def paths(
     ends: tuple = ("$x_T$", "$x_0$"),
     reach: float = REACH,
     names: tuple = ("", ""),
+    by_end: bool = False,
 ) -> None:
     """Draw the paths of the first points of each walk, from their start (a dot) to their end (a square).
 
@@ -200,17 +201,20 @@ def paths(
         ends: The names of start and end.
         reach: As in `clouds`.
         names: Of the two coordinates.
+        by_end: Each path is thick, in the colour of the centre that is nearest to its end, as in `film`.
     """
+    few = by_end or count <= len(CYCLE)
     with _squares(1, len(walks), 0.5) as axes:
         for ax, (title, walk) in zip(axes[0], walks.items(), strict=True):
             ways = np.stack([_xy(x[:count]) for _, x, *_ in walk])  # (times, 2, points)
-            for i in range(ways.shape[2]):
-                color = CYCLE[i] if count <= len(CYCLE) else "#999999"
-                ax.plot(*ways[..., i].T, linewidth=0.9, color=color, alpha=0.8)
-            several = 1 < ways.shape[2] <= len(CYCLE)  # then each end has the colour of its path
+            colors = list(CYCLE[: ways.shape[2]]) if few else ["#999999"] * ways.shape[2]
+            colors = end_colors(walk[-1][1][:count], centres) if by_end else colors
+            for way, color in zip(ways.transpose(2, 0, 1), colors, strict=True):
+                ax.plot(*way.T, linewidth=2 if by_end else 0.9, color=color, alpha=0.8)
+            several = few and ways.shape[2] > 1  # then each end has the colour of its path
             for i, role in ((0, "noise"), (-1, "diffusion")):
-                look = {"color": CYCLE[: ways.shape[2]], "edgecolors": "black"} if several else {"color": COLORS[role]}
-                look |= {"s": 26 if count <= len(CYCLE) else (18, 6)[i], "marker": "os"[i]}
+                look = {"color": colors, "edgecolors": "black"} if several else {"color": COLORS[role]}
+                look |= {"s": 26 if few else (18, 6)[i], "marker": "os"[i]}
                 ax.scatter(*ways[i], zorder=3, label=ends[i], **look)
             square(ax, title, reach, centres)
             ax.set(xlabel=names[0], ylabel=names[1] if ax is axes[0, 0] else "")

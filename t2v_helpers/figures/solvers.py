@@ -29,8 +29,8 @@ def orders(steps: Sequence[int], errors: Mapping[str, ArrayLike], slopes: Mappin
             ax.plot(steps, error, marker=marker, color=color, markersize=7)
             straight = error[-1] * (np.array(steps) / steps[-1]) ** round(slope)
             ax.plot(steps, straight, color=GREY, linestyle=":", linewidth=1.2, zorder=1)
-            at = {"textcoords": "offset points", "fontsize": 12}
-            ax.annotate(f"$n^{{{round(slope)}}}$", (steps[0], straight[0]), (0, -18), color=GREY, **at)
+            at, aside = {"textcoords": "offset points", "fontsize": 12}, (0, 6 if straight[0] > error[0] else -18)
+            ax.annotate(f"$n^{{{round(slope)}}}$", (steps[0], straight[0]), aside, color=GREY, **at)
             ax.annotate(f"{name}: slope ${slope:.2f}$", (steps[middle], error[middle]), (8, 8), color=color, **at)
         ax.set(xlabel="steps $n$ (log scale)", ylabel="median error (units of $x$, log scale)", ymargin=0.12)
         scales(ax, "xy", steps)

@@ -9,7 +9,7 @@ from scipy.integrate import quad
 from torch.distributions import Categorical, Independent, MixtureSameFamily, Normal
 from torch.nn.functional import mse_loss
 
-from t2v_helpers.flow import flow_loss, flow_sample
+from t2v_helpers.flow import flow_sample
 
 from . import Line, named
 from .ch02 import eps, x0
@@ -36,13 +36,6 @@ still = torch.zeros(5, 5).double()
 
 z, fixed = torch.tensor([0.7, -1.2, 0.1]).double(), named(sigmoid=torch.sigmoid)
 fixed.randn = lambda n, generator: z[:n]
-
-
-def half(x, t):
-    return x / 2
-
-
-half.copies = 3
 
 
 def squeeze(x, t):
@@ -87,8 +80,9 @@ LINES = [
     Line("10.9", {"itertools": itertools, "velocity": lambda x, t: x}, x * 0.625**2, call=(x, [1.0, 0.5])),
     Line(
         "10.10",
-        {"nets": half, "flow_loss": flow_loss, "batch": lambda: (x0, t, eps)},
-        3 * mse_loss(x_t / 2, eps - x0),
+        {},
+        mse_loss(x_t / 2, eps - x0),
+        call=(lambda x, t: x / 2, x0, t.expand(len(x0)), eps),
     ),
     Line("10.11", {"conditional": torch.tensor(3.0), "marginal": 1.0, "constant": 2.0}, None),
     Line("10.12", {"torch": fixed, "generator": None}, 1 / (1 + torch.exp(-0.5 - z)), call=(0.5, 3)),

@@ -105,6 +105,9 @@ def test_walks_are_drawn_at_their_times_and_from_start_to_end():
         np.testing.assert_allclose(ends.get_facecolors(), [to_rgba(line.get_color()) for line in ax.lines])
     ax = drawn(figures.paths, {"DDPM": walk}, points(), reach=1.0, names=("a", "b"))["DDPM"]
     assert ax.get_xlim() == (-1.0, 1.0) and (ax.get_xlabel(), ax.get_ylabel()) == ("a", "b")
+    ax = drawn(figures.paths, {"a": [(1, points()[:3]), (0, points()[[0, 0, 1]])]}, points(), count=9, by_end=True)["a"]
+    first, second, third = (line.get_color() for line in ax.lines)
+    assert first == second != third  # the cluster where a path ends gives its colour
 
 
 def test_a_film_moves_and_can_be_shown():
@@ -157,6 +160,9 @@ def test_lines_dots_errors_levels_and_marks():
     line, dots = ax.lines
     assert line.get_marker() == "None" and dots.get_linestyle() == "None" and dots.get_color() == COLORS["gan"]
     assert dots.get_xydata().tolist() == [[3, 4]] and ax.get_yscale() == "log"
+    (ax,) = drawn(figures.lines, [4, 2, 1], {"a": [5, 6, 7]}, direct=True, **labels).values()
+    assert ax.get_legend() is None and ax.xaxis_inverted()
+    assert (ax.texts[0].get_text(), ax.texts[0].xy[1]) == ("a", 7)
 
 
 def test_a_loss_is_its_least_and_a_distance_and_names_can_stand_over_peaks():
