@@ -234,7 +234,7 @@ return d_loss.item(), g_loss.item() => return g_loss.item(), d_loss.item()
 """,
     "plots": """
 lambda s: s.betas) => lambda s: s.alphas)
-lambda s: s.alpha_bars.sqrt() => lambda s: s.alpha_bars**2
+lambda s: s.alpha_bars) => lambda s: s.alpha_bars.sqrt())
 s.snr.log().masked_fill => s.snr.log10().masked_fill
 masked_fill(s.snr == 0, torch.nan) => masked_fill(s.snr == 0, -1.0)
 np.arange(1, len(s) + 1) => np.arange(len(s))
