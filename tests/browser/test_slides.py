@@ -57,6 +57,7 @@ def test_slides_show_the_notebook_on_a_wall_without_its_solutions(path, decks, o
     assert min(slide["size"] for slide in shown) >= 0.7, "letters that nobody can read from the back"
     math = [height for slide in shown for height in slide["math"]]
     assert all(height > 0 for height in math) and (len(math) > 3 or path == course.NOTEBOOKS[0])
+    assert len(math) == sum("".join(slide["body"]).count("<math") for column in slides(path) for slide in column)
     sections = [
         line[3:] for cell in course.cells(path, "markdown") for line in cell.source.splitlines() if line[:3] == "## "
     ]
