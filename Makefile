@@ -60,7 +60,7 @@ KEEP := MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=100000000000
 # As many workers as cores, of one thread each: with more threads they would mostly wait for one another. Each takes
 # whole files, in the order of conftest.py.
 PYTEST := $(KEEP) $(PY) -m pytest -n $(JOBS) --dist loadscope --no-loadscope-reorder
-NBVAL := --nbval --nbval-current-env --nbval-cell-timeout 300 --nbval-sanitize-with tests/nbval_sanitize.cfg
+NBVAL := --nbval --nbval-current-env --nbval-cell-timeout 300 --nbval-kernel-startup-timeout 300 --nbval-sanitize-with tests/nbval_sanitize.cfg
 test test-notebooks: export OMP_NUM_THREADS ?= 1
 
 test: $(READY)

@@ -15,7 +15,8 @@ REPOSITORY = ""
 BRANCH = "main"
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 # How tools and tests call nbval: the same way as the Makefile.
-NBVAL = "--nbval --nbval-current-env --nbval-cell-timeout 300 --nbval-sanitize-with tests/nbval_sanitize.cfg".split()
+NBVAL = "--nbval --nbval-current-env --nbval-cell-timeout 300 --nbval-kernel-startup-timeout 300".split()
+NBVAL += ["--nbval-sanitize-with", "tests/nbval_sanitize.cfg"]
 SOLUTION = re.compile(
     r"<details><summary>Solution</summary>(?:(?!```).)*```python\n(.*?)```(?:(?!```).)*</details>", re.S
 )  # words may stand before and after the code

@@ -1,5 +1,6 @@
-"""The rate of this machine, the precision that suits it, and its clock."""
+"""The rate of this machine, the precision and the kernels that suit it, and its clock."""
 
+import copy
 import types
 
 import pytest
@@ -30,3 +31,32 @@ def test_the_clock_waits_for_a_gpu(monkeypatch):
     monkeypatch.setattr(torch.cuda, "synchronize", waited.append)
     device = torch.device("cuda", 0)
     assert machine.clock(torch.device("cpu")) <= machine.clock(device) and waited == [device]
+
+
+@pytest.mark.parametrize("stride", [(1, 1, 1), (2, 1, 1), (1, 2, 2)])
+@pytest.mark.parametrize("kernel", [(3, 3, 3), (3, 1, 1), (1, 3, 2)])
+def test_flat_convolutions_give_what_torchs_give(kernel, stride):
+    torch.manual_seed(0)
+    layer, x = torch.nn.Conv3d(4, 6, kernel, stride), torch.randn(2, 4, 7, 9, 8)
+    with torch.no_grad():
+        want = layer(x)
+        machine.flatten_convolutions(layer)
+        assert "conv2d" in [call.name.split("::")[-1] for call in _calls(lambda: layer(x))]
+        torch.testing.assert_close(layer(x), want, rtol=1e-5, atol=1e-5)
+        torch.testing.assert_close(copy.deepcopy(layer)(x), want, rtol=1e-5, atol=1e-5)
+        layer.weight.mul_(2)  # the weights are read at each call
+        assert not torch.allclose(layer(x), want)
+
+
+@pytest.mark.parametrize("more", [{"padding": 1}, {"dilation": 2}, {"groups": 2}])
+def test_other_convolutions_stay_as_they_are(more):
+    layer, x = torch.nn.Conv3d(4, 4, 3, **more), torch.randn(1, 4, 7, 7, 7)
+    want = layer(x)
+    machine.flatten_convolutions(layer)
+    assert torch.equal(layer(x), want)
+
+
+def _calls(call):
+    with torch.profiler.profile() as profile:
+        call()
+    return profile.events()
