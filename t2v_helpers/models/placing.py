@@ -10,7 +10,7 @@ from collections.abc import Callable
 import psutil
 
 from . import budget, checkpoint, request
-from .machine import flatten_convolutions, has_bfloat16
+from .machine import has_bfloat16, quicken
 from .registry import Model
 
 if typing.TYPE_CHECKING:
@@ -79,8 +79,8 @@ def place(pipe: "DiffusionPipeline", device: "torch.device", plan: str | None = 
     if device.type != "cuda":
         if not request.known_words(pipe.tokenizer):
             slice_decoder(pipe.vae)
-        if device.type == "cpu":
-            flatten_convolutions(pipe.vae)
+        elif device.type == "cpu":
+            quicken(pipe.vae)  # a larger one's convolutions take torch's quick path anyway
         pipe.to(device)
         return
     need = pipe_needs(pipe)

@@ -5,6 +5,7 @@ import types
 
 import pytest
 import torch
+from diffusers.models.autoencoders.autoencoder_kl_wan import WanRMS_norm
 
 from t2v_helpers.models import machine
 
@@ -40,7 +41,7 @@ def test_flat_convolutions_give_what_torchs_give(kernel, stride):
     layer, x = torch.nn.Conv3d(4, 6, kernel, stride), torch.randn(2, 4, 7, 9, 8)
     with torch.no_grad():
         want = layer(x)
-        machine.flatten_convolutions(layer)
+        machine.quicken(layer)
         assert "conv2d" in [call.name.split("::")[-1] for call in _calls(lambda: layer(x))]
         torch.testing.assert_close(layer(x), want, rtol=1e-5, atol=1e-5)
         torch.testing.assert_close(copy.deepcopy(layer)(x), want, rtol=1e-5, atol=1e-5)
@@ -52,8 +53,23 @@ def test_flat_convolutions_give_what_torchs_give(kernel, stride):
 def test_other_convolutions_stay_as_they_are(more):
     layer, x = torch.nn.Conv3d(4, 4, 3, **more), torch.randn(1, 4, 7, 7, 7)
     want = layer(x)
-    machine.flatten_convolutions(layer)
+    machine.quicken(layer)
     assert torch.equal(layer(x), want)
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_quick_norms_give_what_diffusers_gives(first):
+    torch.manual_seed(0)
+    layer = WanRMS_norm(5, channel_first=first, images=False, bias=True)
+    x = torch.randn(2, 5, 3, 4, 4) if first else torch.randn(2, 3, 5)
+    x[0] = 0  # divided by what keeps it finite
+    with torch.no_grad():
+        layer.gamma.normal_()
+        layer.bias.normal_()
+        want = layer(x)
+        machine.quicken(layer)
+        assert not any("norm" in call.name for call in _calls(lambda: layer(x)))
+        torch.testing.assert_close(layer(x), want)
 
 
 def _calls(call):
