@@ -133,7 +133,7 @@ def _handler(hub):
 def serving(hub):
     """Serve a `Hub`; its `address` is to be put into HF_ENDPOINT."""
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _handler(hub)) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
         thread.start()
         hub.address = f"http://127.0.0.1:{server.server_port}"
         yield hub
