@@ -185,6 +185,7 @@ def machine(tmp_path):
     return work, _without_git() | {"PYTHONPATH": path, "PIP_SAYS": str(tmp_path / "pip.json"), "IPYTHONDIR": str(stubs)}
 
 
+@pytest.mark.long
 def test_a_notebook_starts_in_an_empty_folder(repository, machine):
     """Nothing is typed: the set-up cell, then helpers and the scale model are loaded from the clone."""
     work, env = machine

@@ -22,7 +22,7 @@ from .report import AGAIN, DEFAULT, KEPT, LEFT_OUT, RECIPE
 
 EPILOG = "Exit code: 0 measured, 1 recipe or default cannot run here, 2 bad input (one line says why), 130 interrupted."
 EPILOG = "\n  ".join(["variants (quote each name):", *variants.VARIANTS]) + f"\n\n{EPILOG}"
-EPILOG = "The architecture is ModelScope's, the weights are random: nothing is downloaded.\n\n" + EPILOG
+EPILOG = "ModelScope's architecture (tiny: a small one like it), random weights: nothing is downloaded.\n\n" + EPILOG
 CONTROLS = {"another prompt": {"prompt": "a sailing boat in a storm"}, "guidance 1": {"guidance": 1}}
 
 

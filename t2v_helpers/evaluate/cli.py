@@ -114,7 +114,7 @@ def parser():
     p = command.Parser("t2v_helpers.evaluate", __doc__.split("\n")[0], EPILOG)
     about = "tiny, tiny-wan, or the folder of a model trained on the world of moving shapes; several are measured one "
     p.add_argument("models", metavar="MODEL", nargs="*", help=f"{about}after the other (default: tiny)")
-    about = "clips of each caption, each from its own random seed (default: %(default)s)"
+    about = "clips of each plain caption, from as many random seeds (default: %(default)s)"
     p.add_argument("--seeds", metavar="N", type=command.count, default=3, help=about)
     p.add_argument("--steps", metavar="N", type=command.whole, help="denoising steps (default: the model's)")
     about = "guidance scale, 1 or more (default: the model's)"
