@@ -130,33 +130,39 @@ def density_coverage(real: Tensor, fake: Tensor, k: int = 5) -> Fidelity:
 
 # ---- clips: frames of shape (F, H, W, 3) in [0, 1] ----
 def adherence(
-    clips: Sequence[np.ndarray], captions: Sequence[str | shapes.Attributes], colors: Mapping = shapes.COLORS
+    clips: Sequence[np.ndarray],
+    captions: Sequence[str | shapes.Attributes | shapes.Scene],
+    colors: Mapping = shapes.COLORS,
+    fit: float = 0.9,
 ) -> dict[str, float]:
-    """Measure the share of clips that show what their caption says, according to `shapes.judge`.
+    """Measure the share of clips that show what their caption says, according to `shapes.look`.
 
     Args:
         clips: Clips of the moving shapes.
-        captions: A text or `shapes.Attributes` for each clip.
+        captions: A text, `shapes.Attributes` or `shapes.Scene` for each clip.
         colors: The judge's palette, {name: (red, green, blue)}.
+        fit: How well an outline has to fit for its shape to count, see `shapes.look`.
 
     Returns:
-        Shares from 0 to 1: "color", "shape", "motion", and "all" for the three together.
+        Shares from 0 to 1: of clips in which the "color", the "shape", the "motion" of every thing is right, and "all"
+        of those in which these and the ground are, and nothing else is seen.
 
     >>> adherence([shapes.render("a red circle moving left", seed=0)], ["a blue circle moving left"])
     {'color': 0.0, 'shape': 1.0, 'motion': 1.0, 'all': 0.0}
     """
     if len(clips) != len(captions) or not len(clips):
         raise ValueError(f"got {len(clips)} clips and {len(captions)} captions, expected as many of both, at least one")
-    said = [c if isinstance(c, shapes.Attributes) else shapes.parse(c) for c in captions]
-    seen = [shapes.judge(clip, colors) for clip in clips]
-    right = np.array([[a == b for a, b in zip(*pair, strict=True)] for pair in zip(seen, said, strict=True)])
-    shares = dict(zip(shapes.Attributes._fields, right.mean(0).tolist(), strict=True))
-    return shares | {"all": right.all(1).mean().item()}
+    said = [shapes.read(c) if isinstance(c, str) else c for c in captions]
+    found = [shapes.compare(c, shapes.look(clip, colors, fit).scene) for c, clip in zip(said, clips, strict=True)]
+    kinds = shapes.Attributes._fields
+    shares = {kind: sum(all(getattr(hit, kind) for hit in one.hits) for one in found) / len(found) for kind in kinds}
+    return shares | {"all": sum(one.right for one in found) / len(found)}
 
 
 def object_mask(clip: np.ndarray) -> np.ndarray:
-    """Mark the pixels of a clip (F, H, W, 3) that show an object, not the background: booleans (F, H, W)."""
-    return np.abs(np.asarray(clip) - np.array(shapes.BACKGROUND)).max(-1) > 0.2
+    """Mark the pixels of a clip (F, H, W, 3) that show an object, not the ground: booleans (F, H, W)."""
+    clip = np.asarray(clip)
+    return np.abs(clip - shapes.ground_of(clip)).max(-1) > 0.2
 
 
 def object_overlap(clip: np.ndarray, other: np.ndarray) -> float:

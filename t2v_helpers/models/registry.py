@@ -54,7 +54,7 @@ class Model:
 MODELS = {
     "tiny": Model(
         repo=str(ASSETS / "tiny-t2v"),
-        about="moving shapes, 34 words; on any CPU, no download",
+        about="one moving thing or two, 54 words; on any CPU, no download",
         steps=10,  # with 20 as many clips are right (python -m t2v_helpers.evaluate --steps 20)
         guidance=2.0,  # at 4 outlines bulge (--guidance 4), at 1 a few more prompts are missed (notebook 06)
         size=(64, 64),
@@ -63,7 +63,7 @@ MODELS = {
     ),
     "tiny-wan": Model(
         repo=str(ASSETS / "tiny-wan"),
-        about="the same shapes from a scale model of Wan 2.1; on any CPU, no download",
+        about="single shapes from a scale model of Wan 2.1; on any CPU, no download",
         pipeline_class="WanPipeline",
         steps=7,  # with 10 outlines fit no better (python -m t2v_helpers.evaluate tiny-wan --steps 10)
         guidance=1.4,  # at 3 outlines fit worse (--guidance 3), at 1.25 a few prompts are missed (--guidance 1.25)

@@ -1,4 +1,4 @@
-"""The scale model of ModelScope, part by part, untrained: the same classes, 1/426 of the weights.
+"""The scale model of ModelScope, part by part, untrained: the same classes, about 1/320 of the weights.
 
 Each function returns one component of a `TextToVideoSDPipeline`. Where it differs from ModelScope's other than in
 width, the function says so and why; the model card (assets/tiny-t2v/README.md) has the measurements.
@@ -15,7 +15,7 @@ from .._support.logs import quiet
 
 MAX_TOKENS = 24  # ModelScope: 77
 WIDTH = 64  # of the text tower; ModelScope: 1024
-LATENT = (4, shapes.NUM_FRAMES, shapes.SIZE // 8, shapes.SIZE // 8)  # ModelScope: (4, 16, 32, 32)
+LATENT = (8, shapes.NUM_FRAMES, shapes.SIZE // 8, shapes.SIZE // 8)  # ModelScope: (4, 16, 32, 32)
 
 
 def new_tokenizer(texts=None):
@@ -23,7 +23,7 @@ def new_tokenizer(texts=None):
     from tokenizers import Tokenizer, models, pre_tokenizers, trainers
     from transformers import CLIPTokenizer
 
-    texts = sorted(texts or {text for names in shapes.COMBINATIONS for text in shapes.wordings(names)})
+    texts = sorted(texts) if texts else [*shapes.words(), ","]
     bpe = Tokenizer(models.BPE(end_of_word_suffix="</w>"))
     bpe.pre_tokenizer = pre_tokenizers.Whitespace()
     words = sorted({word for text in texts for word in text.replace(",", " ").split()})
@@ -44,15 +44,15 @@ def token_ids(tokenizer, texts):
     return tokenizer(texts, padding="max_length", truncation=True, return_tensors="pt").input_ids
 
 
-def new_text_encoder(tokenizer, generator=None):
-    """A two-layer CLIPTextModel: token ids (b, 24) to a context (b, 24, 64).
+def new_text_encoder(tokenizer, generator=None, layers=3):
+    """A CLIPTextModel of three layers: token ids (b, 24) to a context (b, 24, 64).
 
     CLIP draws its embeddings with a deviation of 0.02. Here words are drawn far apart (1.0, positions 0.3): at this
     size and budget that decides whether the text is learned at all.
     """
     from transformers import CLIPTextConfig, CLIPTextModel
 
-    size = {"hidden_size": WIDTH, "intermediate_size": 4 * WIDTH, "num_hidden_layers": 2, "num_attention_heads": 4}
+    size = {"hidden_size": WIDTH, "intermediate_size": 4 * WIDTH, "num_hidden_layers": layers, "num_attention_heads": 4}
     size |= {"vocab_size": len(tokenizer), "max_position_embeddings": MAX_TOKENS, "projection_dim": WIDTH}
     special = {name: getattr(tokenizer, name) for name in ("bos_token_id", "eos_token_id", "pad_token_id")}
     model = CLIPTextModel(CLIPTextConfig(hidden_act="gelu", **size, **special))
@@ -80,10 +80,10 @@ class VideoTower(nn.Module):
 
 
 def new_autoencoder(size=shapes.SIZE, latent_channels=LATENT[0]):
-    """AutoencoderKL: frames (b, 3, size, size) in [-1, 1] to latents (b, 4, size / 8, size / 8) and back.
+    """AutoencoderKL: frames (b, 3, size, size) in [-1, 1] to latents (b, 8, size / 8, size / 8) and back.
 
     It makes pictures 8x smaller, as ModelScope's does. size: pixels, a multiple of 8. latent_channels: 4 in ModelScope;
-    in pictures of 32 x 32 pixels an outline is so small that its code needs 8.
+    in pictures of 64 x 64 pixels an outline is so small that its code needs 8.
     """
     from diffusers import AutoencoderKL
 
@@ -97,19 +97,20 @@ def new_autoencoder(size=shapes.SIZE, latent_channels=LATENT[0]):
     )
 
 
-CHANNELS = (32, 64, 96)  # of the UNet's three levels, 8 x 8, 4 x 4 and 2 x 2; ModelScope: (320, 640, 1280, 1280)
+CHANNELS = (48, 80, 96)  # of the UNet's three levels, 8 x 8, 4 x 4 and 2 x 2; ModelScope: (320, 640, 1280, 1280)
+SMALL = (32, 64, 96)  # of one for frames below 64 x 64, which has less to learn
 HEAD = 8  # channels of one head of attention; ModelScope: 64
 
 
 def _unet_config(sample_size, latent_channels, kind):
-    """Both UNets' settings. Attention to the text sits at 4 x 4, where it costs little, or at the finest level."""
-    text = 1 if sample_size >= 8 else 0
-    down = [f"{'CrossAttn' * (level == text)}DownBlock{kind}" for level in range(3)]
+    """Both UNets' settings. Attention to the text sits at 8 x 8 and 4 x 4."""
+    channels, texts = (CHANNELS, (0, 1)) if sample_size >= 8 else (SMALL, (0,))
+    down = [f"{'CrossAttn' * (level in texts)}DownBlock{kind}" for level in range(3)]
     return {
         "sample_size": sample_size,
         "in_channels": latent_channels,
         "out_channels": latent_channels,
-        "block_out_channels": CHANNELS,
+        "block_out_channels": channels,
         "down_block_types": tuple(down),
         "up_block_types": tuple(block.replace("Down", "Up") for block in reversed(down)),
         "layers_per_block": 1,
@@ -119,19 +120,19 @@ def _unet_config(sample_size, latent_channels, kind):
 
 
 def new_image_unet(sample_size=LATENT[-1], latent_channels=LATENT[0]):
-    """UNet2DConditionModel: one latent frame (b, 4, 8, 8), step (b,) and context (b, 24, 64) to v (b, 4, 8, 8).
+    """UNet2DConditionModel: one latent frame (b, 8, 8, 8), step (b,) and context (b, 24, 64) to v (b, 8, 8, 8).
 
     The part of `new_unet` that looks at a single frame. It is trained first, as Stable Diffusion's was for ModelScope.
     """
     from diffusers import UNet2DConditionModel
 
-    heads = tuple(channels // HEAD for channels in CHANNELS)  # this class takes attention_head_dim for their number
     config = _unet_config(sample_size, latent_channels, "2D")
+    heads = tuple(c // HEAD for c in config["block_out_channels"])  # this class takes attention_head_dim for their number
     return UNet2DConditionModel(attention_head_dim=heads, use_linear_projection=True, **config)
 
 
 def new_unet(image_unet=None, sample_size=LATENT[-1], latent_channels=LATENT[0], still=True):
-    """UNet3DConditionModel: latents (b, 4, 16, 8, 8), step (b,) and context (b, 24, 64) to v (b, 4, 16, 8, 8).
+    """UNet3DConditionModel: latents (b, 8, 16, 8, 8), step (b,) and context (b, 24, 64) to v (b, 8, 16, 8, 8).
 
     image_unet: a model from `new_image_unet`, whose weights it takes over. still: whether layers that look along time
     start as the identity, so that it starts as the image model on each frame alone, as ModelScope started from Stable
@@ -160,7 +161,7 @@ def to_model(frames):
 
 @torch.no_grad()
 def encode(vae, clip):
-    """Latents (4, F, h, w) of a clip's frames (F, H, W, 3), scaled to deviation 1."""
+    """Latents (8, F, h, w) of a clip's frames (F, H, W, 3), scaled to deviation 1."""
     mean = vae.encode(to_model(clip).movedim(1, 0).to(vae.device)).latent_dist.mean
     return (mean * vae.config.scaling_factor).movedim(0, 1)
 
