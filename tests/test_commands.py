@@ -78,7 +78,7 @@ WITHOUT_TORCH = {
         tiny more => model 'more': expected one of
         wrong => t2v_settings.json: 'frames', expected an object
         --dtype int8 => --dtype: invalid choice: 'int8'
-        --seeds 0 => --seeds: '0', expected a whole number from 1
+        --scenes 0 => --scenes: '0', expected a whole number from 1
         --steps 0 => steps 0: expected a whole number from 1
         --guidance nan => --guidance: 'nan', expected a finite number
         --guidance 0 => guidance 0: expected 1 or more
@@ -86,6 +86,9 @@ WITHOUT_TORCH = {
         --json no/folder/out.json => does not exist
         --json full => 'full' is not a file
         tiny tiny --json e.json => --json is for one model, got 2: tiny, tiny
+        --strips s.png --sweep => --strips with --sweep: expected one of them
+        --work no/such/folder => does not exist
+        --work old.mp4 => does not exist
     """,
     "t2v_helpers.benchmark": """
         nosuch => unrecognized arguments: nosuch
@@ -101,7 +104,7 @@ WITHOUT_TORCH = {
 # These need torch, to read a model or to ask for a device; SCALE is a folder with a scale model.
 WITH_TORCH = {
     "t2v_helpers": rf"""
-        'a red dragon' --model SCALE => says 'dragon', which the scale model does not know; it knows a, bigger, blue
+        'a red dragon' --model SCALE => says 'dragon', which the scale model does not know; it knows a, and, around, at
         {P} --model SCALE --negative-prompt dragon => the negative prompt says 'dragon'
         {P} --model SCALE --size 60x64 => size 60x64 pixels: expected multiples of 8
         {P} --model SCALE --steps 1001 => steps 1001: expected at most 1000
