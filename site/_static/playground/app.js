@@ -8,8 +8,8 @@ const IDEAS = [
   "a yellow triangle growing",
   "a cyan square falling",
   "a purple disc rising",
-  "a green box shrinking",
-  "a blue triangle sliding to the right",
+  "a pink heart bouncing at dusk",
+  "a yellow star falling and a blue square moving left at night",
 ];
 // A module with one SIMD instruction: what WebAssembly.validate says of it is whether the browser has them.
 const SIMD = [
