@@ -246,6 +246,9 @@ async function main() {
       if (mine !== run) return;
       player.pace(config.fps);
       for (const name of unset) set(name, config[name]);
+      for (const button of $("ideas").children) {
+        button.hidden = button.textContent.split(" ").some((/** @type {string} */ word) => !(word in config.vocabulary.words));
+      }
       const began = performance.now();
       const { second, ...request } = read();
       history.replaceState(null, "", `#${new URLSearchParams(FIELDS.map((name) => [name, $(name).value]))}`);
