@@ -188,7 +188,7 @@ def first(num_frames=shapes.NUM_FRAMES):
     return Rendered(*(shapes.combinations(held_out, first=True) for held_out in (False, True)), num_frames=num_frames)
 
 
-def whole(scenes=140_000, singles=(0.4, 0.6, 0.3), seed=0):
+def whole(scenes, singles=(0.4, 0.6, 0.3), seed=0):
     """The world that tiny learns: scenes of one thing and of two, each rendered once.
 
     scenes: to train on; up to 24 of one thing and as many of two are held out. singles: share of scenes with one thing,
