@@ -21,7 +21,7 @@ To train with several processes, on CPUs or GPUs: accelerate launch --num_proces
 --data names a folder of clips: mp4, mov, mkv, webm, avi, GIF, WebP, APNG, or folders of pictures, also in subfolders.
 Captions come from metadata.jsonl, a line for each clip: {"file_name": "0.webp", "text": "a red circle moving left"};
 from metadata.csv, with the columns file_name and text; or from a text file beside each clip, 0.txt for 0.webp.
-With the defaults, tiny is for a GPU (with --mixed_precision bf16): its steps took 15 minutes on an H100 and an H200.
+With the defaults, tiny is for a GPU: its steps took 15 minutes on an H100 and an H200.
 Those of tiny-wan took 141 minutes on two busy CPU cores.
 Exit code: 0 trained, 2 bad input or a loss that diverges (one line says why), 130 interrupted.
 """

@@ -91,7 +91,7 @@ def fit(
     """Minimise `loss_of(model, step)` with AdamW; each `stage.every` steps a checkpoint and a line of metrics.
 
     draw: gives the tensors of a step, on the device. The loss is then `loss_of(model, *draw(step))`, and one GPU
-    records the step once and replays it. half: whether to compute such a step in bfloat16 under --mixed_precision bf16.
+    records the step once and replays it. half: whether that one computes it in bfloat16, with weights in float32.
     ema: a copy of the model that follows its weights (`follow`), or None. measure: called as measure(step) at each
     checkpoint; the dict it returns joins the line in folder/metrics.jsonl. watch: called with all lines so far;
     without it the line is printed. made_from: {what: its digest} of what `loss_of` reads, such as the data.
@@ -114,7 +114,8 @@ def fit(
     if run.step >= stage.steps:
         return
     if recorded:
-        replay = Recorded(model, loss_of, optimizer, half and accelerator.mixed_precision == "bf16")
+        half = half and torch.cuda.is_bf16_supported(including_emulation=False)
+        replay = Recorded(model, loss_of, optimizer, half)
     else:
         parallel, optimizer = accelerator.prepare(model, optimizer)
     main, waiting = accelerator.is_main_process, []
@@ -190,7 +191,7 @@ class Recorded:
     def _step(self, batch):
         self.optimizer.zero_grad(set_to_none=True)
         model = self.model
-        if self.half:  # the weights themselves stay in float32
+        if self.half:
             low = {name: weight.bfloat16() for name, weight in model.named_parameters()}
             model = lambda *inputs: torch.func.functional_call(self.model, low, inputs)  # noqa: E731
         with sdpa_kernel([SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]):  # flash attention is slower at this size
