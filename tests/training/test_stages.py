@@ -71,7 +71,8 @@ def test_a_batch_has_the_captions_of_its_clips_and_the_share_of_single_things_th
         assert (which < 20).float().mean() == pytest.approx(share, abs=0.03)
 
 
-def test_the_text_encoder_learns_with_the_unet_if_it_is_asked_to(accelerator, tmp_path):
+def test_the_text_encoder_learns_with_the_unet_if_it_is_asked_to(accelerator, tmp_path, monkeypatch):
+    monkeypatch.setattr(unet, "adherence", lambda *_, **__: {})
     world = worlds.Rendered(shapes.COMBINATIONS[:2], size=32, num_frames=2)
     tokenizer, text_encoder = stages.new_words(world, Stage(1, 1, 1))
     vae, before = scale_model.new_autoencoder(32), loop.digest(text_encoder)
