@@ -101,7 +101,7 @@ WITHOUT_TORCH = {
 # These need torch, to read a model or to ask for a device; SCALE is a folder with a scale model.
 WITH_TORCH = {
     "t2v_helpers": rf"""
-        'a red dragon' --model SCALE => says 'dragon', which the scale model does not know; it knows a, bigger, blue
+        'a red dragon' --model SCALE => says 'dragon', which the scale model does not know; it knows a, and, around
         {P} --model SCALE --negative-prompt dragon => the negative prompt says 'dragon'
         {P} --model SCALE --size 60x64 => size 60x64 pixels: expected multiples of 8
         {P} --model SCALE --steps 1001 => steps 1001: expected at most 1000

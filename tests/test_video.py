@@ -44,7 +44,7 @@ def test_a_clip_comes_back_with_its_colours(tmp_path, ending, least):
 
 
 def test_a_flat_colour_is_off_by_three_levels_of_255_at_most(tmp_path):
-    frames = np.broadcast_to(np.float32([*shapes.COLORS.values()])[:, None, None], (6, 32, 32, 3))
+    frames = np.broadcast_to(np.float32([*shapes.COLORS.values()])[:, None, None], (8, 32, 32, 3))
     save_video(frames, tmp_path / "clip.mp4")
     assert np.abs(read(tmp_path / "clip.mp4") - 255 * frames).max() <= 3
 

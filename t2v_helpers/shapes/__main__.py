@@ -6,12 +6,12 @@ python -m t2v_helpers.shapes [--clips 200]
 import argparse
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
 
-from .captions import sample_scene
+from .captions import Scene, sample_scene
 from .judge import compare, look
 from .render import render
 from .spoiled import SPOILED, can_be_swapped, noticed
@@ -30,7 +30,7 @@ def blurred(frames: np.ndarray, seed: int, sigma: float = 0.02) -> np.ndarray:
 def table(clips: int) -> Iterator[tuple[str, float, float]]:
     """The judge's table, row by row: kind of clip, share right with one thing and with two, NaN where it cannot be."""
 
-    def share(right, things):
+    def share(right: Callable[[Scene, int], bool], things: int) -> float:
         generator = torch.Generator().manual_seed(things)
         drawn = (sample_scene(generator, things, held_out=bool(k % 2)) for k in itertools.count())
         scenes = list(itertools.islice((s for s in drawn if things == 1 or can_be_swapped(s)), clips))

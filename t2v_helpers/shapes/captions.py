@@ -66,7 +66,7 @@ class Attributes(typing.NamedTuple):
     shape: str | None
     motion: str | None
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"a {self.color or '?'} {self.shape or '?'} {MOTIONS[self.motion][0] if self.motion else '?'}"
 
 
@@ -80,7 +80,7 @@ class Scene(typing.NamedTuple):
     things: tuple[Attributes, ...]
     ground: str | None = None
 
-    def __str__(self):
+    def __str__(self) -> str:
         return " and ".join(map(str, self.things)) + (f" {GROUNDS.get(self.ground, '?')[0]}" if self.ground else "")
 
 
@@ -88,13 +88,13 @@ COMBINATIONS = tuple(Attributes(*names) for names in itertools.product(COLORS, S
 
 
 @functools.cache
-def _number(name):
+def _number(name: str) -> int:
     """The place of a colour, shape or motion among its kind, from 0."""
     return next(list(kind).index(name) for kind in (COLORS, SHAPES, MOTIONS) if name in kind)
 
 
 @functools.cache
-def _thing_is_held_out(thing):
+def _thing_is_held_out(thing: Attributes) -> bool:
     color, shape, motion = map(_number, thing)
     return (color + motion) % 8 != 0 and (2 * color + motion) % 5 == shape
 
@@ -106,7 +106,7 @@ FIRST = tuple(
 )  # fmt: skip
 
 
-def _first_is_held_out(thing):
+def _first_is_held_out(thing: Attributes) -> bool:
     color, shape, motion = map(_number, thing)
     return (color + motion) % 2 == 0 and (color + motion // 2) % 3 == shape
 
@@ -222,7 +222,7 @@ def sample_scene(
             return Scene(chosen, name)
 
 
-def _is_finite(verb):
+def _is_finite(verb: str) -> bool:
     """Whether a motion's wording is a form such as "moves left", not "moving left"."""
     return verb.split()[0].endswith("s")
 
@@ -278,7 +278,7 @@ def words() -> list[str]:
 
 
 @functools.cache
-def _meaning():
+def _meaning() -> dict[str, tuple[str, str]]:
     """Word -> (attribute, name), for the words that carry one."""
     meaning = {color: ("color", color) for color in COLORS}
     meaning |= {word: ("shape", shape) for shape, texts in SHAPES.items() for word in texts}
@@ -329,7 +329,7 @@ def read(caption: str) -> Scene:
     return Scene(things, *grounds)
 
 
-def _thing(caption, clause, which):
+def _thing(caption: str, clause: list[tuple[str, str]], which: str) -> Attributes:
     """The one thing that a clause, a list of (attribute, name), describes."""
     chosen = []
     for kind, known in (("color", COLORS), ("shape", SHAPES), ("motion", MOTIONS)):

@@ -8,9 +8,11 @@ touch are left out, because what lies behind cannot be seen; more than half have
 import itertools
 import math
 import typing
+from collections.abc import Mapping
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from .captions import COLORS, GROUNDS, SHAPES, Attributes, Scene
 from .render import HOPS, SIZE, coverage, sky
@@ -31,8 +33,8 @@ class Seen(typing.NamedTuple):
 
     names: Attributes
     outline: float
-    center: torch.Tensor
-    radius: torch.Tensor
+    center: Tensor
+    radius: Tensor
 
 
 class Sight(typing.NamedTuple):
@@ -61,7 +63,7 @@ class Comparison(typing.NamedTuple):
         return all(map(all, self.hits)) and self.ground and not self.extra
 
 
-def look(frames: np.ndarray, colors: dict = COLORS, fit: float = FIT) -> Sight:
+def look(frames: np.ndarray, colors: Mapping = COLORS, fit: float = FIT) -> Sight:
     """Look at a clip.
 
     Args:
@@ -99,7 +101,7 @@ def look(frames: np.ndarray, colors: dict = COLORS, fit: float = FIT) -> Sight:
     return Sight(Scene(tuple(thing.names for thing in things), ground), tuple(things))
 
 
-def judge(frames: np.ndarray, colors: dict = COLORS, fit: float = FIT) -> Attributes:
+def judge(frames: np.ndarray, colors: Mapping = COLORS, fit: float = FIT) -> Attributes:
     """Say what a clip of one thing shows.
 
     Args:
@@ -118,7 +120,7 @@ def judge(frames: np.ndarray, colors: dict = COLORS, fit: float = FIT) -> Attrib
     return things[0].names if len(things) == 1 else Attributes(None, None, None)
 
 
-def track(frames: np.ndarray, colors: dict = COLORS) -> tuple[torch.Tensor, torch.Tensor]:
+def track(frames: np.ndarray, colors: Mapping = COLORS) -> tuple[Tensor, Tensor]:
     """Follow the one thing that a clip shows.
 
     Args:
@@ -144,7 +146,7 @@ def track(frames: np.ndarray, colors: dict = COLORS) -> tuple[torch.Tensor, torc
     return things[0].center, things[0].radius
 
 
-def outline_iou(frames: np.ndarray, colors: dict = COLORS) -> tuple[float, ...]:
+def outline_iou(frames: np.ndarray, colors: Mapping = COLORS) -> tuple[float, ...]:
     """How well the outlines in a clip fit ideal ones.
 
     Args:
@@ -185,7 +187,7 @@ def compare(asked: Attributes | Scene, seen: Attributes | Scene) -> Comparison:
     count = len(asked.things)
     there = [*seen.things, *[nothing] * (count - len(seen.things))]
 
-    def agree(order):
+    def agree(order: tuple[Attributes, ...]) -> tuple[int, int]:
         hits = [[a == b for a, b in zip(*pair, strict=True)] for pair in zip(asked.things, order, strict=True)]
         return sum(map(sum, hits)), sum(hit[0] for hit in hits)
 
@@ -214,7 +216,7 @@ def ground_of(frames: np.ndarray) -> np.ndarray:
     return _ground(torch.from_numpy(np.ascontiguousarray(frames, dtype=np.float32)))[1].numpy()
 
 
-def _ground(frames):
+def _ground(frames: Tensor) -> tuple[str | None, Tensor]:
     """The ground's name, "?" for none of the world's, and its colours (H, 1, 3)."""
     few = frames[::3, :, ::2]
     size = frames.shape[1]
@@ -225,7 +227,7 @@ def _ground(frames):
     return "?", frames.transpose(0, 1).reshape(size, -1, 3).median(1).values[:, None]
 
 
-def _spread(mask, width):
+def _spread(mask: Tensor, width: int) -> Tensor:
     """A mask (F, H, W) grown to all pixels within a square of this width, in pixels."""
     for axis in (1, 2):
         count, grown = mask.shape[axis], mask.clone()
@@ -236,7 +238,7 @@ def _spread(mask, width):
     return mask
 
 
-def _find(frames, behind, palette):
+def _find(frames: Tensor, behind: Tensor, palette: Tensor) -> tuple[list[Tensor], list[Tensor]]:
     """For each thing the pixels that have its colour (F, H, W), and its colour in each frame (F, 3).
 
     A thing is what has one colour of the palette in most frames; or, if anything else is there in most frames, that.
@@ -274,12 +276,12 @@ def _find(frames, behind, palette):
     return masks, tints
 
 
-def _core(mask):
+def _core(mask: Tensor) -> Tensor:
     """The pixels of a mask all of whose neighbours belong to it."""
     return ~_spread(~mask, 3) & mask
 
 
-def _cover(frames, behind, tint):
+def _cover(frames: Tensor, behind: Tensor, tint: Tensor) -> Tensor:
     """How much of each pixel a thing of colour `tint` (F, 3) covers: (F, H, W) in [0, 1]."""
     line = tint[:, None, None] - behind  # (F, H, 1, 3), from the ground's colour to the thing's
     above = frames - behind
@@ -289,12 +291,14 @@ def _cover(frames, behind, tint):
     return torch.where(beside < 0.2**2, _firm(share), 0)
 
 
-def _firm(cover):
+def _firm(cover: Tensor) -> Tensor:
     """Coverage with its ends cut off, so that a little noise does not count."""
     return ((cover - 0.08) / 0.84).clamp(0, 1)
 
 
-def _seen(cover, free, present, others, tint, colors, fit):
+def _seen(
+    cover: Tensor, free: Tensor, present: Tensor, others: Tensor, tint: Tensor, colors: Mapping, fit: float
+) -> Seen:
     """Judge one thing from its coverage (F, H, W) in the frames in which it is `free` of others."""
     size, time = cover.shape[1], torch.linspace(0, 1, len(cover))
     center, radius = torch.full((len(cover), 2), math.nan), torch.full((len(cover),), math.nan)
@@ -318,14 +322,14 @@ def _seen(cover, free, present, others, tint, colors, fit):
     return Seen(names, fits.mean().item(), center, radius)
 
 
-def _moments(cover):
+def _moments(cover: Tensor) -> tuple[Tensor, Tensor]:
     """Centroid (F, 2) in pixels, x first, and radius (F,) of the circle of equal area."""
     axis, area = torch.arange(cover.shape[1]) + 0.5, cover.sum((1, 2))
     center = torch.stack([cover.sum(1) @ axis, cover.sum(2) @ axis], 1) / area[:, None]
     return center, (area / math.pi).sqrt()
 
 
-def _shape(cover, center, radius):
+def _shape(cover: Tensor, center: Tensor, radius: Tensor) -> tuple[str, Tensor]:
     """The shape whose outline fits best, and the intersection over union in each frame (F,)."""
     size = cover.shape[1]
     width = min(size, 2 * math.ceil(1.65 * radius.max().item() + 2))
@@ -336,7 +340,7 @@ def _shape(cover, center, radius):
     outside = cover.sum((1, 2)) - inside.sum((1, 2))
     place = torch.cat([center - corner, radius[:, None]], 1)  # (F, 3)
 
-    def overlap(shape, place, softness):
+    def overlap(shape: str, place: Tensor, softness: float) -> Tensor:
         ideal = _firm(coverage(shape, place[:, :2], place[:, 2], width, softness))
         return torch.minimum(ideal, inside).sum((1, 2)) / (torch.maximum(ideal, inside).sum((1, 2)) + outside)
 
@@ -351,7 +355,7 @@ def _shape(cover, center, radius):
     return shape, best[shape]
 
 
-def _fit(shape, place, cover, steps=3, nudge=0.25):
+def _fit(shape: str, place: Tensor, cover: Tensor, steps: int = 3, nudge: float = 0.25) -> Tensor:
     """Move and scale an outline so that the squared difference of coverage gets least: three Gauss-Newton steps."""
     for _ in range(steps):
         at = [place] + [place + nudge * torch.eye(3)[k] for k in range(3)]
@@ -364,13 +368,13 @@ def _fit(shape, place, cover, steps=3, nudge=0.25):
     return place
 
 
-def _residual(basis, values):
+def _residual(basis: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
     """Least squares: coefficients (k, d), and how far each of the n values (n, d) is from them, (n,)."""
     coefficients = torch.linalg.lstsq(basis, values).solution
     return coefficients, (values - basis @ coefficients).abs().square().sum(-1).sqrt()
 
 
-def _motion(time, center, radius, size):
+def _motion(time: Tensor, center: Tensor, radius: Tensor, size: int) -> str | None:
     """The one motion of the world that explains the whole path (n, 2) and all radii (n,), or None."""
     unit = size / SIZE
     one = torch.ones_like(time)

@@ -2,6 +2,7 @@
 
 import functools
 import math
+from collections.abc import Mapping
 
 import numpy as np
 import torch
@@ -125,7 +126,9 @@ def sky(ground: str | None, size: int = SIZE) -> torch.Tensor:
     )
 
 
-def _paths(thing, u, num_frames, size, crowded):
+def _paths(
+    thing: Attributes, u: np.ndarray, num_frames: int, size: int, crowded: bool
+) -> tuple[np.ndarray, np.ndarray]:
     """Centres (n, F, 2) and radii (n, F) in pixels for which a thing stays in view, from n rows of uniform numbers.
 
     u: array (n, 5) in [0, 1). crowded: whether the thing shares the frame with another, and is smaller for it.
@@ -223,7 +226,7 @@ def render(
     seed: int | torch.Generator,
     num_frames: int = NUM_FRAMES,
     size: int = SIZE,
-    colors: dict = COLORS,
+    colors: Mapping = COLORS,
 ) -> np.ndarray:
     """Draw a clip of what a caption says.
 

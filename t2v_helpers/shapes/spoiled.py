@@ -13,13 +13,13 @@ from .judge import compare, look
 from .render import compose, coverage, place, render
 
 
-def _paint(scene, places, covers=None, tint=None):
+def _paint(scene: Scene, places: list, covers: list | None = None, tint: np.ndarray | None = None) -> np.ndarray:
     covers = covers or [coverage(thing.shape, *where) for thing, where in zip(scene.things, places, strict=True)]
     colors = [COLORS[thing.color] for thing in scene.things]
     return compose(covers, colors if tint is None else [tint, *colors[1:]], scene.ground)
 
 
-def _bitten(scene, seed, bites):
+def _bitten(scene: Scene, seed: int, bites: list[tuple[float, float, float]]) -> np.ndarray:
     """Bites are discs (x, y, radius), in units of the thing's radius, from its centroid."""
     places = place(scene, seed)
     covers = [coverage(thing.shape, *where) for thing, where in zip(scene.things, places, strict=True)]

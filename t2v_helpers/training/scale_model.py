@@ -127,9 +127,7 @@ def new_image_unet(sample_size=LATENT[-1], latent_channels=LATENT[0]):
     from diffusers import UNet2DConditionModel
 
     config = _unet_config(sample_size, latent_channels, "2D")
-    heads = tuple(
-        c // HEAD for c in config["block_out_channels"]
-    )  # this class takes attention_head_dim for their number
+    heads = tuple(c // HEAD for c in config["block_out_channels"])  # what this class calls attention_head_dim
     return UNet2DConditionModel(attention_head_dim=heads, use_linear_projection=True, **config)
 
 

@@ -28,7 +28,7 @@ def unet():
 @pytest.fixture(scope="module")
 def given():
     generator = torch.Generator().manual_seed(1)
-    return torch.randn(2, 4, 3, 8, 16, generator=generator), 500, torch.randn(2, 24, 64, generator=generator)
+    return torch.randn(2, 8, 3, 8, 16, generator=generator), 500, torch.randn(2, 24, 64, generator=generator)
 
 
 def test_recording_does_not_change_the_result_and_ends_with_the_block(unet, given):
@@ -45,7 +45,7 @@ def test_maps_have_the_form_of_the_film_and_sum_to_one(unet, given):
     with probes.record_attention(unet) as maps:
         unet(*given)
     shapes = {name.split(".attentions")[0]: tuple(calls[0].shape) for name, calls in maps.items()}
-    assert len(maps) == 4 and shapes["down_blocks.1"] == (2, 3, 4, 8, 24) and shapes["mid_block"] == (2, 3, 2, 4, 24)
+    assert len(maps) == 7 and shapes["down_blocks.1"] == (2, 3, 4, 8, 24) and shapes["mid_block"] == (2, 3, 2, 4, 24)
     for calls in maps.values():
         torch.testing.assert_close(calls[0].sum(-1), torch.ones(calls[0].shape[:-1]))
 

@@ -8,8 +8,8 @@ const IDEAS = [
   "a yellow triangle growing",
   "a cyan square falling",
   "a purple disc rising",
-  "a green box shrinking",
-  "a blue triangle sliding to the right",
+  "a pink heart bouncing at dusk",
+  "a yellow star falling and a blue square moving left at night",
 ];
 // A module with one SIMD instruction: what WebAssembly.validate says of it is whether the browser has them.
 const SIMD = [
@@ -246,6 +246,9 @@ async function main() {
       if (mine !== run) return;
       player.pace(config.fps);
       for (const name of unset) set(name, config[name]);
+      for (const button of $("ideas").children) {
+        button.hidden = button.textContent.split(" ").some((/** @type {string} */ word) => !(word in config.vocabulary.words));
+      }
       const began = performance.now();
       const { second, ...request } = read();
       history.replaceState(null, "", `#${new URLSearchParams(FIELDS.map((name) => [name, $(name).value]))}`);
