@@ -8,6 +8,7 @@ import copy
 import functools
 import io
 
+import numpy as np
 import torch
 from accelerate.utils import gather_object
 from torch import nn
@@ -141,13 +142,16 @@ def _along_time(layer, x):
 
 def caption_ids(tokenizer, world, variants=16):
     """Token ids (1 + kinds, variants, tokens): of no text, then of wordings of each trained kind."""
-    texts, variants = [""], 1 if world.plain else variants
-    texts *= variants
+    variants = 1 if world.plain else variants
+    ids = np.full((1 + len(world.trained), variants, scale_model.MAX_TOKENS), tokenizer.eos_token_id)
+    ids[..., 0] = tokenizer.bos_token_id
+    tokens = functools.cache(lambda word: tokenizer(word).input_ids[1:-1])  # quicker than millions of whole texts
     for kind in range(len(world.trained)):
         generator = rng(kind, "captions")
-        texts += [world.text(kind, generator) for _ in range(variants)]
-    some = [scale_model.token_ids(tokenizer, texts[i : i + 10000]) for i in range(0, len(texts), 10000)]
-    return torch.cat(some).unflatten(0, (-1, variants))
+        for row in ids[1 + kind]:
+            said = [token for word in world.text(kind, generator).split() for token in tokens(word)]
+            row[1:-1][: len(said)] = said[: len(row) - 2]
+    return torch.from_numpy(ids)
 
 
 def draw(latents, captions, generator, batch, single, singles=None, progress=0.0):

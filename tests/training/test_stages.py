@@ -69,6 +69,17 @@ def test_a_batch_has_the_captions_of_its_clips_and_the_share_of_single_things_th
         assert (which < 20).float().mean() == pytest.approx(share, abs=0.03)
 
 
+def test_the_ids_of_captions_are_the_tokenizers():
+    world, tokenizer = worlds.whole(6), scale_model.new_tokenizer()
+    ids = unet.caption_ids(tokenizer, world, 3)
+    texts = [[""] * 3]
+    for kind in range(6):
+        generator = loop.rng(kind, "captions")
+        texts.append([world.text(kind, generator) for _ in range(3)])
+    assert ids.shape == (7, 3, 24) and len({text for some in texts for text in some}) > 15
+    assert torch.equal(ids, torch.stack([scale_model.token_ids(tokenizer, some) for some in texts]))
+
+
 def test_adherence_counts_clips_things_and_pairs(monkeypatch, tmp_path):
     """Of samples that show what they were asked for, but for a shape in the one held-out pair."""
     texts = "a red heart rising", "a blue star growing at dusk", "a red disc falling and a cyan box moving left"
