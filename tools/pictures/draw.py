@@ -20,7 +20,7 @@ from t2v_helpers._support.files import write_whole
 from t2v_helpers.figures import diagrams, digit_film
 from t2v_helpers.shapes import FPS
 from tools import course
-from tools.pictures import chains, fight, sheet, stages, trace
+from tools.pictures import chains, fight, sheet, stages, sweep, trace
 
 FOLDER = pathlib.Path(__file__).resolve().parents[2] / "assets" / "figures"
 LIMIT = 200_000  # bytes of a file
@@ -47,6 +47,7 @@ DRAWN = {
     "one_clip_twice": chains.one_clip_twice,
     "pipeline": stages.pipeline,
     "beside_modelscope": stages.beside_modelscope,
+    "steps_and_guidance": sweep.steps_and_guidance,
 }
 WALK = "import torch|SEED =|def member|pixels,|class DigitGenerator|def digit_gans|digit_nets =|phi ="  # in its cells
 FILES = {"prompts": "prompts.webp", "latent_walk": "latent_walk.webp", "word_swaps": "word_swaps.webp"}
