@@ -21,8 +21,8 @@ help:
 	@echo "  make notebooks    run the notebooks and store their outputs; one of them: NOTEBOOKS=notebooks/00_first_video.ipynb"
 	@echo "  make figures      draw assets/figures; one of them: FIGURES=pipeline"
 	@echo "  make equations    write docs/equations.md"
-	@echo "  make train        train the scale model again (about an hour); make evaluate: measure how well it follows prompts;"
-	@echo "                    both for the scale model of Wan (over two hours): MODEL=tiny-wan"
+	@echo "  make train        train the scale model again (on a GPU); make evaluate: measure how well it follows prompts;"
+	@echo "                    both for the scale model of Wan (on a CPU, over two hours): MODEL=tiny-wan"
 	@echo "  make lessons      make the stored results of notebooks 06, 08 and 11 again, and store them (three hours)"
 	@echo "  make tuning       search for notebook 05's settings again (five minutes) and store them"
 	@echo "For a class"
@@ -92,10 +92,11 @@ count:
 
 MODEL ?= tiny
 SCALE_MODEL = $(if $(filter tiny-wan,$(MODEL)),assets/tiny-wan,assets/tiny-t2v)
-# Two processes of one thread each are faster than one of two.
+# On a CPU two processes of one thread each are faster than one of two.
+ON_CPU = OMP_NUM_THREADS=1 ACCELERATE_USE_CPU=true .venv/bin/torchrun --nproc-per-node $(JOBS)
 train: $(READY)
-	$(KEEP) OMP_NUM_THREADS=1 ACCELERATE_USE_CPU=true \
-	    .venv/bin/torchrun --nproc-per-node $(JOBS) -m t2v_helpers.training --model $(MODEL) --output $(SCALE_MODEL)
+	$(KEEP) $(if $(shell command -v nvidia-smi),$(PY),$(ON_CPU)) -m t2v_helpers.training --model $(MODEL) \
+	    --output $(SCALE_MODEL)
 
 evaluate: $(READY)
 	$(PY) -m t2v_helpers.evaluate $(MODEL) --json $(SCALE_MODEL)/evaluation.json

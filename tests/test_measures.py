@@ -11,6 +11,8 @@ from t2v_helpers.measures import (
     density_coverage,
     energy_distance,
     energy_floor,
+    frechet_distance,
+    jerk,
     mode_coverage,
     nearest_distance,
     outline_fit,
@@ -79,6 +81,42 @@ def test_density_and_coverage_of_fresh_data_and_of_noise():
     assert density_coverage(real, 6 * fresh).coverage < 0.4  # recall would be near 1: the balls of noise are large
 
 
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 10_000), st.integers(2, 12), st.integers(2, 12), st.integers(1, 6))
+def test_frechet_distance_is_that_of_a_matrix_root(seed, n, m, d):
+    """By the eigenvalues of a product that isn't symmetric, whose roots add up to the trace of its root."""
+    x, y = normal(n, d, seed).double(), normal(m, d, seed + 1, shift=0.5).double() @ normal(d, d, seed + 2).double()
+    s, r = (np.cov(a.numpy(), rowvar=False).reshape(d, d) for a in (x, y))
+    roots = np.linalg.eigvals(s @ r).real.clip(0) ** 0.5
+    expected = ((x.mean(0) - y.mean(0)) ** 2).sum().item() + np.trace(s + r) - 2 * roots.sum()
+    assert frechet_distance(x, y) == pytest.approx(expected, abs=1e-4 * (1 + np.trace(r)))
+    assert frechet_distance(y, x) == pytest.approx(frechet_distance(x, y), abs=1e-6 * (1 + np.trace(r)))
+    assert frechet_distance(x, x) == pytest.approx(0, abs=1e-6 * (1 + np.trace(s).item()))
+
+
+def test_frechet_distance_of_gaussians_in_closed_form():
+    """Independent axes of deviation s and r, d apart: sum of d^2 + (s - r)^2, and more than that by a bias of 1 / n."""
+    s, r, apart = torch.tensor([1.0, 2.0, 0.5]), torch.tensor([2.0, 1.0, 0.5]), torch.tensor([0.0, 3.0, 0.0])
+    for n, tolerance in ((500, 0.1), (200_000, 0.005)):
+        distance = frechet_distance(normal(n, 3) * s, normal(n, 3, 1) * r + apart)
+        assert distance == pytest.approx(9 + 1 + 1, rel=tolerance)
+    few, many = ([frechet_distance(normal(n, 8, i), normal(n, 8, 999 + i)) for i in range(40)] for n in (20, 200))
+    assert np.mean(few) == pytest.approx(10 * np.mean(many), rel=0.25)
+
+
+def test_jerk():
+    t = np.arange(16.0)
+    assert jerk(np.stack([3 * t, 1 - t**2 / 7], 1)) == pytest.approx(0, abs=1e-12)
+    assert jerk(np.stack([t**3, 0 * t], 1)) == pytest.approx(6)
+    noise = np.random.default_rng(0).normal(scale=0.1, size=(20_000, 2))
+    assert jerk(noise) == pytest.approx(0.1 * math.sqrt(10 * math.pi), rel=0.02)
+    hidden = np.stack([t**3, 0 * t], 1)
+    hidden[5] = np.nan
+    assert jerk(hidden) == pytest.approx(6)
+    hidden[::3] = np.nan
+    assert math.isnan(jerk(hidden))
+
+
 @pytest.mark.parametrize(
     "call, says",
     [
@@ -89,6 +127,9 @@ def test_density_and_coverage_of_fresh_data_and_of_noise():
         (lambda: mode_coverage(CENTERS, CENTERS, 0.0), "radius = 0.0"),
         (lambda: energy_floor(torch.zeros(1, 2), torch.Generator()), "n = 1, expected at least two"),
         (lambda: density_coverage(torch.zeros(3, 2), torch.zeros(9, 2)), "k = 5, expected 1 <= k < 3"),
+        (lambda: frechet_distance(torch.zeros(1, 2), torch.zeros(9, 2)), "got 1 and 9 samples, expected at least two"),
+        (lambda: frechet_distance(torch.zeros(3, 2), torch.zeros(9, 3)), r"y has shape \(9, 3\), expected \(n, 2\)"),
+        (lambda: jerk(np.zeros(3)), r"center has shape \(3,\), expected \(F, 2\)"),
     ],
 )
 def test_wrong_calls(call, says):
@@ -100,7 +141,7 @@ def test_wrong_calls(call, says):
 @pytest.mark.parametrize("shape", shapes.SHAPES)
 def test_outlines_of_the_data_fit_and_others_do_not(shape):
     clips = [shapes.render(shapes.Attributes("red", shape, motion), seed=3) for motion in shapes.MOTIONS]
-    assert min(outline_fit(clip, shape) for clip in clips) > 0.99
+    assert min(outline_fit(clip, shape) for clip in clips) > 0.985
     assert max(outline_fit(clip, other) for clip in clips for other in shapes.SHAPES if other != shape) < 0.93
     dented = clips[0].copy()
     rows, _ = (np.abs(dented[0] - shapes.BACKGROUND).max(-1) > 0.3).nonzero()

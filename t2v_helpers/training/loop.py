@@ -13,6 +13,7 @@ import time
 
 import numpy as np
 import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from tqdm.auto import tqdm
 
 from .._support.files import write_whole
@@ -30,9 +31,9 @@ class Stage:
     seed: int = 0
 
 
-def rng(*numbers):
-    """A torch.Generator seeded by several ints, such as (seed, step, process)."""
-    return torch.Generator().manual_seed(random.Random(repr(numbers)).getrandbits(63))
+def rng(*numbers, device="cpu"):
+    """A torch.Generator seeded by several ints or names, such as (seed, step, "unet")."""
+    return torch.Generator(device).manual_seed(random.Random(repr(numbers)).getrandbits(63))
 
 
 def digest(*things):
@@ -73,9 +74,24 @@ def share(accelerator, batch):
     return range(accelerator.process_index, batch, accelerator.num_processes)
 
 
-def fit(accelerator, model, loss_of, stage, folder, *, ema=None, measure=None, watch=None, made_from=()):
+def fit(
+    accelerator,
+    model,
+    loss_of,
+    stage,
+    folder,
+    *,
+    draw=None,
+    half=False,
+    ema=None,
+    measure=None,
+    watch=None,
+    made_from=(),
+):
     """Minimise `loss_of(model, step)` with AdamW; each `stage.every` steps a checkpoint and a line of metrics.
 
+    draw: gives the tensors of a step, on the device. The loss is then `loss_of(model, *draw(step))`, and one GPU
+    records the step once and replays it. half: whether that one computes it in bfloat16, with weights in float32.
     ema: a copy of the model that follows its weights (`follow`), or None. measure: called as measure(step) at each
     checkpoint; the dict it returns joins the line in folder/metrics.jsonl. watch: called with all lines so far;
     without it the line is printed. made_from: {what: its digest} of what `loss_of` reads, such as the data.
@@ -83,36 +99,53 @@ def fit(accelerator, model, loss_of, stage, folder, *, ema=None, measure=None, w
     Resumes from folder/checkpoint.pt as if it had not been stopped. Ctrl-C, or "interrupt" in a notebook, ends the
     step that runs, keeps a checkpoint of it, and then raises KeyboardInterrupt. ValueError: the checkpoint is of
     another model or recipe, or made from something else, or the processes cannot share the batch; FloatingPointError:
-    the loss runs away.
+    the loss runs away, which a recorded step tells some steps later.
     """
     if stage.batch % accelerator.num_processes:
         many = f"{accelerator.num_processes} processes"
         raise ValueError(f"{folder.name}: batch {stage.batch}, expected one that {many} can share")
     folder.mkdir(parents=True, exist_ok=True)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=stage.lr, weight_decay=1e-4, betas=(0.9, 0.99), fused=True)
+    recorded = draw is not None and accelerator.device.type == "cuda" and accelerator.num_processes == 1
+    rate = torch.tensor(stage.lr, device=accelerator.device) if recorded else stage.lr
+    settings = {"weight_decay": 1e-4, "betas": (0.9, 0.99), "fused": True, "capturable": recorded}
+    optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=rate, **settings)
     kept = {"model": model, "optimizer": optimizer} | ({"ema": ema} if ema is not None else {})
     run = Run(stage, folder / "checkpoint.pt", kept, dict(made_from))
     if run.step >= stage.steps:
         return
-    parallel, optimizer = accelerator.prepare(model, optimizer)
-    main = accelerator.is_main_process
+    if recorded:
+        half = half and torch.cuda.is_bf16_supported(including_emulation=False)
+        replay = Recorded(model, loss_of, optimizer, half)
+    else:
+        parallel, optimizer = accelerator.prepare(model, optimizer)
+    main, waiting = accelerator.is_main_process, []
     bar = tqdm(total=stage.steps, initial=run.step, desc=folder.name, disable=not main, mininterval=5)
     clock = time.perf_counter()
     with _patient_interrupt() as asked, contextlib.closing(bar):
         for step in range(run.step, stage.steps):
+            now = learning_rate(step, stage)
             for group in optimizer.param_groups:
-                group["lr"] = learning_rate(step, stage)
-            loss = loss_of(parallel, step)
-            accelerator.backward(loss)
-            accelerator.clip_grad_norm_(model.parameters(), 1.0)
-            run.check(accelerator.reduce(loss.detach(), "mean").item())  # before the weights take this step
-            optimizer.step()
-            optimizer.zero_grad()
+                group["lr"] = rate.fill_(now) if recorded else now  # what is recorded reads this very tensor
+            batch = draw(step) if draw else (step,)
+            if recorded:
+                waiting.append(replay(batch))
+            else:
+                loss = loss_of(parallel, *batch)
+                accelerator.backward(loss)
+                accelerator.clip_grad_norm_(model.parameters(), 1.0)
+                run.check(accelerator.reduce(loss.detach(), "mean").item())  # before the weights take this step
+                optimizer.step()
+                optimizer.zero_grad()
             if ema is not None:
                 follow(ema, model, ema_decay(step))
             run.step = step + 1
             bar.update()
-            if main and (run.step % stage.every == 0 or run.step == stage.steps):
+            due = run.step % stage.every == 0 or run.step == stage.steps
+            if waiting and (due or asked or len(waiting) == 50):
+                for loss in torch.stack(waiting).tolist():
+                    run.check(loss)
+                waiting = []
+            if main and due:
                 line = run.log(time.perf_counter() - clock, measure(run.step) if measure else {})
                 run.save()
                 if watch:
@@ -125,6 +158,56 @@ def fit(accelerator, model, loss_of, stage, folder, *, ema=None, measure=None, w
                     run.save()
                 raise KeyboardInterrupt
     accelerator.wait_for_everyone()
+
+
+class Recorded:
+    """A step on one GPU: recorded as a CUDA graph after three steps, and replayed from then on.
+
+    These networks are so small that starting their kernels one by one takes longer than running them.
+    """
+
+    def __init__(self, model, loss_of, optimizer, half):
+        self.model, self.loss_of, self.optimizer, self.half = model, loss_of, optimizer, half
+        self.stream, self.graph, self.steps = torch.cuda.Stream(), None, 0
+
+    def __call__(self, batch):
+        """Take one step; returns its loss, on the GPU."""
+        self.stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(self.stream):
+            if self.steps == 3:
+                self._record(batch)
+            if self.graph is None:
+                loss = self._step(batch)
+            else:
+                torch._foreach_copy_(self.inputs, list(batch))
+                self.graph.replay()
+                loss = self.loss.clone()
+            for tensor in batch:
+                tensor.record_stream(self.stream)
+        torch.cuda.current_stream().wait_stream(self.stream)
+        self.steps += 1
+        return loss
+
+    def _step(self, batch):
+        self.optimizer.zero_grad(set_to_none=True)
+        model = self.model
+        if self.half:
+            low = {name: weight.bfloat16() for name, weight in model.named_parameters()}
+            model = lambda *inputs: torch.func.functional_call(self.model, low, inputs)  # noqa: E731
+        with sdpa_kernel([SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]):  # flash attention is slower at this size
+            loss = self.loss_of(model, *batch)
+            loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        self.optimizer.step()
+        return loss.detach()
+
+    def _record(self, batch):
+        self.inputs, graph = [tensor.clone() for tensor in batch], torch.cuda.CUDAGraph()
+        self.optimizer.zero_grad(set_to_none=True)
+        torch.cuda.synchronize()
+        with torch.cuda.graph(graph, stream=self.stream):
+            self.loss = self._step(self.inputs)
+        self.graph = graph
 
 
 @contextlib.contextmanager

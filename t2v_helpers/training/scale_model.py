@@ -161,9 +161,10 @@ def to_model(frames):
 
 @torch.no_grad()
 def encode(vae, clip):
-    """Latents (8, F, h, w) of a clip's frames (F, H, W, 3), scaled to deviation 1."""
-    mean = vae.encode(to_model(clip).movedim(1, 0).to(vae.device)).latent_dist.mean
-    return (mean * vae.config.scaling_factor).movedim(0, 1)
+    """Latents (..., 8, F, h, w) of clips' frames (..., F, H, W, 3), scaled to deviation 1."""
+    frames = to_model(clip).movedim(-4, -3).to(vae.device)
+    mean = vae.encode(frames.flatten(0, -4)).latent_dist.mean * vae.config.scaling_factor
+    return mean.unflatten(0, frames.shape[:-3]).movedim(-4, -3)
 
 
 def new_scheduler():

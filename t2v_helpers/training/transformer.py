@@ -9,6 +9,7 @@ import functools
 import math
 
 import torch
+from torch.nn import functional as F
 
 from .. import shapes
 from ..flow import flow_loss
@@ -33,11 +34,12 @@ PER_KIND = {"image": 15, "transformer": 45}  # clips of each kind that the trans
 
 
 def mean_colors(clips):
-    """See `stages.mean_colors`; those of a group of four frames are in one latent frame: (b, 12, N + 1, h, w).
+    """Mean colours of 8 x 8 pixels, the plain ground's being 0; those of four frames are in one: (b, 12, N + 1, h, w).
 
     The first frame is a group of its own, four times the same.
     """
-    colors = torch.stack([stages.mean_colors(frame) for frame in clips.unbind(2)], 2)
+    ground = clips.new_tensor(shapes.BACKGROUND)[:, None, None, None] * 2 - 1
+    colors = 2 * (F.avg_pool3d(clips, (1, 8, 8)) - ground)
     colors = torch.cat([colors[:, :, :1].expand(-1, -1, wan.GROUP - 1, -1, -1), colors], dim=2)
     return colors.unflatten(2, (-1, wan.GROUP)).movedim(3, 2).flatten(1, 2)
 
@@ -114,8 +116,8 @@ def latents_of(accelerator, vae, world, work):
 
 
 def _encode_frames(vae, clip):
-    """Latents (16, F, h, w) of a clip's frames (F, H, W, 3), each by itself."""
-    return wan.encode(vae, torch.as_tensor(clip)[:, None]).squeeze(2).movedim(0, 1)
+    """Latents (..., 16, F, h, w) of clips' frames (..., F, H, W, 3), each by itself."""
+    return wan.encode(vae, torch.as_tensor(clip).unsqueeze(-4)).squeeze(-3).movedim(-4, -3)
 
 
 def train_text(accelerator, stage, folder, world):

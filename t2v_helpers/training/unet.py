@@ -4,42 +4,46 @@ Stable Diffusion knew what things look like before ModelScope taught it how they
 learned from frames, which are sixteen times cheaper than clips, and time is learned last.
 """
 
+import copy
+import functools
 import io
 
 import torch
 from accelerate.utils import gather_object
+from torch import nn
 
 from .. import shapes
 from .._support.files import write_whole
-from ..measures import outline_fit
 from . import scale_model
-from .loop import choose, digest, first_weights, fit, rng, share
+from .loop import digest, first_weights, fit, rng, share
 
 UNCONDITIONAL = 0.1  # share of captions replaced by "" (classifier-free guidance, Ho & Salimans 2022)
 
 
 @torch.no_grad()
 def encode_clips(accelerator, vae, world, path, clips_per_kind=None, encode=scale_model.encode):
-    """Latents of clips, scaled to deviation 1: (kinds * clips_per_kind, 4, F, size / 8, size / 8), float16.
+    """Latents of clips, scaled to deviation 1: (kinds * clips_per_kind, c, F, size / 8, size / 8), float16.
 
     Kind by kind, without those held out; kept in `path` and read from there the next time, if world and autoencoder are
-    the same. encode: what makes latents of an autoencoder and a clip's frames.
+    the same. encode: what makes latents of an autoencoder and the frames of clips.
     """
     clips_per_kind = clips_per_kind or world.examples_per_kind
     made_from = {"data": world.identity(), "autoencoder": digest(vae), "clips": clips_per_kind}
-    if _read_latents(path, made_from) is None:
-        mine = []
-        for index in share(accelerator, len(world.trained) * clips_per_kind):
-            clip = world.example(*divmod(index, clips_per_kind), rng(0, index, "latents"))
-            mine.append((index, encode(vae, clip).half().cpu()))
-        everyones = sorted(gather_object(mine), key=lambda pair: pair[0])
-        if accelerator.is_main_process:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            data = io.BytesIO()
-            torch.save({"latents": torch.stack([latent for _, latent in everyones]), "made_from": made_from}, data)
-            write_whole(path, data.getvalue())
-        accelerator.wait_for_everyone()
-    return _read_latents(path, made_from)
+    if (kept := _read_latents(path, made_from)) is not None:
+        return kept
+    pool, mine = world.pool(clips_per_kind).to(accelerator.device), []
+    batches = torch.arange(len(world.trained) * clips_per_kind, device=accelerator.device).split(64)
+    for number in share(accelerator, len(batches)):
+        frames = pool.paint(batches[number]).movedim(1, -1) / 2 + 0.5
+        mine.append((number, encode(vae, frames).half().cpu()))
+    latents = torch.cat([some for _, some in sorted(gather_object(mine), key=lambda pair: pair[0])])
+    if accelerator.is_main_process and latents.numel() < 10**8:  # more is sooner made again than read
+        path.parent.mkdir(parents=True, exist_ok=True)
+        data = io.BytesIO()
+        torch.save({"latents": latents, "made_from": made_from}, data)
+        write_whole(path, data.getvalue())
+    accelerator.wait_for_everyone()
+    return latents
 
 
 def _read_latents(path, made_from):
@@ -51,62 +55,119 @@ def _read_latents(path, made_from):
         return None
 
 
-def train_images(accelerator, stage, folder, parts, latents, world, watch=None):
+def train_images(accelerator, stage, folder, parts, latents, world, watch=None, learn_text=False):
     """Predict v of single frames from the noisy latent, the step and the text. Returns the weights' moving average.
 
-    parts: tokenizer, text encoder and autoencoder, which stay as they are. latents: as `encode_clips` gives them.
+    parts: tokenizer, text encoder and autoencoder. latents: as `encode_clips` gives them. learn_text: whether the text
+    encoder learns as well; afterwards it has the average of its own weights.
     """
     with first_weights(stage, "image"):
-        new = [scale_model.new_image_unet(*_sizes(parts, world)) for _ in range(2)]
-    return _train(accelerator, stage, folder, parts, latents, world, *new, 1, watch, {})
+        unet = scale_model.new_image_unet(*_sizes(parts, world))
+    return _train(accelerator, stage, folder, parts, latents, world, unet, 1, watch, learn_text, {})
 
 
-def train_clips(accelerator, stage, folder, parts, latents, world, image_unet, watch=None, still=True):
+def train_clips(
+    accelerator, stage, folder, parts, latents, world, image_unet, watch=None, still=True, learn_text=False
+):
     """The same on whole clips, from the weights of `image_unet` on. still: see `scale_model.new_unet`."""
     with first_weights(stage, "unet"):
-        new = [scale_model.new_unet(some, *_sizes(parts, world), still=still) for some in (image_unet, None)]
+        unet = scale_model.new_unet(image_unet, *_sizes(parts, world), still=still)
     start = {"image model": digest(image_unet), "start along time": still}
-    return _train(accelerator, stage, folder, parts, latents, world, *new, world.num_frames, watch, start)
+    return _train(accelerator, stage, folder, parts, latents, world, unet, world.num_frames, watch, learn_text, start)
+
+
+class Denoiser(nn.Module):
+    """A UNet and the text encoder whose words it reads; its forward is the loss."""
+
+    def __init__(self, unet, text_encoder):
+        super().__init__()
+        self.unet, self.text_encoder, self.scheduler = unet, text_encoder, scale_model.new_scheduler()
+
+    def forward(self, x0, ids, t, eps):
+        """The loss of latents x0 (b, c, F, h, w), or (b, c, h, w) of single frames, with captions ids (b, tokens)."""
+        return v_loss(self.unet, x0, t, eps, self.text_encoder(ids).last_hidden_state, self.scheduler)
 
 
 def _sizes(parts, world):
     return world.size // 8, parts[2].config.latent_channels
 
 
-def _train(accelerator, stage, folder, parts, latents, world, unet, ema, num_frames, watch, start):
+def _train(accelerator, stage, folder, parts, latents, world, unet, num_frames, watch, learn_text, start):
     device, (tokenizer, text_encoder, vae) = accelerator.device, parts
     made_from = {"data": world.identity(), "autoencoder": digest(vae), "number of examples": len(latents)}
     made_from |= {"text tower": digest(sorted(tokenizer.get_vocab().items()), text_encoder)} | start
-    unet, ema = unet.to(device).eval(), ema.to(device).eval()  # the temporal convolutions' dropout helps nobody here
-    ema.load_state_dict(unet.state_dict())
-    ema.requires_grad_(False)
-    scheduler = scale_model.new_scheduler()
+    model = Denoiser(unet.eval(), text_encoder.eval()).to(device)  # the convolutions' dropout along time helps nobody
+    model.unet.requires_grad_(True)
+    model.text_encoder.requires_grad_(learn_text)
+    average = copy.deepcopy(model).requires_grad_(False)
+    captions, latents = caption_ids(tokenizer, world).to(device), latents.to(device)
+    if device.type == "cuda":
+        for module in model.modules():
+            if isinstance(module, nn.Conv3d):
+                module.forward = functools.partial(_along_time, module)
 
-    def loss_of(model, step):
-        generators = (rng(stage.seed, step, i, "unet") for i in share(accelerator, stage.batch))
-        drawn = [draw(world, latents, generator, num_frames == 1) for generator in generators]
-        x0, texts, t, eps = zip(*drawn, strict=True)
-        context = encode_texts(parts, texts, device)
-        return v_loss(model, *(torch.stack(many).to(device) for many in (x0, t, eps)), context, scheduler)
+    def drawn(step):
+        singles = world.singles if num_frames > 1 else None
+        generator = rng(stage.seed, step, "unet", device=device)
+        batch = draw(latents, captions, generator, stage.batch, num_frames == 1, singles, step / stage.steps)
+        return [some[share(accelerator, stage.batch)] for some in batch]
 
     def measure(step):
-        whole = scale_model.new_unet(ema, *_sizes(parts, world)) if num_frames == 1 else ema
-        pipeline = scale_model.new_pipeline(*parts, whole)
-        return adherence(pipeline, world, num_frames, step, folder / f"samples-{step:05d}.png")
+        whole = average.unet
+        if num_frames == 1:
+            whole = scale_model.new_unet(whole, *_sizes(parts, world)).to(device).eval()
+        pipeline = scale_model.new_pipeline(tokenizer, average.text_encoder, vae, whole)
+        path = folder / f"samples-{step:05d}.png"
+        return adherence(pipeline, world, num_frames, step, path, guidance=2.0 if learn_text else 4.0)
 
-    fit(accelerator, unet, loss_of, stage, folder, ema=ema, measure=measure, watch=watch, made_from=made_from)
-    return ema
+    fit(
+        accelerator, model, _own_loss, stage, folder, draw=drawn, half=True, ema=average, measure=measure, watch=watch,
+        made_from=made_from,
+    )  # fmt: skip
+    if learn_text:
+        text_encoder.load_state_dict(average.text_encoder.state_dict())
+    return average.unet
 
 
-def draw(world, latents, generator, single):
-    """One sample of a batch: latents x0 (4, F, h, w), or (4, h, w) of a `single` frame; a text; a step; noise."""
-    which = int(torch.randint(len(latents), (), generator=generator))
-    drop = torch.rand((), generator=generator) < UNCONDITIONAL
-    text = "" if drop else world.text(which * len(world.trained) // len(latents), generator)  # Eq. 8.4
-    x0 = latents[which].float()
-    x0 = choose(x0.unbind(1), generator) if single else x0
-    eps = torch.randn(x0.shape, generator=generator)
-    return x0, text, torch.randint(1000, (), generator=generator), eps
+def _own_loss(model, *batch):
+    return model(*batch)
+
+
+def _along_time(layer, x):
+    """A convolution along time alone as one in two dimensions, which GPUs are quicker at."""
+    out = nn.functional.conv2d(x.flatten(3), layer.weight[..., 0], layer.bias, padding=(1, 0))
+    return out.unflatten(3, x.shape[3:])
+
+
+def caption_ids(tokenizer, world, variants=16):
+    """Token ids (1 + kinds, variants, tokens): of no text, then of wordings of each trained kind."""
+    texts, variants = [""], 1 if world.plain else variants
+    texts *= variants
+    for kind in range(len(world.trained)):
+        generator = rng(kind, "captions")
+        texts += [world.text(kind, generator) for _ in range(variants)]
+    some = [scale_model.token_ids(tokenizer, texts[i : i + 10000]) for i in range(0, len(texts), 10000)]
+    return torch.cat(some).unflatten(0, (-1, variants))
+
+
+def draw(latents, captions, generator, batch, single, singles=None, progress=0.0):
+    """A batch: latents x0 (b, c, F, h, w), or (b, c, h, w) of `single` frames; ids of texts; steps; noise.
+
+    captions: as `caption_ids` gives them. singles: see `worlds.whole`; progress: of the training, from 0 to 1.
+    """
+    some, count = {"generator": generator, "device": latents.device}, len(latents)
+    which = torch.rand(batch, **some)
+    if singles:
+        border, first, last = singles
+        one = torch.rand(batch, **some) < first + (last - first) * progress
+        which = torch.where(one, border * which, border + (1 - border) * which)
+    which = (which * count).long().clamp(max=count - 1)
+    kind = 1 + which * (len(captions) - 1) // count
+    kind = torch.where(torch.rand(batch, **some) < UNCONDITIONAL, 0, kind)  # Eq. 8.4
+    ids = captions[kind, torch.randint(captions.shape[1], (batch,), **some)]
+    x0 = latents[which, :, torch.randint(latents.shape[2], (batch,), **some)] if single else latents[which]
+    t = torch.randint(1000, (batch,), **some)
+    return x0.float(), ids, t, torch.randn(x0.shape, **some)
 
 
 @torch.no_grad()
@@ -118,30 +179,40 @@ def encode_texts(parts, texts, device):
 
 def v_loss(model, x0, t, eps, context, scheduler):
     """The mean square of v_hat - v, for v = sqrt(alpha_bar) eps - sqrt(1 - alpha_bar) x0 (Salimans & Ho 2022)."""
-    v_hat = model(scheduler.add_noise(x0, eps, t), t, context).sample
+    x_t = scheduler.add_noise(x0, eps, t).to(context.dtype)  # bfloat16 where the weights are, on a GPU
+    v_hat = model(x_t, t, context).sample.float()
     return (v_hat - scheduler.get_velocity(x0, eps, t)).square().mean()  # Eq. 8.3
 
 
 def adherence(pipeline, world, num_frames, seed, path=None, guidance=4.0):
-    """Shares of samples whose colour, shape and motion are those of the caption, and how well outlines fit.
+    """Shares of samples that show what the caption says: of clips, and of their things each attribute.
 
-    A few of the samples go to `path`.
+    pairs: share of the clips of two things in which both are right. A few of the samples go to `path`.
     """
-    seen, unseen = world.trained[:: max(1, len(world.trained) // 18)], world.held_out
+    seen, unseen = world.trained[:: max(1, len(world.trained) // max(18, len(world.held_out)))], world.held_out
     clips = sample(pipeline, [str(names) for names in seen + unseen], num_frames, seed, world.size, guidance)
     if path:
-        _log_samples(clips[::5], path)
+        _log_samples(clips[:: max(1, len(clips) // 16)], path)
     if not world.judged:
         return {}
-    pairs = [(shapes.judge(clip), names) for clip, names in zip(clips, seen + unseen, strict=True)]
     kinds = shapes.Attributes._fields if num_frames > 1 else ("color", "shape")  # a picture does not move
-    right = {kind: [getattr(told, kind) == getattr(asked, kind) for told, asked in pairs] for kind in kinds}
-    every = torch.tensor(list(right.values())).all(0).float()
-    shares = {"adherence": every[: len(seen)].mean().item()}
-    shares |= {"held_out": every[len(seen) :].mean().item()} if unseen else {}
-    shares |= {kind: sum(hits) / len(hits) for kind, hits in right.items()}
-    fits = [outline_fit(clip, names.shape) for clip, names in zip(clips, seen + unseen, strict=True)]
-    return shares | {"outline": sum(fits) / len(fits)}
+    found = [
+        [
+            [getattr(hit, kind) for kind in kinds]
+            for hit in shapes.compare(names, shapes.look(clip, fit=world.fit).scene).hits
+        ]
+        for clip, names in zip(clips, seen + unseen, strict=True)
+    ]
+    right = [all(map(all, hits)) for hits in found]
+
+    def mean(values):
+        return sum(values) / len(values)
+
+    shares = {"adherence": mean(right[: len(seen)])} | ({"held_out": mean(right[len(seen) :])} if unseen else {})
+    every = zip(*(hit for hits in found for hit in hits), strict=True)
+    shares |= {kind: mean(hits) for kind, hits in zip(kinds, every, strict=True)}
+    pairs = [whole for whole, hits in zip(right, found, strict=True) if len(hits) == 2]
+    return shares | ({"pairs": mean(pairs)} if pairs else {})
 
 
 @torch.inference_mode()

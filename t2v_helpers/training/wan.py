@@ -22,11 +22,11 @@ SHIFT = 3.0  # of the times toward noise, as Wan's at 480p
 def new_tokenizer(texts=None):
     """A T5Tokenizer, as Wan's is: a SentencePiece vocabulary of the words of texts, and letters for all others.
 
-    texts: by default the world's captions. `known_words` are their words.
+    texts: by default the captions of the first world. `known_words` are their words.
     """
     from transformers import T5Tokenizer
 
-    texts = texts or [text for names in shapes.COMBINATIONS for text in shapes.wordings(names)]
+    texts = texts or [text for names in shapes.FIRST for text in shapes.wordings(names)]
     words = sorted({word for text in texts for word in text.replace(",", " ").split()})
     # A piece's score is its log-probability: a word as a whole is likelier than its letters.
     pieces = [(mark, 0.0) for mark in ("<pad>", "</s>", "<unk>")] + [(f"▁{word}", -4.0) for word in words]

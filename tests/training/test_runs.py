@@ -22,7 +22,7 @@ from t2v_helpers.models import SETTINGS
 from t2v_helpers.training import cli, loop, worlds
 from t2v_helpers.training.loop import Stage
 
-STAGES = ("autoencoder", "clip", "image", "unet")
+STAGES = ("autoencoder", "image", "unet", "clip")
 SMALL = [f"--{name}-{what}={n}" for name in STAGES for what, n in (("steps", 2), ("batch", 4))] + ["--every=1"]
 
 
@@ -59,7 +59,7 @@ def other(clips, folder, change):
     folder = shutil.copytree(clips, folder / "clips")
     lines = [json.loads(line) for line in (folder / worlds.METADATA[0]).read_text().splitlines()]
     if change == "pixels":
-        save_video(worlds.Folder(folder).example(0, 0) * 0.99, folder / "00000.webp", overwrite=True)
+        save_video(worlds.Folder(folder).clip(0, None) * 0.99, folder / "00000.webp", overwrite=True)
     elif change == "words":
         lines[0]["text"] = next(text for text in shapes.wordings(shapes.COMBINATIONS[0]) if text != lines[0]["text"])
     elif change == "fewer":

@@ -30,28 +30,74 @@ def test_learning_rate_warms_up_and_falls_to_a_twentieth():
     assert loop.learning_rate(100, stage) == pytest.approx(0.01)
 
 
-def test_held_out_combinations_are_never_drawn_for_training(accelerator, tmp_path, monkeypatch):
-    rendered = []
+def test_latents_are_those_of_every_trained_example_kind_by_kind(accelerator, tmp_path):
+    names = [shapes.read(text) for text in ("a red heart rising at dusk", "a blue star growing and a red disc falling")]
+    world, vae = worlds.Rendered(names, shapes.COMBINATIONS[:1]), scale_model.new_autoencoder(64).eval()
+    painted = []
 
-    def render(names, *_):
-        rendered.append(str(names))
-        return np.zeros((1, 8, 8, 3))
+    def encode(vae, frames):
+        painted.extend(frames.numpy())
+        return scale_model.encode(vae, frames)
 
-    monkeypatch.setattr(shapes, "render", render)
-    vae = scale_model.new_autoencoder().double()
-    unet.encode_clips(accelerator, vae, worlds.Rendered(), tmp_path / "latents.pt", clips_per_kind=1)
-    assert set(rendered).isdisjoint(shapes.HELD_OUT) and len(rendered) == len(set(rendered)) == 90
-
-
-def test_latents_are_those_of_every_example_kind_by_kind(accelerator, tmp_path):
-    worlds.write_folder(tmp_path / "clips", worlds.Rendered(shapes.COMBINATIONS[:2], size=32, num_frames=2), 6)
-    world, vae = worlds.Folder(tmp_path / "clips"), scale_model.new_autoencoder(32).eval()
-    latents = unet.encode_clips(accelerator, vae, world, tmp_path / "latents.pt")
-    assert latents.shape == (2 * 3, 4, 2, 4, 4)
-    for i, latent in enumerate(latents):
-        frames = scale_model.to_model(world.example(i // 3, i % 3)).movedim(1, 0)
-        wanted = vae.encode(frames).latent_dist.mean.movedim(0, 1) * vae.config.scaling_factor
+    latents = unet.encode_clips(accelerator, vae, world, tmp_path / "latents.pt", 2, encode)
+    assert latents.shape == (4, 8, 16, 8, 8)
+    assert [set(shapes.look(clip).scene.things) for clip in painted] == [set(names[i // 2].things) for i in range(4)]
+    for frames, latent in zip(painted, latents, strict=True):
+        pixels = torch.as_tensor(frames).movedim(-1, 1) * 2 - 1
+        wanted = vae.encode(pixels).latent_dist.mean.movedim(0, 1) * vae.config.scaling_factor
         torch.testing.assert_close(latent.float(), wanted, rtol=1e-3, atol=1e-3)
+
+
+def test_a_batch_has_the_captions_of_its_clips_and_the_share_of_single_things_that_is_asked_for():
+    latents = (
+        torch.arange(200.0)[:, None, None, None, None].expand(200, 1, 3, 1, 1) + torch.arange(3)[:, None, None] / 4
+    )
+    captions = torch.arange(101)[:, None, None].expand(101, 2, 1)  # of kind k two latents, and the number 1 + k
+
+    def drawn(single=False, **more):
+        return unet.draw(latents, captions, loop.rng(0), 4000, single, **more)
+
+    x0, ids, t, eps = drawn()
+    kept = ids[:, 0] > 0
+    assert 1 - kept.float().mean() == pytest.approx(unet.UNCONDITIONAL, abs=0.02)
+    assert (
+        torch.equal(1 + x0[kept, 0, 0, 0, 0].long() // 2, ids[kept, 0]) and len(set(x0[:, 0, 0, 0, 0].tolist())) == 200
+    )
+    assert eps.shape == x0.shape == (4000, 1, 3, 1, 1) and (t.min(), t.max()) == (0, 999)
+    pictures = drawn(single=True)[0]
+    assert pictures.shape == (4000, 1, 1, 1) and {(n % 1) for n in pictures.flatten().tolist()} == {0.0, 0.25, 0.5}
+    for progress, share in ((0, 0.6), (0.5, 0.4), (1, 0.2)):
+        which = drawn(singles=(0.1, 0.6, 0.2), progress=progress)[0][:, 0, 0, 0, 0]
+        assert (which < 20).float().mean() == pytest.approx(share, abs=0.03)
+
+
+def test_the_text_encoder_learns_with_the_unet_if_it_is_asked_to(accelerator, tmp_path):
+    world = worlds.Rendered(shapes.COMBINATIONS[:2], size=32, num_frames=2)
+    tokenizer, text_encoder = stages.new_words(world, Stage(1, 1, 1))
+    vae, before = scale_model.new_autoencoder(32), loop.digest(text_encoder)
+    latents = torch.randn(4, 8, 2, 4, 4, generator=loop.rng(0)).half()
+    stage, parts = Stage(steps=1, batch=4, lr=1e-2, warmup=1), (tokenizer, text_encoder, vae)
+    unet.train_images(accelerator, stage, tmp_path / "a", parts, latents, world)
+    assert loop.digest(text_encoder) == before
+    unet.train_images(accelerator, stage, tmp_path / "b", parts, latents, world, learn_text=True)
+    assert loop.digest(text_encoder) != before
+
+
+def test_a_recorded_step_in_half_precision_moves_the_weights_as_another_does(monkeypatch):
+    """The step that a GPU records, without the recording."""
+    monkeypatch.setattr(torch.cuda, "Stream", lambda: None)
+    model = torch.nn.Linear(3, 1, bias=False)
+    start, losses, moved = model.weight.detach().clone(), [], []
+    for half in (False, True):
+        model.weight.data.copy_(start)
+        step = loop.Recorded(model, lambda model, x: model(x).float().square().mean(), None, half)
+        step.optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        x = torch.ones(2, 3).bfloat16() if half else torch.ones(2, 3)
+        losses.append(step._step([x]).item())
+        moved.append(model.weight.detach() - start)
+        assert model.weight.dtype == model.weight.grad.dtype == torch.float32
+    assert losses[1] == pytest.approx(losses[0], rel=0.05) and moved[0].abs().min() > 0
+    torch.testing.assert_close(*moved, rtol=0.1, atol=1e-3)
 
 
 def test_latents_of_something_else_are_not_taken(accelerator, tmp_path):
@@ -83,10 +129,11 @@ def test_a_worlds_identity_is_what_it_shows_and_says(monkeypatch):
 
     a, b, c = shapes.COMBINATIONS[:3]
     some = [world(a, b), world(b, a), world(a, b, c), world(a, b, held_out=[c]), world(a, b, size=32)]
-    some += [world(a, b, num_frames=8), world(a, b, plain=True)]
+    some += [world(a, b, num_frames=8), world(a, b, plain=True), world(shapes.Scene((a,), "dusk"), b)]
+    some += [worlds.whole(10, singles=(0.4, 0.6, last)).identity() for last in (0.3, 0.5)]
     monkeypatch.setitem(shapes.COLORS, "red", (1.0, 0.0, 0.0))
     some.append(world(a, b))
-    assert len(set(some)) == 8 and world(a, b) == some[-1]
+    assert len(set(some)) == 11 and world(a, b) == some[-1]
 
 
 def test_to_model_moves_channels_before_frames_and_scales():
@@ -99,12 +146,12 @@ def test_to_model_moves_channels_before_frames_and_scales():
 
 def test_tokenizer_gives_every_word_one_token_and_is_the_same_each_time():
     tokenizer = scale_model.new_tokenizer()
-    for text in ("a red circle moving left", "getting bigger, a purple triangle"):
+    for text in ("a red circle moving left", "in daylight, a pink heart jumps while a white star gets bigger"):
         ids = tokenizer(text).input_ids
         assert len(ids) == 2 + len(text.replace(",", " ,").split())
         assert tokenizer.decode(ids, skip_special_tokens=True).replace(" ,", ",").strip() == text
     assert tokenizer.get_vocab() == scale_model.new_tokenizer().get_vocab()
-    texts = [text for names in shapes.COMBINATIONS[:6] for text in shapes.wordings(names)]
+    texts = [text for scene in worlds.whole(30).kinds for text in shapes.wordings(scene)]
     assert max(map(len, tokenizer(texts).input_ids)) < scale_model.MAX_TOKENS
 
 
@@ -115,7 +162,7 @@ def test_words_start_far_apart():
 
 def test_the_unet_starts_as_the_image_model_on_each_frame_alone():
     torch.manual_seed(0)
-    image_unet, x, t = scale_model.new_image_unet().eval(), torch.randn(2, 4, 3, 8, 8), torch.tensor([10, 900])
+    image_unet, x, t = scale_model.new_image_unet().eval(), torch.randn(2, 8, 3, 8, 8), torch.tensor([10, 900])
     context = torch.randn(2, 24, 64)
     with torch.no_grad():
         clips = scale_model.new_unet(image_unet).eval()(x, t, context).sample
@@ -127,7 +174,7 @@ def test_the_unet_starts_as_the_image_model_on_each_frame_alone():
 def test_the_unet_learns_along_time_from_its_start():
     """The last layer of each temporal part is zero, so it is there that a gradient has to arrive."""
     unet = scale_model.new_unet()
-    unet(torch.randn(1, 4, 4, 8, 8), 500, torch.randn(1, 24, 64)).sample.square().mean().backward()
+    unet(torch.randn(1, 8, 4, 8, 8), 500, torch.randn(1, 24, 64)).sample.square().mean().backward()
     last = [p for name, p in unet.named_parameters() if p.ndim > 1 and not p.any()]
     assert len(last) > 10 and all(p.grad.abs().max() > 0 for p in last)
 
@@ -139,13 +186,12 @@ def test_scheduler_ends_in_pure_noise():
 
 
 def test_stages_fit_together_and_the_folder_loads_in_plain_diffusers(accelerator, tmp_path, monkeypatch):
-    world = worlds.Rendered(shapes.COMBINATIONS[:4])
+    world = worlds.whole(4)
     recipe = {name: Stage(steps=1, batch=2, lr=1e-3, every=2) for name in stages.RECIPE}
     monkeypatch.setattr(stages, "reconstruction_adherence", lambda *_: 0.0)  # judged in the shipped model
     monkeypatch.setattr(unet, "_log_samples", lambda clips, path: None)
-    world.examples_per_kind = 2
     stages.train(accelerator, recipe, tmp_path / "work", tmp_path / "out", world)
-    assert len(torch.load(tmp_path / "work" / "latents.pt", weights_only=True)["latents"]) == 4 * 2
+    assert len(torch.load(tmp_path / "work" / "latents.pt", weights_only=True)["latents"]) == 4
     shipped = pathlib.Path(MODELS["tiny"].repo)
     assert (tmp_path / "out" / SETTINGS).read_text() == (shipped / SETTINGS).read_text()
 

@@ -2,9 +2,10 @@ import json
 
 import numpy as np
 import pytest
+import torch
 
 from t2v_helpers import save_video, shapes
-from t2v_helpers.training import loop, worlds
+from t2v_helpers.training import loop, scale_model, worlds
 from t2v_helpers.training.data import find_clips
 
 NAMES = shapes.COMBINATIONS[:3]
@@ -20,9 +21,36 @@ def folder(tmp_path):
 
 def test_the_whole_world_is_trained_on_but_for_what_is_held_out():
     world = worlds.Rendered()
-    assert (len(world.trained), len(world.held_out)) == (90, 18)
+    assert (len(world.trained), len(world.held_out)) == (264, 56)
     assert {str(names) for names in world.held_out} == shapes.HELD_OUT
-    assert set(world.kinds) == set(shapes.COMBINATIONS) and world.kinds[:90] == world.trained
+    assert set(world.kinds) == set(shapes.COMBINATIONS) and world.kinds[:264] == world.trained
+    many, some = worlds.whole(200), worlds.first()
+    assert (len(some.trained), len(some.held_out)) == (90, 18) and set(some.kinds) == set(shapes.FIRST)
+    assert [len(scene.things) for scene in many.trained] == [1] * 80 + [2] * 120
+    assert not any(map(shapes.is_held_out, many.trained)) and all(map(shapes.is_held_out, many.held_out))
+
+
+@pytest.mark.parametrize("world", [worlds.whole(40), worlds.small(4)], ids=["whole", "small"])
+def test_what_is_painted_in_batches_is_what_is_rendered(world):
+    pool = world.pool(1)
+    which, frame = torch.arange(len(world.kinds)), torch.arange(len(world.kinds)) % world.num_frames
+    clips = pool.paint(which)
+    for kind, clip in enumerate(clips):
+        frames = shapes.render(world.kinds[kind], loop.rng(0, kind, 0, "place"), world.num_frames, world.size)
+        torch.testing.assert_close(clip, scale_model.to_model(frames), rtol=0, atol=1e-5)
+    assert torch.equal(pool.paint(which, frame)[:, :, 0], clips[which, :, frame])
+
+
+def test_a_confused_caption_is_nearly_right():
+    world, swapped = worlds.whole(60), 0
+    for kind, scene in enumerate(world.trained):
+        other = shapes.read(world.confused(kind, loop.rng(kind)))
+        wrong = [a != b for pair in zip(scene.things, other.things, strict=True) for a, b in zip(*pair, strict=True)]
+        assert sum(wrong) in (1, 2) and scene.ground == other.ground
+        if sum(wrong) == 2:
+            swapped += 1
+            assert sorted(sum(scene.things, ())) == sorted(sum(other.things, ()))
+    assert 10 < swapped < 36
 
 
 def test_clips_and_texts_show_and_say_what_their_kind_is():
@@ -58,10 +86,9 @@ def test_every_clip_of_a_folder_is_an_example_and_none_is_lost_or_drawn_twice(fo
     (folder / worlds.METADATA[0]).write_text("".join(lines[:5]))  # of the third kind one clip alone
     world = worlds.Folder(folder)
     assert world.examples_per_kind == 2
-    for kind in range(3):
-        first, second = (world.example(kind, number) for number in range(2))
-        assert shapes.judge(first) == shapes.judge(second) == NAMES[kind]
-        assert np.array_equal(first, second) == (kind == 2)
+    clips = (world.pool().paint(torch.arange(6)) / 2 + 0.5).movedim(1, -1).numpy()
+    assert len(world.pool()) == 6 and [shapes.judge(clip) for clip in clips] == [NAMES[i // 2] for i in range(6)]
+    assert [np.array_equal(clips[2 * kind], clips[2 * kind + 1]) for kind in range(3)] == [False, False, True]
 
 
 @pytest.mark.parametrize(
