@@ -61,7 +61,7 @@ def _clips_needed(attempt: Callable) -> None:
     s, margin = d.std().item(), 0.05
     mistakes = {
         "not squared: four times the clips make an interval half as long": math.ceil(1.96 * s / margin),
-        "that is the variance where (1.96 s / margin) squared has the deviation": math.ceil((1.96 * s**2 / margin) ** 2),
+        "that takes the variance for the deviation s": math.ceil((1.96 * s**2 / margin) ** 2),
         "without the 1.96: one standard error holds 68 %, not 95 %": math.ceil((s / margin) ** 2),
         "twice 1.96: the margin is to each side, not across": math.ceil((2 * 1.96 * s / margin) ** 2),
         "as if the margin were the interval's whole length; it is half of it": math.ceil((1.96 * s / margin / 2) ** 2),
