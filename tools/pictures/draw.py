@@ -29,7 +29,7 @@ STORY = {
     "A red truck drives by": "a red square moving right by day",
     "Somebody falls in love": "a red heart growing at dusk",
     "Two hearts jump for joy": "a red heart bouncing and a pink heart bouncing at dusk",
-    "A star falls past a satellite": "a yellow star falling and a blue square moving left at night",
+    "A falling star and a satellite": "a yellow star falling and a blue square moving left at night",
     "Somebody turns off the light": "a yellow square shrinking at night",
 }
 SWAPS = {
