@@ -32,8 +32,8 @@ steady = torch.stack(
     [(cosine_similarity(s[0], s[k], 0) + cosine_similarity(s[k - 1], s[k], 0)) / 2 for s in stills for k in range(1, 6)]
 ).mean()
 
-clips = randn(2, 6, 3, 3, 3).numpy()
-filled = [np.abs(clip[k] - (clip[k - 1] + clip[k + 1]) / 2).mean() for clip in clips for k in range(1, 5, 2)]
+clips = 0.3 * randn(2, 6, 3, 3, 3)
+filled = [(clip[k] - (clip[k - 1] + clip[k + 1]) / 2).abs().mean() for clip in clips for k in range(1, 5, 2)]
 
 sizes = [64, 128, 256]
 table, fresh = randn(3, 4), randn(8, 4)
@@ -55,7 +55,7 @@ LINES = [
     ),
     Line("12.4", {"vectors": lambda s: torch.nn.functional.normalize(s, dim=-1)}, similar, call=(text, stills)),
     Line("12.5", {"torch": torch}, steady, call=(stills,)),
-    Line("12.6", {}, torch.tensor(1 - np.mean(filled)), call=(clips,)),
+    Line("12.6", {}, 1 - torch.stack(filled).mean(), call=(clips,)),
     Line("12.7", {"table": table, "fresh": fresh}, (table - fresh.sum(0) / 8) / fresh.var(0).sqrt()),
     Line("12.8", {"torch": torch}, ends, call=(scores, others, torch.Generator().manual_seed(1), 20)),
 ]
