@@ -118,8 +118,11 @@ def _measure(name, pipeline, asked, first, args):
     settings |= {"scenes": args.scenes, "video tower": "its own" if own else "that of tiny"}
     kept = identity(pipeline), args.work
     if args.sweep:
-        tables = {"panels": report.sweep(pipeline, jobs, asked, tower, *kept)}
-        shown = tables["panels"]
+        panels = report.sweep(pipeline, jobs, asked, tower, *kept)
+        tables = {"panels": panels}
+        shown = {
+            what: {name: panel[what] for name, panel in panels.items()} for what in ("steps", "guidance", "rendered")
+        }
     else:
         rows, others, made = report.evaluate(pipeline, jobs, asked, tower, own is not None, *kept)
         tables = {"adherence": rows, "measures": others}

@@ -55,8 +55,8 @@ MODELS = {
     "tiny": Model(
         repo=str(ASSETS / "tiny-t2v"),
         about="one moving thing or two, 54 words; on any CPU, no download",
-        steps=10,  # with 20 as many clips are right (python -m t2v_helpers.evaluate --steps 20)
-        guidance=2.0,  # at 4 outlines bulge (--guidance 4), at 1 a few more prompts are missed (notebook 06)
+        steps=10,  # with 20 as many clips are right (python -m t2v_helpers.evaluate --sweep)
+        guidance=2.0,  # more makes two seeds' clips more alike, and outlines fit worse (--sweep)
         size=(64, 64),
         gpu_dtype="float32",
         progress=False,
