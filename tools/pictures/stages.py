@@ -14,7 +14,7 @@ TOP, BELOW, FOOT = 112, 312, 872  # of the boxes, of what comes out of them, and
 
 
 def by(shape):
-    """A shape in words: (4, 16, 8, 8) is "4 × 16 × 8 × 8"."""
+    """A shape in words: (8, 16, 8, 8) is "8 × 16 × 8 × 8"."""
     return " × ".join(map(str, shape))
 
 
