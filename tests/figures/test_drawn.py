@@ -321,7 +321,7 @@ def test_text_meets_video_by_all_its_tokens_and_no_box_lies_on_another():
     said = [text.get_text() for text in ax.texts]
     assert [text for text in said if text in words] == words and "padding: 5 more end tokens" in said
     boxes = [text.get_bbox_patch().get_window_extent() for text in ax.texts if text.get_bbox_patch()]
-    assert len(boxes) == 10 and not [1 for a, b in itertools.combinations(boxes, 2) if a.overlaps(b)]
+    assert len(boxes) == 9 and not [1 for a, b in itertools.combinations(boxes, 2) if a.overlaps(b)]
 
 
 def test_maps_of_words_are_drawn_as_multiples_of_their_mean_with_the_outline_of_the_object():
