@@ -99,7 +99,7 @@ train: $(READY)
 	    --output $(SCALE_MODEL)
 
 evaluate: $(READY)
-	$(PY) -m t2v_helpers.evaluate $(MODEL) --json $(SCALE_MODEL)/evaluation.json
+	$(PY) -m t2v_helpers.evaluate $(MODEL) --scenes $(if $(filter tiny-wan,$(MODEL)),90,64) --json $(SCALE_MODEL)/evaluation.json
 
 mutants: $(READY)
 	$(PY) -m tools.checks.mutants $(MUTANTS)

@@ -78,7 +78,7 @@ WITHOUT_TORCH = {
         tiny more => model 'more': expected one of
         wrong => t2v_settings.json: 'frames', expected an object
         --dtype int8 => --dtype: invalid choice: 'int8'
-        --seeds 0 => --seeds: '0', expected a whole number from 1
+        --scenes 0 => --scenes: '0', expected a whole number from 1
         --steps 0 => steps 0: expected a whole number from 1
         --guidance nan => --guidance: 'nan', expected a finite number
         --guidance 0 => guidance 0: expected 1 or more
@@ -86,6 +86,9 @@ WITHOUT_TORCH = {
         --json no/folder/out.json => does not exist
         --json full => 'full' is not a file
         tiny tiny --json e.json => --json is for one model, got 2: tiny, tiny
+        --strips s.png --sweep => --strips with --sweep: expected one of them
+        --work no/such/folder => does not exist
+        --work old.mp4 => does not exist
     """,
     "t2v_helpers.benchmark": """
         nosuch => unrecognized arguments: nosuch

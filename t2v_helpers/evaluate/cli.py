@@ -25,7 +25,8 @@ def table(what, rows):
     | two | 9 |  | 1.000 |
     """
     columns = list(dict.fromkeys(column for values in rows.values() for column in values))
-    lines = [f"| {what} | n | {' | '.join(columns)} |", "| --- |" + " ---: |" * (1 + len(columns))]
+    lines = [f"| {what} | n | {' | '.join(columns).replace('color', 'colour')} |"]
+    lines += ["| --- |" + " ---: |" * (1 + len(columns))]
     for name, values in rows.items():
         numbers = [values.get(column) for column in columns]
         shown = [f"{v[0]:.3f}" + ("" if v[1] is None else f" ± {v[1]:.3f}") if v else "" for v in numbers]

@@ -168,7 +168,7 @@ def evaluate(
         text = _text_features(pipeline, texts)
         vectors["captions shuffled"] = torch.stack(_rolled(list(vectors["generated"])))
         others["CLIPSIM"] = {column: value((x * text).sum(1)) for column, x in vectors.items()}
-    return rows, others, made
+    return rows, {name: numbers for name, numbers in others.items() if any(numbers.values())}, made
 
 
 @torch.inference_mode()
@@ -186,7 +186,7 @@ def _rolled(values):
 
 def sweep(
     pipeline: Callable, jobs: Mapping[str, Job], asked: Request, tower: Callable, model: str = "",
-    folder: pathlib.Path | None = None, steps: tuple = STEPS, guidance: tuple = GUIDANCE,
+    folder: pathlib.Path | None = None,
 ) -> dict:  # fmt: skip
     """Measure what the number of steps does at the guidance asked for, and guidance at the number of steps asked for.
 
@@ -194,8 +194,8 @@ def sweep(
     TWO are taken of them; the other arguments are as in `evaluate`.
     """
     some = [name for name in (PLAIN, TWO) if name in jobs]
-    tried = {("steps", str(n)): {"steps": n} for n in steps}
-    tried |= {("guidance", f"{w:g}"): {"guidance": w} for w in guidance}
+    tried = {("steps", str(n)): {"steps": n} for n in STEPS}
+    tried |= {("guidance", f"{w:g}"): {"guidance": w} for w in GUIDANCE}
     wanted = {(*at, name): jobs[name]._replace(settings=how) for at, how in tried.items() for name in some}
     made = generate_clips(pipeline, wanted, asked, model, folder)
     made |= {("rendered", "", name): rendered_clips(jobs[name], asked, 10**7) for name in some}

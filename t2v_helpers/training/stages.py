@@ -22,16 +22,17 @@ from .._support.files import write_whole
 from .._support.logs import quiet
 from ..models import MODELS, SETTINGS, cpu_autocast, settings
 from . import scale_model
-from .loop import Stage, digest, first_weights, fit, rng, share
+from .loop import Stage, digest, first_weights, fit, rng
 from .scale_model import to_model
 from .unet import encode_clips, train_clips, train_images
 
-# What the weights in assets/tiny-t2v have seen, in two runs: 7 minutes on an H100, and from there on 10 on an H200.
+# What the weights in assets/tiny-t2v have seen, in three runs (see its training.json): 7 minutes on an H100, from there
+# on 10 on an H200, and then the video tower on a CPU. The first had rates and batches of its own in two of the stages.
 RECIPE = {
     "autoencoder": Stage(steps=1400 + 3941, batch=256, lr=1.5e-3, every=1000, warmup=150),
     "image": Stage(steps=4200, batch=512, lr=2e-3, every=1400, warmup=200),
     "unet": Stage(steps=2046 + 5390, batch=128, lr=1.2e-3, every=1000, warmup=150),
-    "clip": Stage(steps=700, batch=256, lr=2e-3),
+    "clip": Stage(steps=700 + 4814, batch=64, lr=1e-3, every=1000),
 }
 
 
@@ -80,10 +81,8 @@ def train_autoencoder(accelerator, stage, folder, world, watch=None, latent_chan
         generator = rng(stage.seed, step, "autoencoder", device=accelerator.device)
         some = {"generator": generator, "device": accelerator.device}
         which, frame = (torch.randint(many, (stage.batch,), **some) for many in (len(pool), world.num_frames))
-        eps, mine = (
-            torch.randn(stage.batch, vae.config.latent_channels, side, side, **some),
-            share(accelerator, stage.batch),
-        )
+        eps = torch.randn(stage.batch, vae.config.latent_channels, side, side, **some)
+        mine = slice(accelerator.process_index, None, accelerator.num_processes)
         return pool.paint(which[mine], frame[mine])[:, :, 0], eps[mine]
 
     def loss_of(model, images, eps):

@@ -108,9 +108,9 @@ def test_two_things_are_smaller_and_seldom_close():
     generator, close = torch.Generator().manual_seed(0), []
     for seed in range(300):
         (a, r), (b, s) = shapes.place(shapes.sample_scene(generator, 2), seed)
-        assert max(r.max(), s.max()) < 12
+        assert max(r.max(), s.max()) < 12.5
         close.append(((a - b).norm(dim=1) < r + s).float().mean().item())
-    assert max(close) <= 0.4 and np.mean(close) < 0.06 and max(close) > 0
+    assert max(close) <= 0.5 and np.mean(close) < 0.02 and max(close) > 0
 
 
 def test_colours_are_well_apart_from_each_other_and_from_every_ground():

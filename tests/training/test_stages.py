@@ -49,9 +49,8 @@ def test_latents_are_those_of_every_trained_example_kind_by_kind(accelerator, tm
 
 
 def test_a_batch_has_the_captions_of_its_clips_and_the_share_of_single_things_that_is_asked_for():
-    latents = (
-        torch.arange(200.0)[:, None, None, None, None].expand(200, 1, 3, 1, 1) + torch.arange(3)[:, None, None] / 4
-    )
+    frames = torch.arange(3)[:, None, None] / 4
+    latents = torch.arange(200.0)[:, None, None, None, None] + frames.expand(200, 1, 3, 1, 1)
     captions = torch.arange(101)[:, None, None].expand(101, 2, 1)  # of kind k two latents, and the number 1 + k
 
     def drawn(single=False, **more):
@@ -60,9 +59,8 @@ def test_a_batch_has_the_captions_of_its_clips_and_the_share_of_single_things_th
     x0, ids, t, eps = drawn()
     kept = ids[:, 0] > 0
     assert 1 - kept.float().mean() == pytest.approx(unet.UNCONDITIONAL, abs=0.02)
-    assert (
-        torch.equal(1 + x0[kept, 0, 0, 0, 0].long() // 2, ids[kept, 0]) and len(set(x0[:, 0, 0, 0, 0].tolist())) == 200
-    )
+    which = x0[:, 0, 0, 0, 0].long()
+    assert torch.equal(1 + which[kept] // 2, ids[kept, 0]) and len(set(which.tolist())) == 200
     assert eps.shape == x0.shape == (4000, 1, 3, 1, 1) and (t.min(), t.max()) == (0, 999)
     pictures = drawn(single=True)[0]
     assert pictures.shape == (4000, 1, 1, 1) and {(n % 1) for n in pictures.flatten().tolist()} == {0.0, 0.25, 0.5}
@@ -71,7 +69,24 @@ def test_a_batch_has_the_captions_of_its_clips_and_the_share_of_single_things_th
         assert (which < 20).float().mean() == pytest.approx(share, abs=0.03)
 
 
-def test_the_text_encoder_learns_with_the_unet_if_it_is_asked_to(accelerator, tmp_path):
+def test_adherence_counts_clips_things_and_pairs(monkeypatch, tmp_path):
+    """Of samples that show what they were asked for, but for a shape in the one held-out pair."""
+    texts = "a red heart rising", "a blue star growing at dusk", "a red disc falling and a cyan box moving left"
+    held_out = shapes.read("a green star circling and a pink heart growing")
+    world = worlds.Rendered(map(shapes.read, texts), [held_out])
+
+    def sample(pipeline, prompts, *_):
+        return [shapes.render(text.replace("pink heart", "pink circle"), 3) for text in prompts]
+
+    monkeypatch.setattr(unet, "sample", sample)
+    found = unet.adherence(None, world, 16, 0, tmp_path / "samples.png")
+    shares = {"adherence": 1, "held_out": 0, "color": 1, "shape": 5 / 6, "motion": 1, "pairs": 1 / 2}
+    assert found == pytest.approx(shares) and (tmp_path / "samples.png").exists()
+    assert set(unet.adherence(None, world, 1, 0)) == {"adherence", "held_out", "color", "shape", "pairs"}
+
+
+def test_the_text_encoder_learns_with_the_unet_if_it_is_asked_to(accelerator, tmp_path, monkeypatch):
+    monkeypatch.setattr(unet, "adherence", lambda *_, **__: {})
     world = worlds.Rendered(shapes.COMBINATIONS[:2], size=32, num_frames=2)
     tokenizer, text_encoder = stages.new_words(world, Stage(1, 1, 1))
     vae, before = scale_model.new_autoencoder(32), loop.digest(text_encoder)
@@ -189,7 +204,7 @@ def test_stages_fit_together_and_the_folder_loads_in_plain_diffusers(accelerator
     world = worlds.whole(4)
     recipe = {name: Stage(steps=1, batch=2, lr=1e-3, every=2) for name in stages.RECIPE}
     monkeypatch.setattr(stages, "reconstruction_adherence", lambda *_: 0.0)  # judged in the shipped model
-    monkeypatch.setattr(unet, "_log_samples", lambda clips, path: None)
+    monkeypatch.setattr(unet, "adherence", lambda *_, **__: {})
     stages.train(accelerator, recipe, tmp_path / "work", tmp_path / "out", world)
     assert len(torch.load(tmp_path / "work" / "latents.pt", weights_only=True)["latents"]) == 4
     shipped = pathlib.Path(MODELS["tiny"].repo)

@@ -27,7 +27,7 @@ REHEARSED = {  # the notebook, what it is run with, and what it has to print
     "modelscope": (
         "09_modelscope",
         {"MODEL": "modelscope", "FEW": 1, "CARD": 2, "MANY": 4, "CLIP": CLIP, "DTYPE": "bfloat16"},
-        "1,835 million weights are loaded",
+        "1,835.3 million weights are loaded",
     ),
     "wan": (
         "11_inside_a_video_transformer",
