@@ -56,6 +56,16 @@ def swapped(pipe, *args, kind="DDIMScheduler", **settings):
     return pipe
 
 
+def fitted(n, values, power):
+    return np.polyfit(np.array(n, dtype=float) ** power, values, 1)
+
+
+def resampled(a, b, generator, pairs=True, low=0.025, times=2000):
+    i = torch.randint(len(a), (times, len(a)), generator=generator)
+    j = i if pairs else torch.randint(len(a), (times, len(a)), generator=generator)
+    return (a[i] - b[j]).mean(1).quantile(torch.tensor([low, 1 - low]).double())
+
+
 def luck(a, b, size=abs, slack=-1e-9):
     """The share of deals of the pooled scores that differ at least as much; with other arguments, wrong ones."""
     scores = [*a, *b]
@@ -535,5 +545,34 @@ WRONG = {
         "clone it first": lambda table, time: gated(table, [2, 5], -time, clone=False),
         "nothing else": lambda table, time: table.clone(),
         "None": lambda table, time: None,
+    },
+    "12.1": {
+        "the slope": lambda n, v: fitted(n, v, -1.0)[0],
+        "fitted against n": lambda n, v: fitted(n, v, 1.0)[1],
+        "1/sqrt": lambda n, v: fitted(n, v, -0.5)[1],
+        "largest set": lambda n, v: v[-1],
+        "two sets alone": lambda n, v: 2 * v[-1] - v[-2],
+        "it is 0.29": lambda n, v: 0.0,
+        "None": lambda n, v: None,
+    },
+    "12.2": {
+        "None": lambda a, b, g: None,
+        "two numbers": lambda a, b, g: (a - b).mean(),
+        "planted bug": lambda a, b, g: resampled(a, b, g, pairs=False),
+        "b - a": lambda a, b, g: resampled(b, a, g),
+        "single differences": lambda a, b, g: (a - b).quantile(torch.tensor([0.025, 0.975]).double()),
+        "low end": lambda a, b, g: resampled(a, b, g).flip(0),
+        "it is about": lambda a, b, g: resampled(a, b, g, low=0.16),
+    },
+    "12.3": {
+        "not squared": lambda d, m: math.ceil(1.96 * d.std() / m),
+        "the variance": lambda d, m: math.ceil((1.96 * d.var() / m) ** 2),
+        "without the 1.96": lambda d, m: math.ceil((d.std() / m) ** 2),
+        "twice 1.96": lambda d, m: math.ceil((2 * 1.96 * d.std() / m) ** 2),
+        "whole length": lambda d, m: math.ceil((1.96 * d.std() / m / 2) ** 2),
+        "round up": lambda d, m: math.floor((1.96 * d.std() / m) ** 2),
+        "whole number": lambda d, m: ((1.96 * d.std() / m) ** 2).item(),
+        "pairs": lambda d, m: 0,
+        "None": lambda d, m: None,
     },
 }

@@ -168,7 +168,7 @@ def evaluate(
         text = _text_features(pipeline, texts)
         vectors["captions shuffled"] = torch.stack(_rolled(list(vectors["generated"])))
         others["CLIPSIM"] = {column: value((x * text).sum(1)) for column, x in vectors.items()}
-    return rows, others, made
+    return rows, {name: numbers for name, numbers in others.items() if any(numbers.values())}, made
 
 
 @torch.inference_mode()

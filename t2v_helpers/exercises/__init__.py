@@ -75,4 +75,4 @@ def _same(got: object, expected: object, atol: float) -> bool:
     return got.shape == expected.shape and np.allclose(got, expected, atol=atol, equal_nan=True)
 
 
-from . import diffusing, flows, gans, pipelines, transformers  # noqa: E402, F401  # they need `exercise`
+from . import diffusing, flows, gans, measuring, pipelines, transformers  # noqa: E402, F401  # they need `exercise`

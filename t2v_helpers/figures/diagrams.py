@@ -85,7 +85,7 @@ def gan_beside_diffusion() -> None:
 
 
 def text_diagram(words: Sequence[str], length: int = 24) -> None:
-    """Draw how a prompt reaches the scale model's UNet: padding, two towers, and four layers of cross-attention.
+    """Draw how a prompt reaches the scale model's UNet: padding, two towers, and seven layers of cross-attention.
 
     Args:
         words: The prompt's tokens, from the start token to the first end token.
@@ -99,12 +99,11 @@ def text_diagram(words: Sequence[str], length: int = 24) -> None:
         "frames": ((0.85, 0.4), "data"),
     }
     layers = {
-        "8 × 8": ((5.7, 2.75), "data"),
-        "down\n4 × 4": ((7.2, 1.55), "gan"),
-        "bottom\n2 × 2": ((8.65, 0.35), "gan"),
-        "up, first\n4 × 4": ((10.1, 1.55), "gan"),
-        "up, second\n4 × 4": ((11.95, 1.55), "gan"),
-        "8 × 8 ": ((13.4, 2.75), "data"),
+        "8 × 8": ((5.75, 2.75), "gan"),
+        "4 × 4": ((7.2, 1.55), "gan"),
+        "2 × 2": ((8.65, 0.35), "gan"),
+        "4 × 4 \n(twice)": ((10.1, 1.55), "gan"),
+        "8 × 8 \n(twice)": ((12.3, 2.75), "gan"),
     }
     steps = [("frames", "video tower"), ("video tower", "clip: $f_j$"), *pairwise(layers)]
     with sheet(height=4.6, style={"font.size": 11.5}) as [[ax]]:
@@ -120,7 +119,7 @@ def text_diagram(words: Sequence[str], length: int = 24) -> None:
                 ax.annotate("", ((left + right) / 2, y - 0.45), ((left + right) / 2, y), arrowprops=THIN)
         ax.add_patch(Rectangle((0.14, 4.72), 13.72, 0.58, facecolor="white", edgecolor=color, linewidth=2))
         ax.text(
-            7, 5.0, "text tower: two layers, in which each token takes in those before it", ha="center", va="center"
+            7, 5.0, "text tower: three layers, in which each token takes in those before it", ha="center", va="center"
         )
         ax.text(0.14, 6.55, f"the prompt: {count} tokens", color=color)
         ax.text(7.64, 6.55, f"padding: {length - count} more end tokens", color=GREY)
@@ -129,7 +128,7 @@ def text_diagram(words: Sequence[str], length: int = 24) -> None:
             if role == "gan":
                 ax.annotate("", (x, drawn[name].get_position()[1] + 0.5), (x, 3.65), arrowprops=THIN | {"color": color})
         ax.text(0.14, 3.2, f"context $c$: {length} vectors", color=color)
-        ax.text(12.0, 0.1, "the UNet: four layers\nread the context", ha="center", color=GREY)
+        ax.text(12.0, 0.1, "the UNet: seven layers\nread the context", ha="center", color=GREY)
         ax.annotate("", (3.9, 2.9), (edges[count - 1] + 0.3, 3.85), arrowprops=THIN | {"color": color})
         ax.annotate("", (2.9, 2.35), (2.9, 1.95), arrowprops=THIN | {"arrowstyle": "<->"})
         ax.text(0.14, 2.05, "a pair should\nbe near (6.1)", color=GREY)

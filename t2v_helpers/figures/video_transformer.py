@@ -20,7 +20,7 @@ FLOOR = 1e-6  # below that share of the largest change, what is left is rounding
 def two_architectures() -> None:
     """Draw the scale models from noise to frames: `tiny` with its UNet above, `tiny-wan` with its transformer below."""
     above = {
-        "noise\n4 × 16 × 8 × 8": ((1.45, 7.2), "noise"),
+        "noise\n8 × 16 × 8 × 8": ((1.45, 7.2), "noise"),
         "8 × 8": ((4.3, 8.2), UNET),
         "4 × 4": ((5.9, 7.2), UNET),
         "2 × 2": ((7.5, 6.2), UNET),
@@ -43,9 +43,9 @@ def two_architectures() -> None:
             _arrow(ax, drawn[level], drawn[f"{level} "], COLORS[UNET], "--")
         ax.text(0.2, 9.1, "tiny: a UNet", color=COLORS[UNET])
         ax.text(5.55, 9.1, "at each level: convolutions in space and in time", color=GREY)
-        attention = "at 4 × 4 and 2 × 2 also attention: in space,\nin time, to the text (at the first 8 × 8: in time)"
+        attention = "at each level also attention: in space,\nin time and to the text"
         ax.text(9.3, 5.35, attention, color=GREY)
-        _reads(ax, "CLIP: the text", 3.9, 5.5, (6.7, 6.1), (5.5, 6.65))
+        _reads(ax, "CLIP: the text", 3.9, 5.5, (6.7, 6.1), (5.5, 6.65), (4.2, 7.7))
         ax.axhline(4.75, color="#CCCCCC", linewidth=1)
         ax.text(0.2, 4.1, "tiny-wan: a transformer", color=COLORS[DIT])
         ax.text(5.55, 4.1, "in each of 6 blocks: all tokens look at all tokens, then at the text;", color=GREY)

@@ -34,7 +34,7 @@ class Cost(typing.NamedTuple):
 
 
 def make_unet(width, *, like="modelscope", sample_size=32, channels=4):
-    """An untrained UNet3DConditionModel laid out as ModelScope's (width 320) or the scale model's ("tiny", 32).
+    """An untrained UNet3DConditionModel laid out as ModelScope's (width 320) or the scale model's ("tiny", 48).
 
     width: channels of its finest level. sample_size, channels: side and channels of the latents.
 
@@ -50,10 +50,12 @@ def make_unet(width, *, like="modelscope", sample_size=32, channels=4):
         config, groups = dict(scale_model.new_unet(sample_size=sample_size).config), 8
     else:
         raise ValueError(f"like = {like!r}, expected 'modelscope' or 'tiny'")
-    if width % groups:
-        raise ValueError(f"width = {width}, expected a multiple of {groups}, the number of groups that are normalised")
     widths = config["block_out_channels"]
-    config["block_out_channels"] = tuple(width * w // widths[0] for w in widths)
+    wide = [width * w / widths[0] for w in widths]
+    if any(w % groups for w in wide):
+        what = f"multiples of {groups}, the number of groups that are normalised"
+        raise ValueError(f"width = {width}, expected one that makes all levels' widths {what}")
+    config["block_out_channels"] = tuple(map(int, wide))
     config |= {"in_channels": channels, "out_channels": channels}
     return UNet3DConditionModel.from_config({k: v for k, v in config.items() if not k.startswith("_")})
 

@@ -22,7 +22,7 @@ from .._support.files import write_whole
 from .._support.logs import quiet
 from ..models import MODELS, SETTINGS, cpu_autocast, settings
 from . import scale_model
-from .loop import Stage, digest, first_weights, fit, rng, share
+from .loop import Stage, digest, first_weights, fit, rng
 from .scale_model import to_model
 from .unet import encode_clips, train_clips, train_images
 
@@ -81,10 +81,8 @@ def train_autoencoder(accelerator, stage, folder, world, watch=None, latent_chan
         generator = rng(stage.seed, step, "autoencoder", device=accelerator.device)
         some = {"generator": generator, "device": accelerator.device}
         which, frame = (torch.randint(many, (stage.batch,), **some) for many in (len(pool), world.num_frames))
-        eps, mine = (
-            torch.randn(stage.batch, vae.config.latent_channels, side, side, **some),
-            share(accelerator, stage.batch),
-        )
+        eps = torch.randn(stage.batch, vae.config.latent_channels, side, side, **some)
+        mine = slice(accelerator.process_index, None, accelerator.num_processes)
         return pool.paint(which[mine], frame[mine])[:, :, 0], eps[mine]
 
     def loss_of(model, images, eps):

@@ -110,7 +110,7 @@ def _train(accelerator, stage, folder, parts, latents, world, unet, num_frames, 
         singles = world.singles if num_frames > 1 else None
         generator = rng(stage.seed, step, "unet", device=device)
         batch = draw(latents, captions, generator, stage.batch, num_frames == 1, singles, step / stage.steps)
-        return [some[share(accelerator, stage.batch)] for some in batch]
+        return [some[accelerator.process_index :: accelerator.num_processes] for some in batch]
 
     def measure(step):
         whole = average.unet

@@ -119,10 +119,8 @@ def test_any_captions_any_sizes_and_any_lengths(folder):
         worlds.Folder(folder, judged=False, size=(32, 32))
     world = worlds.Folder(folder, judged=False, size=(32, 32), num_frames=6)
     assert world.trained == ("un café, près du lac", RED) and world.examples_per_kind == 2 and not world.judged
-    assert (
-        world.pool().paint(torch.tensor([1])).shape == (1, 3, 6, 32, 32)
-        and world.text(0, worlds.rng(0)) == "un café, près du lac"
-    )
+    assert world.pool().paint(torch.tensor([1])).shape == (1, 3, 6, 32, 32)
+    assert world.text(0, worlds.rng(0)) == "un café, près du lac"
     with pytest.raises(ValueError, match=r"which is 3 frames at 3 fps, expected at least 6"):
         worlds.Folder(folder, judged=False, size=(32, 32), num_frames=6, fps=3)
 

@@ -94,7 +94,7 @@ def test_what_an_earlier_stage_gave_is_part_of_the_later_ones(alone, clips, tmp_
     shutil.copytree(alone, work, dirs_exist_ok=True)
     shutil.rmtree(work / "image")
     assert cli.main([*options(work, clips), "--image-lr=0.1"]) == 2
-    assert "unet/checkpoint.pt was not made from this run's image model:" in capsys.readouterr().err
+    assert "unet/checkpoint.pt was not made from this run's text tower and image model:" in capsys.readouterr().err
 
 
 def test_a_trained_folder_is_run_at_the_size_and_length_of_its_clips(alone, clips, tmp_path, capsys):

@@ -49,9 +49,8 @@ def test_latents_are_those_of_every_trained_example_kind_by_kind(accelerator, tm
 
 
 def test_a_batch_has_the_captions_of_its_clips_and_the_share_of_single_things_that_is_asked_for():
-    latents = (
-        torch.arange(200.0)[:, None, None, None, None].expand(200, 1, 3, 1, 1) + torch.arange(3)[:, None, None] / 4
-    )
+    frames = torch.arange(3)[:, None, None] / 4
+    latents = torch.arange(200.0)[:, None, None, None, None] + frames.expand(200, 1, 3, 1, 1)
     captions = torch.arange(101)[:, None, None].expand(101, 2, 1)  # of kind k two latents, and the number 1 + k
 
     def drawn(single=False, **more):
@@ -60,9 +59,8 @@ def test_a_batch_has_the_captions_of_its_clips_and_the_share_of_single_things_th
     x0, ids, t, eps = drawn()
     kept = ids[:, 0] > 0
     assert 1 - kept.float().mean() == pytest.approx(unet.UNCONDITIONAL, abs=0.02)
-    assert (
-        torch.equal(1 + x0[kept, 0, 0, 0, 0].long() // 2, ids[kept, 0]) and len(set(x0[:, 0, 0, 0, 0].tolist())) == 200
-    )
+    which = x0[:, 0, 0, 0, 0].long()
+    assert torch.equal(1 + which[kept] // 2, ids[kept, 0]) and len(set(which.tolist())) == 200
     assert eps.shape == x0.shape == (4000, 1, 3, 1, 1) and (t.min(), t.max()) == (0, 999)
     pictures = drawn(single=True)[0]
     assert pictures.shape == (4000, 1, 1, 1) and {(n % 1) for n in pictures.flatten().tolist()} == {0.0, 0.25, 0.5}

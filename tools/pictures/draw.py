@@ -25,12 +25,12 @@ from tools.pictures import chains, fight, sheet, stages, sweep, trace
 FOLDER = pathlib.Path(__file__).resolve().parents[2] / "assets" / "figures"
 LIMIT = 200_000  # bytes of a file
 STORY = {
-    "The sun comes up": "a yellow circle moving up",
-    "A tree grows": "a green triangle growing",
-    "A red truck drives by": "a red square moving right",
-    "A drop of rain falls": "a blue circle moving down",
-    "A rocket lifts off": "a purple triangle moving up",
-    "Somebody turns off the light": "a yellow square shrinking",
+    "The sun comes up": "a yellow circle rising by day",
+    "A red truck drives by": "a red square moving right by day",
+    "Somebody falls in love": "a red heart growing at dusk",
+    "Two hearts jump for joy": "a red heart bouncing and a pink heart bouncing at dusk",
+    "A falling star and a satellite": "a yellow star falling and a blue square moving left at night",
+    "Somebody turns off the light": "a yellow square shrinking at night",
 }
 SWAPS = {
     "One noise": "a red circle moving left",
@@ -54,13 +54,13 @@ FILES = {"prompts": "prompts.webp", "latent_walk": "latent_walk.webp", "word_swa
 FILES |= {name: f"{name}.png" for name in DRAWN}
 
 
-def labelled(frames, line, prompt, zoom=3, foot=144):
+def labelled(frames, line, prompt, zoom=3, foot=170):
     """Frames, magnified, with a line of the story and its prompt below them: uint8 (F, H, W, 3)."""
     pictures = []
     for frame in (frames * 255).round().astype(np.uint8).repeat(zoom, 1).repeat(zoom, 2):
         picture = Image.new("RGB", (frame.shape[1] + 8, frame.shape[0] + foot + 4), "#F4F4F4")
         picture.paste(Image.fromarray(frame), (4, 4))
-        for text, size, color, wide, y in ((line, 24, "#222222", 15, 36), (prompt, 20, "#666666", 17, 104)):
+        for text, size, color, wide, y in ((line, 24, "#222222", 15, 36), (prompt, 20, "#666666", 18, 118)):
             place, font = (picture.width / 2, frame.shape[0] + y), ImageFont.load_default(size)
             text = textwrap.fill(text, wide)
             ImageDraw.Draw(picture).multiline_text(place, text, color, font, anchor="mm", align="center")

@@ -22,7 +22,7 @@ class Trace:
 
     weights: dict  # stage -> count
     values: dict  # stage -> (input, output) of its first call; for the autoencoder, of its decoder
-    walk: list | None = None  # (t, x_t, x0_hat, x_s) for each denoising step, latents (F, 8, h, w), t counted from 1
+    walk: list | None = None  # (t, x_t, x0_hat, x_s) for each denoising step, latents (F, c, h, w), t counted from 1
     frames: torch.Tensor | None = None  # (F, H, W, 3) in [0, 1]
 
     @property
@@ -84,7 +84,7 @@ def modelscope(num_frames=16, size=256):
 
 
 def decode(latents):
-    """Latents (F, 8, h, w) to frames (F, H, W, 3) in [0, 1], by the scale model's decoder."""
+    """Latents (F, c, h, w) to frames (F, H, W, 3) in [0, 1], by the scale model's decoder."""
     vae = tiny().vae
     with torch.no_grad():
         images = vae.decode(latents / vae.config.scaling_factor).sample

@@ -114,13 +114,13 @@ def test_the_counts_and_shapes_are_the_models_own(sheets):
     side, tokens = unet.sample_size, tokenizer.model_max_length
     for words in (
         f"{tokens} × {unet.cross_attention_dim}",
-        f"4 × 16 × {side} × {side}",
+        f"{unet.in_channels} × 16 × {side} × {side}",
         f"16 × 3 × {8 * side} × {8 * side}",
     ):
         assert words in lines
     for words in ("77 × 1024", "4 × 16 × 32 × 32", "16 × 3 × 256 × 256"):  # ModelScope's, by its published configs
         assert words in lines
-    assert f"noise 4 × 16 × {side} × {side}" in said(sheets["pipeline"])
+    assert f"noise {unet.in_channels} × 16 × {side} × {side}" in said(sheets["pipeline"])
 
 
 def test_areas_are_in_proportion_to_weights(sheets):
@@ -168,7 +168,7 @@ def test_an_unknown_name_is_one_line(capsys):
 def test_the_moving_picture_moves_and_is_what_the_tool_makes_today():
     """Two of its six clips, for time; T2V_LONG=1 takes all, as CI does."""
     stored, wide = Image.open(draw.FOLDER / "prompts.webp"), 192 + 8
-    assert stored.size == (6 * wide, 192 + 148) and stored.n_frames == 16
+    assert stored.size == (6 * wide, 192 + 174) and stored.n_frames == 16
     story = list(draw.STORY.items())
     for number in range(6) if os.environ.get("T2V_LONG") else (1, 5):
         line, prompt = story[number]
