@@ -1,4 +1,4 @@
-"""The scale model of ModelScope, part by part, untrained: the same classes, about 1/320 of the weights.
+"""The scale model of ModelScope, part by part, untrained: the same classes, 1/330 of the weights.
 
 Each function returns one component of a `TextToVideoSDPipeline`. Where it differs from ModelScope's other than in
 width, the function says so and why; the model card (assets/tiny-t2v/README.md) has the measurements.

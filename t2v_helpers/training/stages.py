@@ -65,16 +65,19 @@ class AutoencoderLoss(nn.Module):
         return error.abs().mean() + error.square().mean() + 1e-3 * kl + 0.3 * anchor.square().mean()
 
 
-def train_autoencoder(accelerator, stage, folder, world, watch=None, latent_channels=scale_model.LATENT[0], vae=None):
+def train_autoencoder(
+    accelerator, stage, folder, world, watch=None, latent_channels=scale_model.LATENT[0], vae=None, colors=mean_colors
+):
     """Stage 1, on single frames of every kind: it has to draw what it is told, not to know any caption.
 
-    vae: a trained one that learns on, such as one that knows larger frames; by default a new one.
+    vae: a trained one that learns on, such as one that knows larger frames; by default a new one. colors: see
+    `AutoencoderLoss`.
     """
     made_from = {"data": world.identity()} | ({"trained autoencoder": digest(vae)} if vae else {})
     if vae is None:
         with first_weights(stage, "autoencoder"):
             vae = scale_model.new_autoencoder(world.size, latent_channels)
-    model, pool = AutoencoderLoss(vae).to(accelerator.device), world.pool().to(accelerator.device)
+    model, pool = AutoencoderLoss(vae, colors).to(accelerator.device), world.pool().to(accelerator.device)
     average, side = copy.deepcopy(model).requires_grad_(False), world.size // 8
 
     def draw(step):

@@ -1,5 +1,7 @@
 """Notebook 08: by torch's own losses, divergence and interpolation, by diffusers' velocity, by numpy's polynomials."""
 
+import types
+
 import numpy as np
 import torch
 from torch.distributions import Normal, kl_divergence
@@ -14,10 +16,11 @@ images, drawn = draw[:1], draw[1:2]
 mean, var = draw[2, 0, 0, :4].reshape(1, 4, 1, 1), draw[3, 0, 0, :4].reshape(1, 4, 1, 1).exp()
 code = named(mean=mean, var=var, std=var.sqrt(), logvar=var.log())
 vae = named(encode=lambda x: named(latent_dist=code), decode=lambda z: named(sample=drawn))
-anchor = 2 * images.mean((2, 3))[..., None, None] + 1
+ground = torch.tensor([0.1, 0.2, 0.3]).double()
+anchor = 2 * (images.mean((2, 3)) - (2 * ground - 1))[..., None, None]
 loss = l1_loss(drawn, images) + mse_loss(drawn, images) + 0.3 * mse_loss(mean[:, :3], anchor)
 loss += 1e-3 * kl_divergence(Normal(mean, var.sqrt()), Normal(0.0, torch.ones(()).double())).mean()
-world = {"nn": torch.nn}
+world = {"torch": torch, "nn": torch.nn, "shapes": types.SimpleNamespace(BACKGROUND=ground.tolist())}
 
 a, b = named(weight=draw[0]), named(weight=draw[1])
 g = draw.flatten(1)[:, :6].reshape(12, 2)
