@@ -318,7 +318,8 @@ def _seen(
     shape, fits = _shape(cover[free], center[free], radius[free])
     share = (fits >= fit).sum() / (free | gone).sum()
     enough = free.float().mean() >= ENOUGH
-    motion = _motion(time[free], center[free], radius[free], size, (1 - fit) / (1 - FIT)) if enough and not gone.any() else None
+    slack = (1 - fit) / (1 - FIT)
+    motion = _motion(time[free], center[free], radius[free], size, slack) if enough and not gone.any() else None
     names = Attributes(color, shape if enough and share >= SHARE else None, motion)
     return Seen(names, fits.mean().item(), center, radius)
 
