@@ -13,8 +13,12 @@ from .judge import compare, look
 from .render import compose, coverage, place, render
 
 
+def _covers(scene: Scene, places: list) -> list[torch.Tensor]:
+    return [coverage(thing.shape, *where) for thing, where in zip(scene.things, places, strict=True)]
+
+
 def _paint(scene: Scene, places: list, covers: list | None = None, tint: np.ndarray | None = None) -> np.ndarray:
-    covers = covers or [coverage(thing.shape, *where) for thing, where in zip(scene.things, places, strict=True)]
+    covers = covers or _covers(scene, places)
     colors = [COLORS[thing.color] for thing in scene.things]
     return compose(covers, colors if tint is None else [tint, *colors[1:]], scene.ground)
 
@@ -22,7 +26,7 @@ def _paint(scene: Scene, places: list, covers: list | None = None, tint: np.ndar
 def _bitten(scene: Scene, seed: int, bites: list[tuple[float, float, float]]) -> np.ndarray:
     """Bites are discs (x, y, radius), in units of the thing's radius, from its centroid."""
     places = place(scene, seed)
-    covers = [coverage(thing.shape, *where) for thing, where in zip(scene.things, places, strict=True)]
+    covers = _covers(scene, places)
     center, radius = places[0]
     for *offset, size in bites:
         covers[0] = covers[0] * (1 - coverage("circle", center + radius[:, None] * torch.tensor(offset), radius * size))
