@@ -46,9 +46,9 @@ def page(open_page, tmp_path_factory):
 def test_clips_play_by_themselves_and_from_the_page_alone(page):
     page.wait_for_function("[...document.querySelectorAll('video')].every(v => v.currentTime > 0.2)")
     sizes = page.evaluate("[...document.querySelectorAll('video')].map(v => [v.videoWidth, v.videoHeight, v.duration])")
-    assert sizes == [[128, 128, 2]] * 7
+    assert sizes == [[128, 128, 2]] * (1 + len(FLAT))
     state = "[...document.querySelectorAll('video')].map(v => !v.paused && v.muted && v.loop && v.controls && !v.error)"
-    assert page.evaluate(state) == [True] * 7
+    assert page.evaluate(state) == [True] * (1 + len(FLAT))
 
 
 def test_a_clip_shows_each_frame_at_its_time(page):

@@ -92,11 +92,11 @@ def latent_walk():
     return webp(digit_film({name: x[::5] for name, x in names["walk"].items()}), quality=60)
 
 
-def webp(frames, quality=80):
+def webp(frames, quality=70):
     """Frames (F, H, W, 3) of uint8 as the bytes of a WebP that moves."""
     first, *others = map(Image.fromarray, frames)
     file = io.BytesIO()
-    how = {"duration": 1000 // FPS, "loop": 0, "quality": quality, "method": 6}
+    how = {"duration": 1000 // FPS, "loop": 0, "quality": quality, "method": 6, "minimize_size": True}
     first.save(file, "webp", save_all=True, append_images=others, **how)
     return file.getvalue()
 
