@@ -206,7 +206,9 @@ def sweep(
         if two:
             shares = adherence(*two)
             found |= {"two things: all right": shares["all"], "two things: misbound": shares["binding"]}
+            found |= {f"two things: {kind}": shares[kind] for kind in shapes.Attributes._fields}
         found["outline IoU"] = outline_iou(plain)
+        found["jerk, straight (px/frame³)"] = jerk(plain, STRAIGHT)
         found["overlap of two seeds"] = value(overlaps(plain))
         found["Fréchet distance"] = frechet(features(tower, plain, *two), real)
         for name, number in found.items():

@@ -189,6 +189,8 @@ def test_sweep(short):
     shares = panels["one thing: all right"]
     assert shares["steps"].keys() == {"2", "4"} and shares["guidance"].keys() == {"1", "2.5"}
     assert panels["outline IoU"]["rendered"][""].mean > 0.97 and panels["two things: all right"]["steps"]["2"].n == 8
+    assert panels["two things: motion"]["rendered"][""].mean == 1
+    assert 0 < panels["jerk, straight (px/frame³)"]["rendered"][""].mean < 0.5
 
 
 def test_the_command_writes_what_it_prints(short, scale_folder, tmp_path, monkeypatch, capsys):

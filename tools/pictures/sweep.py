@@ -10,21 +10,23 @@ from tools.pictures import sheet
 FILE = ASSETS / "tiny-t2v" / "sweep.json"
 PANELS = {  # title => name of a measure => its line's label
     "share": {
-        "one thing: all right": "one thing, right",
-        "two things: all right": "two things, right",
-        "two things: misbound": "two things, misbound",
+        "one thing: all right": "one thing,\nall right",
+        "two things: all right": "two things,\nall right",
+        "two things: misbound": "two things,\nmisbound",
     },
+    "share of two things": {f"two things: {kind}": kind for kind in ("color", "shape", "motion")},
     "outline IoU": {"outline IoU": ""},
+    "jerk (px/frame³)": {"jerk, straight (px/frame³)": ""},
     "two seeds' overlap": {"overlap of two seeds": ""},
     "Fréchet distance": {"Fréchet distance": ""},
 }
 
 
 def steps_and_guidance() -> None:
-    """Draw each measure with its standard errors against steps, above, and guidance, below."""
+    """Draw each measure with its standard errors against steps, on the left, and guidance, on the right."""
     stored = json.loads(FILE.read_text())
     settings, panels = stored["settings"], stored["panels"]
-    size, columns = (sheet.WIDTH / sheet.DPI, 8.4), {"steps": "denoising steps", "guidance": "guidance scale"}
+    size, columns = (sheet.WIDTH / sheet.DPI, 10.5), {"steps": "denoising steps", "guidance": "guidance scale"}
     look = {"marker": "o", "markersize": 4, "linewidth": 1.4, "capsize": 2}
     plt = plots.pyplot()
     with plt.rc_context({"font.size": sheet.SMALL, "xtick.labelsize": sheet.SMALL, "ytick.labelsize": sheet.SMALL}):
@@ -40,7 +42,7 @@ def steps_and_guidance() -> None:
                 ax.set_xticks(x, [f"{at:g}" for at in x])
                 ax.axvline(settings[what], color=sheet.GREY, linestyle=":", linewidth=1)
             row[0].set_ylabel(title, fontsize=sheet.SMALL)
+            if len(lines) > 1:
+                row[1].legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=sheet.SMALL)
         for ax, label in zip(axes[-1], columns.values(), strict=True):
             ax.set_xlabel(label, fontsize=sheet.SMALL)
-        lines, labels = axes[0, 0].get_legend_handles_labels()
-        figure.legend(lines, labels, loc="outside upper center", ncols=3, fontsize=sheet.SMALL)
