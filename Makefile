@@ -22,7 +22,7 @@ help:
 	@echo "  make figures      draw assets/figures; one of them: FIGURES=pipeline"
 	@echo "  make equations    write docs/equations.md"
 	@echo "  make train        train the scale model again (on a GPU); make evaluate: measure how well it follows prompts;"
-	@echo "                    both for the scale model of Wan (on a CPU, over two hours): MODEL=tiny-wan"
+	@echo "                    both for the scale model of Wan (training takes over two hours on a CPU): MODEL=tiny-wan"
 	@echo "  make lessons      make the stored results of notebooks 06, 08 and 11 again, and store them (three hours)"
 	@echo "  make tuning       search for notebook 05's settings again (five minutes) and store them"
 	@echo "For a class"

@@ -25,7 +25,7 @@ html_show_sourcelink = False
 CC_BY = '<a rel="license" href="https://creativecommons.org/licenses/by/4.0/">CC BY 4.0</a>'
 MIT = '<a rel="license" href="https://spdx.org/licenses/MIT.html">MIT</a>'
 html_theme_options = {
-    "extra_footer": f"<p>Text and figures: {CC_BY}. Code and the scale model's weights: {MIT}.</p>",
+    "extra_footer": f"<p>Text and figures: {CC_BY}. Code and the scale models' weights: {MIT}.</p>",
     "show_toc_level": 2,
     "home_page_in_toc": False,
     "use_download_button": True,

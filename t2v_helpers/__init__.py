@@ -7,7 +7,7 @@ import pathlib
 
 from ._support.lazy import attach
 
-# The scale model, figures and lessons; a package that pip has installed holds the scale model alone.
+# The scale models, figures and lessons; a package that pip has installed holds the scale models alone.
 ASSETS = pathlib.Path(__file__).resolve().parent / "assets"
 ASSETS = ASSETS if ASSETS.is_dir() else ASSETS.parent.parent / "assets"
 _NAMES = {

@@ -212,7 +212,7 @@ def outline_fit(clip: np.ndarray, shape: str) -> float:
     area, the search moves and scales the ideal outline by 1, 1/2 and 1/4 pixel as long as that helps.
 
     Args:
-        clip: Frames of the moving shapes, (F, H, W, 3), with an object in each.
+        clip: Frames (F, H, W, 3) of one moving shape on the plain ground. (On the others, use `shapes.outline_iou`.)
         shape: A name of `shapes.SHAPES`.
 
     Returns:

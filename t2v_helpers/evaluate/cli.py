@@ -39,7 +39,7 @@ def parser():
     p = command.Parser("t2v_helpers.evaluate", __doc__.split("\n")[0], EPILOG)
     about = "tiny, tiny-wan, or the folder of a model trained on the world of moving shapes; several are measured one "
     p.add_argument("models", metavar="MODEL", nargs="*", help=f"{about}after the other (default: tiny)")
-    about = "scenes of one thing, trained and held out, each; twice as many of two things (default: %(default)s)"
+    about = "how many trained and how many held-out scenes of one thing; of two, twice as many (default: %(default)s)"
     p.add_argument("--scenes", metavar="N", type=command.count, default=40, help=about)
     p.add_argument("--steps", metavar="N", type=command.whole, help="denoising steps (default: the model's)")
     about = "guidance scale, 1 or more (default: the model's)"
@@ -51,7 +51,7 @@ def parser():
     p.add_argument("--work", metavar="DIR", type=pathlib.Path, help=about)
     about = "also write a model's numbers to this file, as JSON"
     p.add_argument("--json", metavar="FILE", type=pathlib.Path, help=about)
-    about = "also draw film strips of 40 prompts, with the judge's verdicts, as PNG"
+    about = "also draw film strips of up to 40 prompts, with the judge's verdicts, as PNG"
     p.add_argument("--strips", metavar="FILE", type=pathlib.Path, help=about)
     return p
 

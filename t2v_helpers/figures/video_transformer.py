@@ -45,7 +45,7 @@ def two_architectures() -> None:
         ax.text(5.55, 9.1, "at each level: convolutions in space and in time", color=GREY)
         attention = "at each level also attention: in space,\nin time and to the text"
         ax.text(9.3, 5.35, attention, color=GREY)
-        _reads(ax, "CLIP: the text", 3.9, 5.5, (6.7, 6.1), (5.5, 6.65), (4.2, 7.7))
+        _reads(ax, "text encoder", 3.9, 5.5, (6.7, 6.1), (5.5, 6.65), (4.2, 7.7))
         ax.axhline(4.75, color="#CCCCCC", linewidth=1)
         ax.text(0.2, 4.1, "tiny-wan: a transformer", color=COLORS[DIT])
         ax.text(5.55, 4.1, "in each of 6 blocks: all tokens look at all tokens, then at the text;", color=GREY)

@@ -119,7 +119,7 @@ def pair_is_held_out(first: Attributes, second: Attributes) -> bool:
     """Whether two things are never shown together in training, whatever they do and whichever is named first.
 
     Number the 40 kinds of things by colour and shape, 5 x color + shape: a pair is held out if its two numbers add up
-    to a multiple of 6. That is a sixth of the pairs, and every kind is held out with some others of every colour.
+    to a multiple of 6. That is a sixth of the pairs, and every kind is held out with five to seven others.
 
     Args:
         first: One thing.

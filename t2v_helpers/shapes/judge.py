@@ -108,7 +108,7 @@ def judge(frames: np.ndarray, colors: Mapping = COLORS, fit: float = FIT) -> Att
     Args:
         frames: As in `look`.
         colors: As in `look`.
-        fit: As in `look`; lower for models of few minutes, whose outlines are dented.
+        fit: As in `look`; lower it for models trained for minutes only, whose outlines are dented.
 
     Returns:
         Its attributes, None for what cannot be told, and for all of them if there is more than one thing or none.

@@ -1,4 +1,4 @@
-"""Clips that are wrong on purpose, each in one respect: what a judge has to notice, and a good one would not miss.
+"""Clips that are wrong on purpose, each in one respect: a good judge notices each of them.
 
 Each function takes a scene and a seed, draws the clip that `render` draws, and spoils its first thing, or swaps both.
 """
@@ -67,7 +67,7 @@ def flickering(scene: Scene, seed: int) -> np.ndarray:
 
 
 def jumping(scene: Scene, seed: int) -> np.ndarray:
-    """From the middle of the clip on, the thing is eight pixels away from its path, towards the middle of the frame."""
+    """From the middle of the clip on, the thing is off its path by eight pixels in x and in y, inwards."""
     places = place(scene, seed)
     center = places[0][0]
     half = len(center) // 2

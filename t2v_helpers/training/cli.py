@@ -21,7 +21,8 @@ To train with several processes, on CPUs or GPUs: accelerate launch --num_proces
 --data names a folder of clips: mp4, mov, mkv, webm, avi, GIF, WebP, APNG, or folders of pictures, also in subfolders.
 Captions come from metadata.jsonl, a line for each clip: {"file_name": "0.webp", "text": "a red circle moving left"};
 from metadata.csv, with the columns file_name and text; or from a text file beside each clip, 0.txt for 0.webp.
-With the defaults, tiny is for a GPU: its steps took 15 minutes on an H100 and an H200.
+With the defaults, tiny is for a GPU: its steps took 15 minutes on an H100 and an H200 (most of the video tower's ran
+on a CPU core, in 24). On a laptop that would take days: ask for fewer steps and smaller batches.
 Those of tiny-wan took 141 minutes on two busy CPU cores.
 Exit code: 0 trained, 2 bad input or a loss that diverges (one line says why), 130 interrupted.
 """
@@ -41,9 +42,7 @@ def parser():
     p.add_argument("--scenes", metavar="N", type=count, help=about)
     about = "scale clips to cover this square, such as 64x64, and crop the rest; a multiple of 8, for tiny-wan of 16"
     p.add_argument("--size", metavar="NxN", type=command.size, help=f"{about} (default: unchanged)")
-    about = (
-        "frames to take of each clip, 5, 9, 13 ... for tiny-wan: with --fps the first N, else N spread over the clip"
-    )
+    about = "frames to take of each clip (tiny-wan: 5, 9, 13 ...): with --fps the first N, else N spread over the clip"
     p.add_argument("--frames", metavar="N", type=count, help=f"{about} (default: all)")
     about = "frames per second to take of each clip (default: all), and the rate of a folder of pictures (default: 8)"
     p.add_argument("--fps", metavar="N", type=command.positive, help=about)
@@ -59,7 +58,8 @@ def parser():
             values = ", ".join(f"{model}: {getattr(stage, what)}" for model, stage in by_model.items())
             about = f"{about} of the stage {name!r} (default: {values})"
             p.add_argument(f"--{name}-{what}", metavar=letter, type=kind, help=about)
-    p.add_argument("--every", metavar="N", type=count, help="steps between checkpoints (default: 100 to 500, by stage)")
+    about = "steps between checkpoints (default: 100 to 1400, by stage)"
+    p.add_argument("--every", metavar="N", type=count, help=about)
     return p
 
 

@@ -21,7 +21,7 @@ from .._support.files import write_whole
 
 @dataclasses.dataclass(frozen=True)
 class Stage:
-    """What one stage is run with; `batch` counts frames (autoencoder) or clips, over all processes together."""
+    """What one stage is run with; `batch` counts frames or clips, whichever it learns from, over all processes."""
 
     steps: int
     batch: int
