@@ -320,7 +320,7 @@ def read(caption: str) -> Scene:
     if len(clauses) > 2:
         raise ValueError(f"caption {caption!r} names {len(clauses)} things, expected one or two")
     if len(grounds) > 1:
-        raise ValueError(f"caption {caption!r} names {len(grounds)} of a ground, expected at most one")
+        raise ValueError(f"caption {caption!r} names {len(grounds)} grounds, expected at most one")
     things = tuple(
         _thing(caption, clause, f" for thing {i}" * (len(clauses) == 2)) for i, clause in enumerate(clauses, 1)
     )
@@ -335,9 +335,8 @@ def _thing(caption: str, clause: list[tuple[str, str]], which: str) -> Attribute
     for kind, known in (("color", COLORS), ("shape", SHAPES), ("motion", MOTIONS)):
         names = {name for k, name in clause if k == kind}
         if len(names) != 1:
-            raise ValueError(
-                f"caption {caption!r} names {len(names)} of a {kind}{which}, expected one of: {', '.join(known)}"
-            )
+            named = f"{len(names)} {kind}s" if names else f"no {kind}"
+            raise ValueError(f"caption {caption!r} names {named}{which}, expected one of: {', '.join(known)}")
         chosen += names
     return Attributes(*chosen)
 

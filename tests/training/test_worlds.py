@@ -99,7 +99,7 @@ def test_every_clip_of_a_folder_is_an_example_and_none_is_lost_or_drawn_twice(fo
         (['{"file_name": "00000.webp"}'], "line 1: .* expected file_name and text"),
         ([LINE.replace("00000", "9")], r"9.webp is missing, and .*metadata.jsonl, line 1 names it"),
         ([LINE.replace("00000.webp", "../x.webp")], r"'../x.webp' leads out of"),
-        ([LINE.replace("red", "mauve")], "names 0 of a color, expected one of: red"),
+        ([LINE.replace("red", "mauve")], "names no color, expected one of: red"),
         ([LINE.replace("red", "blue")], r"00000.webp is captioned 'a blue circle .*', and shows a red"),
     ],
 )
