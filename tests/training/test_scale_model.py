@@ -107,6 +107,7 @@ print(json.dumps([shapes.judge(generate("{PROMPT}", name, seed=0)) for name in {
 """
 
 
+@pytest.mark.long
 def test_same_verdict_on_another_cpu():
     """One that knows no vector instructions."""
     here = [shapes.judge(generate(PROMPT, name, seed=0)) for name in NAMES]
