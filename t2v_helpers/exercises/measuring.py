@@ -1,4 +1,4 @@
-"""Checkers of notebook 12: a score without its bias, an interval that keeps pairs, and how many clips one needs."""
+"""Checkers of notebook 12: a score without its biases, an interval that keeps pairs, and how many clips one needs."""
 
 import math
 from collections.abc import Callable
@@ -11,20 +11,20 @@ from . import ANYTHING, exercise, first_mistake
 
 @exercise("12.1")
 def _extrapolated(attempt: Callable) -> None:
-    n = np.array([64, 128, 256, 512])
-    values = 0.3 + 21 / n + np.array([0.05, -0.04, 0.02, 0.01])
-    slope, right = np.polyfit(1 / n, values, 1)
+    n, m = np.array([128, 256, 512, 1024]), 400
+    values = 0.3 + 21 / n + 21 / m + np.array([0.05, -0.04, 0.02, 0.01])
+    slope, limit = np.polyfit(1 / n, values, 1)
+    by_n, by_root = (np.polyfit(n**power, values, 1)[1] - slope / m for power in (1.0, -0.5))
     mistakes = {
-        "that is the slope c, not the value at 1/n = 0": slope,
-        "fitted against n: (12.3) is a line in 1/n": np.polyfit(n, values, 1)[1],
-        "fitted against 1/sqrt(n): that is how errors of a mean shrink, and a bias shrinks as 1/n": np.polyfit(
-            n**-0.5, values, 1
-        )[1],
-        "that is the value of the largest set, which still has a bias": values[-1],
-        "that uses two sets alone: fit a line to all of them": 2 * values[-1] - values[-2],
-        f"for these sets it is {right:.4f}": ANYTHING,
+        "the bias of the reference is still in it: by (12.3) it is c / m": limit,
+        "both biases push the score up: subtract c / m": limit + slope / m,
+        "that is the slope c, not a score": slope,
+        "fitted against n: (12.3) is a line in 1/n": by_n,
+        "fitted against 1/sqrt(n): that is how errors of a mean shrink, and a bias shrinks as 1/n": by_root,
+        "that begins with the value of the largest set, which still has the bias of its clips": values[-1] - slope / m,
+        f"for these sets it is {limit - slope / m:.4f}": ANYTHING,
     }
-    first_mistake(attempt(n.tolist(), values.tolist()), float(right), mistakes, 1e-6)
+    first_mistake(attempt(n.tolist(), values.tolist(), m), float(limit - slope / m), mistakes, 1e-6)
 
 
 @exercise("12.2")

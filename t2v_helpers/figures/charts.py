@@ -393,6 +393,30 @@ def dot_rows(
             ax.set_xlim(np.add(levels[title][1], around) if around else None)
 
 
+def differences(panels: Mapping[str, tuple[ArrayLike, tuple[float, float]]]) -> None:
+    """Draw the differences of pairs as dots, sorted, with how many lie on each side of 0, and the interval of their mean.
+
+    Args:
+        panels: What differs, with its unit, to (differences (n,), (low, high)).
+    """
+    with sheet(1, len(panels), style={"axes.grid.axis": "x"}) as axes:
+        for ax, (title, (values, (low, high))) in zip(axes[0], panels.items(), strict=True):
+            values, count = np.sort(np.asarray(values, dtype=float)), len(values)
+            ax.axvline(0, color=GREY, linestyle="--", linewidth=1)
+            for sign, side, color in ((-1, "below", COLORS["gan"]), (1, "above", COLORS["diffusion"])):
+                (rows,) = np.nonzero(np.sign(values) == sign)
+                ax.plot(values[rows], rows, "o", color=color)
+                place = {"ha": "left" if sign < 0 else "right", "va": "bottom", "transform": ax.transAxes}
+                ax.text(max(0, sign), 1.0, f"{len(rows)} {side} 0", color=color, **place)
+            mean = values.mean()
+            look = {"fmt": "D", "color": COLORS["data"], "capsize": 4}
+            ax.errorbar(mean, -0.15 * count, xerr=[[mean - low], [high - mean]], **look)
+            at = (high, -0.15 * count)
+            ax.annotate("mean, 95 %", at, (8, 0), textcoords="offset points", va="center")
+            ax.set(xlabel=title, yticks=[], ylim=(-0.25 * count, count))
+        axes[0, 0].set_ylabel("pairs, sorted")
+
+
 def memory(rows: Mapping[str, Mapping[str, float]], limit: float) -> None:
     """Draw what trainings hold in memory: a bar for each, of parts one after another, with its sum at the end.
 

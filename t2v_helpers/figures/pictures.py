@@ -25,6 +25,7 @@ def heatmap(
     high: float,
     cmap: str = "RdBu_r",
     digits: int = 2,
+    gaps: tuple[Sequence[int], Sequence[int]] = ((), ()),
 ) -> None:
     """Draw a matrix as coloured fields with their numbers.
 
@@ -37,11 +38,15 @@ def heatmap(
         high: The number at the upper end, by default red.
         cmap: The colours.
         digits: Of the numbers, after the point.
+        gaps: Before which rows and before which columns a white line sets groups apart.
     """
     matrix = np.asarray(matrix, dtype=float)
     with sheet(height=1.2 + 0.55 * len(rows), width=min(WIDTH, 3 + len(columns)), style=BOXED) as [[ax]]:
         shown = ax.imshow(matrix, cmap=cmap, vmin=low, vmax=high, aspect="auto")
         ax.set(title=title, xticks=range(len(columns)), yticks=range(len(rows)), xticklabels=columns, yticklabels=rows)
+        for line, places in zip((ax.axhline, ax.axvline), gaps, strict=True):
+            for place in places:
+                line(place - 0.5, color="white", linewidth=8)
         for (row, column), value in np.ndenumerate(matrix):
             dark = np.dot(shown.to_rgba(value)[:3], (0.3, 0.6, 0.1)) < 0.5
             said = f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−")  # + 0.0: not -0.00

@@ -214,6 +214,10 @@ def test_matrices_images_and_digits():
     assert [text.get_text() for text in ax.texts] == ["0.50", "−1.00"]
     ax = drawn(figures.heatmap, [[8, -0.01]], ["row"], ["a", "b"], low=0, high=8, title="clips", digits=0)["clips"]
     assert [text.get_text() for text in ax.texts] == ["8", "0"]
+    gaps = ([1], [1, 2])
+    ax = drawn(figures.heatmap, np.eye(3), "abc", "def", low=0, high=8, title="groups", gaps=gaps)["groups"]
+    assert [[*line.get_xdata()] for line in ax.lines[1:]] == [[0.5, 0.5], [1.5, 1.5]]
+    assert [*ax.lines[0].get_ydata()] == [0.5, 0.5]
     ax = drawn(figures.winners, {"ring": ["GAN", "no clear winner"]}, ["half", "all"], "budget")[0]
     assert [text.get_text() for text in ax.texts] == ["GAN", "–"]
     assert ax.images[0].get_array()[0, 0].tolist() == pytest.approx(to_rgba(COLORS["gan"])[:3])
@@ -462,3 +466,18 @@ def test_memory_is_stacked_with_its_sum_at_the_end():
     ax = drawn(figures.memory, {"all": {"a": 3.0, "b": 4.0}, "LoRA": {"a": 1.0, "b": 4.0}}, 5)[0]
     assert [bar.get_width() for bar in ax.patches] == [3, 1, 4, 4] and [bar.get_x() for bar in ax.patches[2:]] == [3, 1]
     assert [text.get_text() for text in ax.texts] == ["7.0", "5.0", "a card of 5 GB"] and legend(ax) == ["a", "b"]
+
+
+def test_differences_are_sorted_and_counted_on_each_side_of_zero():
+    panels = {"fit": ([0.3, -0.1, 0.2, 0.0], (0.0, 0.25)), "jerk": (torch.tensor([-1.0, -2.0]), (-2.0, -1.0))}
+    drawn(figures.differences, panels)
+    left, right = plt.gcf().axes
+    zero, below, above, mean = left.lines[:4]
+    assert zero.get_xdata() == [0, 0] and below.get_xydata().tolist() == [[-0.1, 0]]
+    np.testing.assert_allclose(above.get_xydata(), [[0.2, 2], [0.3, 3]])
+    np.testing.assert_allclose(mean.get_xdata(), [0.1])
+    np.testing.assert_allclose(left.collections[0].get_segments()[0][:, 0], [0.0, 0.25])
+    assert [text.get_text() for text in left.texts] == ["1 below 0", "2 above 0", "mean, 95 %"]
+    assert [text.get_text() for text in right.texts[:2]] == ["2 below 0", "0 above 0"]
+    assert right.lines[1].get_xdata().tolist() == [-2, -1] and right.get_xlabel() == "jerk"
+    assert below.get_color() != above.get_color()
