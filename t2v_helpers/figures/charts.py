@@ -394,7 +394,7 @@ def dot_rows(
 
 
 def differences(panels: Mapping[str, tuple[ArrayLike, tuple[float, float]]]) -> None:
-    """Draw the differences of pairs as dots, sorted, with how many lie on each side of 0, and the interval of their mean.
+    """Draw differences of pairs as dots, sorted, with how many lie on each side of 0, and the interval of their mean.
 
     Args:
         panels: What differs, with its unit, to (differences (n,), (low, high)).

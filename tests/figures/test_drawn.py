@@ -475,7 +475,7 @@ def test_differences_are_sorted_and_counted_on_each_side_of_zero():
     zero, below, above, mean = left.lines[:4]
     assert zero.get_xdata() == [0, 0] and below.get_xydata().tolist() == [[-0.1, 0]]
     np.testing.assert_allclose(above.get_xydata(), [[0.2, 2], [0.3, 3]])
-    np.testing.assert_allclose(mean.get_xdata(), [0.1])
+    np.testing.assert_allclose(mean.get_xydata(), [[0.1, -0.6]])
     np.testing.assert_allclose(left.collections[0].get_segments()[0][:, 0], [0.0, 0.25])
     assert [text.get_text() for text in left.texts] == ["1 below 0", "2 above 0", "mean, 95 %"]
     assert [text.get_text() for text in right.texts[:2]] == ["2 below 0", "0 above 0"]
