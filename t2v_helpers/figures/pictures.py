@@ -69,11 +69,13 @@ def word_maps(
         maps: Word to attention (F, h, w), drawn as a multiple of its own mean.
         shown: Which frames.
         titles: One for each frame shown; by default their numbers.
-        patch: (frame, row, column) of a place on the maps, marked on the clip: the one that looks.
+        patch: (frame, row, column) of a place on the maps, marked on the clip: the one that looks. Maps then show each
+            place as a square; otherwise they are drawn smooth.
         octaves: Draw maps in orange above the mean and violet below, up to so many doublings; by default from 0 to 3.
     """
     titles = titles or [f"frame {at}" for at in shown]
     low, high, cmap = (-octaves, octaves, "PuOr_r") if octaves else (0, 3, "inferno")
+    smooth = "nearest" if patch else "bicubic"
     frames, extent = np.asarray(frames), (0, len(frames[0][0]), len(frames[0]), 0)
     with sheet(len(maps) + 1, len(shown), 1.42 * (len(maps) + 1), style=BOXED | {"font.size": 12.0}) as axes:
         for (row, word), (column, at) in itertools.product(enumerate(["", *maps]), enumerate(shown)):
@@ -83,14 +85,15 @@ def word_maps(
                 picture = (np.log2 if octaves else np.asarray)(weights[at] / weights.mean())
                 where = {"extent": (0, extent[1], 0, extent[2]), "origin": "lower"}
                 ax.contour(frames[at].max(-1), [0.5], colors="black" if octaves else "white", linewidths=1.5, **where)
-            look = ax.imshow(picture, cmap=cmap, vmin=low, vmax=high, extent=extent, interpolation="bicubic")
+            look = ax.imshow(picture, cmap=cmap, vmin=low, vmax=high, extent=extent, interpolation=smooth)
             ax.set(xticks=[], yticks=[], title="" if row else titles[column])
             if patch and not word and at == patch[0]:
                 height, width = np.divide(frames.shape[1:3], np.shape(next(iter(maps.values())))[1:])
                 corner = patch[2] * width - 0.5, patch[1] * height - 0.5
                 ax.add_patch(Rectangle(corner, width, height, fill=False, edgecolor="white", linewidth=2))
             ax.set_ylabel("" if column else word or "the clip", rotation=0, ha="right", va="center")
-        bar = ax.figure.colorbar(look, ax=axes.ravel().tolist(), aspect=40, label="attention / its mean over the row")
+        label, more = "attention / its mean over the row", "max" if patch else "neither"
+        bar = ax.figure.colorbar(look, ax=axes.ravel().tolist(), aspect=40, label=label, extend=more)
         bar.set_ticks(range(low, high + 1), labels=[f"{2.0**k if octaves else k:g}" for k in range(low, high + 1)])
 
 

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from itertools import pairwise
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.colors import LogNorm
+from matplotlib.colors import LinearSegmentedColormap, LogNorm
 from matplotlib.patches import Rectangle
 from numpy.typing import ArrayLike
 
@@ -14,6 +15,7 @@ from .diagrams import THIN, _arrow, _diagram
 from .sheet import BOXED, GREY, sheet
 
 UNET, DIT, TEXT = "diffusion", "discriminator", "gan"  # roles, for their colours
+PALE = LinearSegmentedColormap.from_list("pale", colormaps["YlGnBu"](np.linspace(0.2, 1, 256)))  # unlike white
 FLOOR = 1e-6  # below that share of the largest change, what is left is rounding
 
 
@@ -73,9 +75,7 @@ def reach(panels: Mapping[str, ArrayLike], xlabel: str, ylabel: str) -> None:
     with sheet(1, len(panels), 4.1, style=BOXED) as axes:
         for ax, (title, moved) in zip(axes[0], panels.items(), strict=True):
             share = np.asarray(moved) / np.max(np.asarray(moved))
-            shown = ax.imshow(
-                np.where(share < FLOOR, np.nan, share), cmap="viridis_r", norm=LogNorm(1e-3, 1), aspect="auto"
-            )
+            shown = ax.imshow(np.where(share < FLOOR, np.nan, share), cmap=PALE, norm=LogNorm(1e-3, 1), aspect="auto")
             ax.set(title=title, xlabel=xlabel)
             ax.set(
                 xticks=range(0, share.shape[1], 1 + share.shape[1] // 8),

@@ -39,8 +39,8 @@ class Counts:
 
     parameters: weights of text encoder, denoiser and autoencoder. denoiser, decoder: peak of the tensors alive in one
     call, beside the weights; decoder_saved: with sliced or tiled decoding. layer: weights of the largest layer. step,
-    once: floating-point operations of a guided step, and of text encoder and decoder; attention: those of a step that
-    grow with the square of the clip. stored: bytes a weight in the hub's files; used: on the GPU.
+    once: floating-point operations of a guided step, and of text encoder and decoder; attention: those of a step on
+    pairs of tokens, the text's included. stored: bytes a weight in the hub's files; used: on the GPU.
     """
 
     parameters: tuple[int, int, int]
