@@ -1,5 +1,6 @@
 """Flow matching: paths over the density, the two sides of the continuity equation, schedules in one clock."""
 
+import itertools
 import math
 from collections.abc import Mapping
 
@@ -57,11 +58,14 @@ def clocks(schedules: Mapping[str, NoiseSchedule]) -> None:
     """Draw the log of the signal-to-noise ratio of schedules against time, as a share of all steps.
 
     Args:
-        schedules: Name to schedule; those whose name begins with "flow" are drawn as full lines, the others dashed.
+        schedules: Name to schedule; those whose name begins with "flow" are drawn as full lines, the others each with
+            its own dashes.
     """
+    dashes = itertools.cycle(["--", "-.", ":", (0, (6, 1.5, 1, 1.5, 1, 1.5))])
     with sheet(height=4.4) as [[ax]]:
         for (name, schedule), color in zip(schedules.items(), CYCLE, strict=False):
-            time, style = np.arange(1, len(schedule) + 1) / len(schedule), "-" if name.startswith("flow") else "--"
+            time = np.arange(1, len(schedule) + 1) / len(schedule)
+            style = "-" if name.startswith("flow") else next(dashes)
             ax.plot(time, schedule.snr.log(), color=color, linestyle=style, label=name)
         ax.axhline(0, color=GREY, linewidth=1, linestyle=":")
         ax.annotate("as much noise as signal", (1, 0), (-4, 4), textcoords="offset points", color=GREY, ha="right")

@@ -31,7 +31,10 @@ def orders(steps: Sequence[int], errors: Mapping[str, ArrayLike], slopes: Mappin
             ax.plot(steps, straight, color=GREY, linestyle=":", linewidth=1.2, zorder=1)
             at, aside = {"textcoords": "offset points", "fontsize": 12}, (0, 6 if straight[0] > error[0] else -18)
             ax.annotate(f"$n^{{{round(slope)}}}$", (steps[0], straight[0]), aside, color=GREY, **at)
-            ax.annotate(f"{name}: slope ${slope:.2f}$", (steps[middle], error[middle]), (8, 8), color=color, **at)
+            ratios = [np.asarray(other)[min(middle + 1, len(steps) - 1)] / error[middle] for other in errors.values()]
+            below = any(1 < ratio < 6 for ratio in ratios)  # another curve runs where the label would be
+            place, at["ha"] = ((-8, -16), "right") if below else ((8, 8), "left")
+            ax.annotate(f"{name}: slope ${slope:.2f}$", (steps[middle], error[middle]), place, color=color, **at)
         ax.set(xlabel="steps $n$ (log scale)", ylabel="median error (units of $x$, log scale)", ymargin=0.12)
         scales(ax, "xy", steps)
 
