@@ -11,34 +11,34 @@ from . import ANYTHING, exercise, first_mistake
 
 @exercise("6.1")
 def _mended(attempt: Callable) -> None:
-    Q, K, V = (torch.randn(n, 8, generator=torch.Generator().manual_seed(n)) for n in (5, 3, 4))
+    Q, K, V = (torch.randn(n, 48, generator=torch.Generator().manual_seed(n)) for n in (5, 3, 4))
     V = V[:3]
 
-    def attention(split: Callable, join: Callable, scale: float = 2.0, axis: int = -1) -> torch.Tensor:
+    def attention(split: Callable, join: Callable, scale: float = 8**0.5, axis: int = -1) -> torch.Tensor:
         q, k, v = (split(x) for x in (Q, K, V))
         return join((q @ k.mT / scale).softmax(axis) @ v)
 
     def cut(x: torch.Tensor) -> torch.Tensor:
-        return x.unflatten(1, (2, 4)).transpose(0, 1)
+        return x.unflatten(1, (6, 8)).transpose(0, 1)
 
     def cut_wrong(x: torch.Tensor) -> torch.Tensor:
-        return x.reshape(2, len(x), 4)
+        return x.reshape(6, len(x), 8)
 
     def join(x: torch.Tensor) -> torch.Tensor:
         return x.transpose(0, 1).flatten(1)
 
     def join_wrong(x: torch.Tensor) -> torch.Tensor:
-        return x.reshape(5, 8)
+        return x.reshape(5, 48)
 
     mistakes = {
         "the bug is still there: does head 0 get the first features of every place?": attention(cut_wrong, join_wrong),
         "the heads are split as they should be; now look at how they are joined": attention(cut, join_wrong),
         "the heads are joined as they should be; now look at how they are split": attention(cut_wrong, join),
-        "the scale was right: d is the number of features of one head": attention(cut, join, scale=8**0.5),
+        "the scale was right: d is the number of features of one head": attention(cut, join, scale=48**0.5),
         "the softmax was right: each place divides its attention among the tokens": attention(cut, join, axis=-2),
         "expected what torch's scaled_dot_product_attention gives, head by head": ANYTHING,
     }
-    first_mistake(attempt(Q, K, V, 2), attention(cut, join), mistakes)
+    first_mistake(attempt(Q, K, V, 6), attention(cut, join), mistakes)
 
 
 @exercise("6.2")

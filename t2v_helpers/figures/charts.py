@@ -1,6 +1,6 @@
 """Curves, bars and scores: measurements with error bars and floors, losses, costs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import cycle
 
 import numpy as np
@@ -14,6 +14,7 @@ STYLES = ("-", "--", "-.", ":")
 NAMED = COLORS | {"generator": COLORS["gan"], "Wasserstein": CYCLE[2], "GAN 1": CYCLE[2], "GAN 2": CYCLE[4]}
 NAMED |= {"linear (DDPM)": CYCLE[0], "ModelScope": CYCLE[1], "ModelScope, rescaled": CYCLE[2]}
 NAMED |= {"network 1": CYCLE[1], "network 2": CYCLE[2]}  # what has one colour in every chart
+OTHERS = (COLORS["data"], CYCLE[3])  # of dots without a role
 Series = ArrayLike | tuple  # values (n,) as a list, array or tensor; or a tuple (x, values) or (x, values, errors)
 
 
@@ -63,8 +64,8 @@ def lines(
         for (label, values), marker, style in zip(curves.items(), cycle(MARKERS), cycle(STYLES), strict=False):
             look = {"linestyle": style} if plain else {"linestyle": "-", "marker": marker}
             _draw(ax, x, values, label=label, color=NAMED.get(label), **look)
-        for (label, values), marker in zip((dots or {}).items(), cycle(MARKERS), strict=False):
-            look = {"color": COLORS.get(label.split(",")[0].lower(), COLORS["data"]), "markerfacecolor": "none"}
+        for (label, values), marker, other in zip((dots or {}).items(), cycle(MARKERS), cycle(OTHERS), strict=False):
+            look = {"color": COLORS.get(label.split(",")[0].lower(), other), "markerfacecolor": "none"}
             _draw(ax, x, values, label=label, linestyle="none", marker=marker, zorder=3, **look)
         for label, value in (levels or {}).items():
             ax.axhline(value, color=GREY, linestyle="--", linewidth=1, label=label)
@@ -367,6 +368,7 @@ def dot_rows(
     levels: Mapping[str, tuple[str, float]],
     digits: int = 2,
     around: tuple[float, float] | None = None,
+    strong: Collection[str] = (),
 ) -> None:
     """Draw a row for each setting and a panel for each measure: a dot with its number, one standard error to each side.
 
@@ -375,6 +377,7 @@ def dot_rows(
         levels: Measure to (name, value) of something to compare with, an upright dashed line.
         digits: Of the numbers that are no counts.
         around: Where each axis begins and ends, less its level, if lengths are to be compared between panels.
+        strong: The settings whose dots stand out.
     """
     names = list(next(iter(panels.values())))
     style = {"axes.grid.axis": "y", "font.size": 12.0, "axes.labelsize": 12.0}
@@ -388,6 +391,8 @@ def dot_rows(
             ax.errorbar(means, rows, xerr=errors, **look)
             for mean, error, row in zip(means, errors, rows, strict=True):
                 ax.annotate(f"{mean:.{digits if error else 0}f}".replace("-", "−"), (mean, row), (0, 8), **place)
+                if names[row] in strong:
+                    ax.plot(mean, row, "s", color=CYCLE[1], markersize=10)
             ax.set(xlabel=title, yticks=rows, yticklabels=names, ylim=(len(names) - 0.5, -0.9), xmargin=0.2)
             ax.locator_params(axis="x", nbins=4, steps=(1, 2, 4, 5, 10))
             ax.set_xlim(np.add(levels[title][1], around) if around else None)

@@ -129,6 +129,6 @@ def text_diagram(words: Sequence[str], length: int = 24) -> None:
                 ax.annotate("", (x, drawn[name].get_position()[1] + 0.5), (x, 3.65), arrowprops=THIN | {"color": color})
         ax.text(0.14, 3.2, f"context $c$: {length} vectors", color=color)
         ax.text(12.0, 0.1, "the UNet: seven layers\nread the context", ha="center", color=GREY)
-        ax.annotate("", (3.9, 2.9), (edges[count - 1] + 0.3, 3.85), arrowprops=THIN | {"color": color})
+        ax.annotate("", (3.9, 2.9), (edges[count - 1] + 0.3, 3.85), arrowprops=THIN | {"linestyle": "--"})
         ax.annotate("", (2.9, 2.35), (2.9, 1.95), arrowprops=THIN | {"arrowstyle": "<->"})
         ax.text(0.14, 2.05, "a pair should\nbe near (6.1)", color=GREY)

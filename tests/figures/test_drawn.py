@@ -458,7 +458,8 @@ def test_rows_of_dots_have_their_means_errors_and_levels():
         assert ax.yaxis_inverted()
     assert [label.get_text() for label in plt.gcf().axes[0].get_yticklabels()] == ["w = 1", "w = 4"]
     counts = {"misses": {"w = 1": (5, 0), "w = 4": (-1, 0)}}
-    (ax,) = drawn(figures.dot_rows, counts, {"misses": ("none", 1)}, 1, (-2, 6)).values()
+    (ax,) = drawn(figures.dot_rows, counts, {"misses": ("none", 1)}, 1, (-2, 6), strong=("w = 4",)).values()
+    assert ax.lines[-1].get_xydata().tolist() == [[-1, 1]] and ax.lines[-1].get_marker() == "s"
     assert [text.get_text() for text in ax.texts] == ["none", "5", "−1"] and ax.get_xlim() == (-1, 7)
 
 
