@@ -17,19 +17,19 @@ STAGES = {
     "tokenizer": ((2.25, 4.1), COLORS["data"], "words to numbers"),
     "text encoder": ((4.75, 4.1), COLORS["data"], "numbers to vectors"),
     "UNet": ((7.7, 4.1), COLORS["diffusion"], "predicts"),
-    "scheduler": ((7.7, 0.4), COLORS["diffusion"], "takes a step"),
-    "latents": ((7.7, 2.4), COLORS["noise"], ""),
-    "decoder": ((10.6, 2.4), COLORS["data"], "latents to frames"),
+    "scheduler": ((10.75, 4.1), COLORS["diffusion"], "takes a step"),
+    "latents": ((7.7, 1.75), COLORS["noise"], ""),
+    "decoder": ((10.75, 1.75), COLORS["data"], "latents to frames"),
 }
 CLOSED = "#A8A8A8"
 # Where the middle of what comes out of a stage is drawn, and its width and height.
 PLACES = {
     "tokenizer": (2.25, 3.25, 2.1, 0.8),
     "text encoder": (4.75, 3.25, 2.1, 0.8),
-    "UNet": (9.5, 4.15, 1.8, 0.6),
-    "scheduler": (5.4, 0.5, 1.9, 0.7),
-    "latents": (7.7, 1.65, 1.8, 0.6),
-    "decoder": (10.6, 1.42, 2.85, 0.95),
+    "UNet": (6.75, 3.15, 1.5, 0.5),
+    "scheduler": (11.4, 3.2, 1.9, 0.65),
+    "latents": (7.7, 1.0, 1.8, 0.6),
+    "decoder": (10.75, 0.77, 2.85, 0.95),
 }
 NOTES = {"text encoder": "one row for each token", "scheduler": "signal left at time $t$", "UNet": "its first guess"}
 NOTES |= {"latents": "three frames", "decoder": "the same three frames"}
@@ -49,12 +49,11 @@ def pipeline_diagram(opened: Mapping[str, object] | None = None) -> None:
     if unknown := set(opened) - set(STAGES):
         raise ValueError(f"stages {sorted(unknown)}: expected some of {', '.join(STAGES)}")
     with sheet(height=3.45, style={"font.size": 11.5}) as [[ax]]:
-        ends = {"prompt": (0.5, 4.1), "clip": (12.4, 2.4), "noise": (2.25, 2.4)}
+        ends = {"prompt": (0.5, 4.1), "clip": (12.5, 1.75), "noise": (2.25, 1.75)}
         drawn = {name: _box(ax, name, at, COLORS["noise"] if name == "noise" else GREY) for name, at in ends.items()}
         for name, (at, color, what) in STAGES.items():
             drawn[name] = _box(ax, name, at, color if name in opened else CLOSED)
-            below = name == "scheduler"
-            ax.text(at[0], at[1] + (-0.5 if below else 0.5), what, ha="center", va="center", fontsize=9, color=GREY)
+            ax.text(at[0], at[1] + 0.5, what, ha="center", va="center", fontsize=9, color=GREY)
             if opened.get(name) is not None:
                 x, y, width, height = PLACES[name]
                 _draw(ax, opened[name], x, y, width, height, color)
@@ -62,9 +61,9 @@ def pipeline_diagram(opened: Mapping[str, object] | None = None) -> None:
         row = [("prompt", "tokenizer"), ("tokenizer", "text encoder"), ("text encoder", "UNet"), ("noise", "latents")]
         for start, end in [*row, ("latents", "decoder"), ("decoder", "clip")]:
             _arrow(ax, drawn[start], drawn[end])
-        for start, end in (("UNet", "scheduler"), ("scheduler", "UNet")):
-            _arrow(ax, drawn[start], drawn[end], COLORS["diffusion"], bend=-0.75)
-        ax.set(xlim=(0, 12.95), ylim=(-0.25, 4.75), aspect="equal")
+        for start, end in (("UNet", "scheduler"), ("scheduler", "latents"), ("latents", "UNet")):
+            _arrow(ax, drawn[start], drawn[end], COLORS["diffusion"])
+        ax.set(xlim=(-0.1, 13.05), ylim=(0, 4.75), aspect="equal")
         ax.axis("off")
 
 
