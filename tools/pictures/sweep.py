@@ -14,7 +14,7 @@ PANELS = {  # title => name of a measure => its line's label
         "two things: all right": "two things,\nall right",
         "two things: misbound": "two things,\nmisbound",
     },
-    "share of two things": {f"two things: {kind}": kind for kind in ("color", "shape", "motion")},
+    "share, two things": {"two things: color": "colour", "two things: shape": "shape", "two things: motion": "motion"},
     "outline IoU": {"outline IoU": ""},
     "jerk (px/frame³)": {"jerk, straight (px/frame³)": ""},
     "two seeds' overlap": {"overlap of two seeds": ""},
