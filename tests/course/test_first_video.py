@@ -40,6 +40,6 @@ def test_what_it_says_of_the_scale_model_is_so():
     latents = pipe.unet.config.in_channels * pipe.t2v_model.num_frames * pipe.unet.config.sample_size**2
     assert f"works on only {latents:,}." in prose
     weights = sum(pipe.components[part].num_parameters() for part in ("text_encoder", "unet", "vae"))
-    assert f"at about a {1_835_275_563 / weights:.0f}th of its size" in prose
+    assert f"about {1_835_275_563 / weights:.0f} times smaller" in prose
     said = [f"{len(kind)} {name}" for name, kind in (("colours", COLORS), ("shapes", SHAPES), ("motions", MOTIONS))]
     assert f"each with one of {said[0]}, {said[1]} and {said[2]}" in prose
