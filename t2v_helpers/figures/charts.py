@@ -155,15 +155,16 @@ def run_panels(
 def _runs(
     ax: Axes, x: ArrayLike, curves: Mapping[str, ArrayLike], levels: Mapping, log: str, band: bool = False
 ) -> None:
-    ends, given = [], dict(NAMED)
-    scales(ax, log)
+    ends, given, few = [], dict(NAMED), len(x) < 8
+    scales(ax, log, x if few else None)
     for (name, values), color in zip(curves.items(), cycle(CYCLE), strict=False):
         values, (base, changed, _) = np.asarray(values), name.partition(" with ")
         color = given.setdefault(base, color)
         if band:
             ax.fill_between(x, values.min(1), values.max(1), color=color, alpha=0.2, linewidth=0)
         look = {"linewidth": 2} if band or values.shape[1] == 1 else {"linewidth": 1.3, "alpha": 0.8}
-        ax.plot(x, values.mean(1) if band else values, color=color, linestyle="--" if changed else "-", **look)
+        look |= {"linestyle": "--" if changed else "-", "marker": "o" if few else None, "clip_on": not few}
+        ax.plot(x, values.mean(1) if band else values, color=color, **look)
         ends.append((values[-1].mean() if band else np.median(values[-1]), name, color))
     for name, value in levels.items():
         ax.axhline(value, color=GREY, linestyle="--", linewidth=1)
