@@ -409,7 +409,8 @@ def memory(rows: Mapping[str, Mapping[str, float]], limit: float) -> None:
             ax.barh(list(rows), lengths, left=left, color=color, height=0.62, label=part)
             left += lengths
         for row, total in enumerate(sums):
-            ax.annotate(f"{total:.1f}", (total, row), (6, 0), textcoords="offset points", va="center")
+            look = {"textcoords": "offset points", "va": "center", "bbox": {"fc": "white", "ec": "none", "pad": 0.5}}
+            ax.annotate(f"{total:.1f}", (total, row), (6, 0), **look)
         _mark(ax, limit, f"a card of {limit:g} GB", color=COLORS["gan"], linestyle="--")
         ax.set(xlabel="memory on each GPU (GB)", ylim=(len(rows) - 0.5, -0.5), xlim=(0, 1.1 * max(sums)))
         legend_below(ax)
