@@ -156,15 +156,16 @@ def run_panels(
 def _runs(
     ax: Axes, x: ArrayLike, curves: Mapping[str, ArrayLike], levels: Mapping, log: str, band: bool = False
 ) -> None:
-    ends, given = [], dict(NAMED)
-    scales(ax, log)
+    ends, given, few = [], dict(NAMED), len(x) < 8
+    scales(ax, log, x if few else None)
     for (name, values), color in zip(curves.items(), cycle(CYCLE), strict=False):
         values, (base, changed, _) = np.asarray(values), name.partition(" with ")
         color = given.setdefault(base, color)
         if band:
             ax.fill_between(x, values.min(1), values.max(1), color=color, alpha=0.2, linewidth=0)
         look = {"linewidth": 2} if band or values.shape[1] == 1 else {"linewidth": 1.3, "alpha": 0.8}
-        ax.plot(x, values.mean(1) if band else values, color=color, linestyle="--" if changed else "-", **look)
+        look |= {"linestyle": "--" if changed else "-", "marker": "o" if few else None, "clip_on": not few}
+        ax.plot(x, values.mean(1) if band else values, color=color, **look)
         ends.append((values[-1].mean() if band else np.median(values[-1]), name, color))
     for name, value in levels.items():
         ax.axhline(value, color=GREY, linestyle="--", linewidth=1)
@@ -437,7 +438,8 @@ def memory(rows: Mapping[str, Mapping[str, float]], limit: float) -> None:
             ax.barh(list(rows), lengths, left=left, color=color, height=0.62, label=part)
             left += lengths
         for row, total in enumerate(sums):
-            ax.annotate(f"{total:.1f}", (total, row), (6, 0), textcoords="offset points", va="center")
+            look = {"textcoords": "offset points", "va": "center", "bbox": {"fc": "white", "ec": "none", "pad": 0.5}}
+            ax.annotate(f"{total:.1f}", (total, row), (6, 0), **look)
         _mark(ax, limit, f"a card of {limit:g} GB", color=COLORS["gan"], linestyle="--")
         ax.set(xlabel="memory on each GPU (GB)", ylim=(len(rows) - 0.5, -0.5), xlim=(0, 1.1 * max(sums)))
         legend_below(ax)

@@ -67,7 +67,7 @@ class Explorer(ipywidgets.VBox):
 class Watch(Explorer):
     """Loss and measured shares of a training run, drawn again at each checkpoint: fit(..., watch=Watch("the UNet"))."""
 
-    heading, as_text, still = "Training", "[training of {}, drawn while it runs]", True
+    heading, as_text = "Training", "[training of {}, drawn while it runs]"
 
     def __init__(self, what: str) -> None:
         self._lines, self._displays = [], []
@@ -80,20 +80,27 @@ class Watch(Explorer):
         for shown in self._displays:
             shown.update(self._repr_mimebundle_(), raw=True)
 
+    def _repr_mimebundle_(self, **options: object) -> dict:  # no widget: every page that shows the notebook shows this
+        return {"text/plain": repr(self), "image/png": base64.b64encode(self.picture.value).decode()}
+
     def _ipython_display_(self) -> None:  # a display that can be updated, so that a notebook keeps the last picture
         self._displays.append(display(self._repr_mimebundle_(), raw=True, display_id=True))
 
     def _progress(self, figure: Figure) -> str:
+        title = f"{self.heading}: {self.title}"
         if not self._lines:
+            figure.suptitle(f"{title}, not started")
             return "not started"
         steps, last = [line["step"] for line in self._lines], self._lines[-1]
         shares = [n for n in ("adherence", "held_out", "color", "shape", "motion", "retrieval") if n in last]
         figure.set_layout_engine("constrained")
+        figure.suptitle(title)
         left, right = figure.subplots(1, 2)
         left.plot(steps, [line["loss"] for line in self._lines], marker="o", color=COLORS["data"])
         left.set(xlabel="step", ylabel="loss", ylim=(0, None))
-        for name, marker in zip(shares, MARKERS, strict=False):
-            right.plot(steps, [line[name] for line in self._lines], marker=marker, label=name.replace("_", " "))
+        for i, (name, marker) in enumerate(zip(shares, MARKERS, strict=False)):
+            look = {"marker": marker, "linewidth": 5 - i, "markersize": 12 - 2 * i}  # of lines that agree, all are seen
+            right.plot(steps, [line[name] for line in self._lines], label=name.replace("_", " "), **look)
         right.set(xlabel="step", ylabel="share that is right", ylim=(-0.05, 1.05))
         legend_beside(right)
         return f"step {last['step']}: loss {last['loss']:.4f}" + "".join(f", {n} {last[n]:.2f}" for n in shares)

@@ -97,7 +97,7 @@ def strips(rows: Mapping[str, ArrayLike], count: int = 8) -> None:
         rows: Name to frames (F, H, W, 3) in [0, 1].
         count: How many frames of each are shown, evenly spaced.
     """
-    side = 0.8 * WIDTH / count
+    side = min(0.8 * WIDTH / count, 1.1)
     with sheet(len(rows), 1, (side + 0.08) * len(rows) + 0.2, style=BOXED) as axes:
         axes[0, 0].figure.get_layout_engine().set(h_pad=0.01, hspace=0.02, rect=(0.02, 0, 0.98, 1))
         for ax, (name, frames) in zip(axes[:, 0], rows.items(), strict=True):

@@ -4,10 +4,12 @@ Counts are made on torch's meta device, whose tensors have shapes and no numbers
 keeps, in one UNet of any width; models/counting.py counts what drawing a clip needs at its peak.
 """
 
+import contextlib
 import typing
 
 import numpy as np
 import torch
+from torch.nn import functional as F
 
 from ..models import modelscope
 from . import scale_model
@@ -20,8 +22,8 @@ class Cost(typing.NamedTuple):
 
     Attributes:
         flops: Of one forward pass; a multiplication and an addition count as two.
-        activation_bytes: What a forward pass keeps for the backward pass, without weights. Attention is counted in
-            plain products, with the matrices that fused kernels do not keep.
+        activation_bytes: What a forward pass keeps for the backward pass, without weights. Attention keeps what fused
+            kernels keep, its inputs and its result, and no matrix.
         parameters: Number of weights.
         recomputed_bytes: What is kept if each block of the UNet keeps its inputs alone, and computes the rest again on
             the way back (activation checkpointing, Chen et al. 2016), with the largest block's bytes at that moment.
@@ -89,13 +91,33 @@ def count(unet, frames, size, batch=1):
     for block in (*unet.down_blocks, unet.mid_block, *unet.up_blocks):
         hooks += [block.register_forward_pre_hook(enter, with_kwargs=True), block.register_forward_hook(leave)]
     counter = FlopCounterMode(display=False)
-    with torch.enable_grad(), counter, torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+    saved = torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor)
+    with torch.enable_grad(), counter, saved, _fused_attention():
         unet(*_inputs(unet, frames, size, batch))
     for hook in hooks:
         hook.remove()
     activations = total(kept.values())
     recomputed = activations - sum(inside) + total(inputs.values()) + max(inside)
     return Cost(counter.get_total_flops(), activations, sum(p.numel() for p in unet.parameters()), recomputed)
+
+
+@contextlib.contextmanager
+def _fused_attention():
+    """Let attention keep what fused kernels keep, which the meta device has none of."""
+    plain = F.scaled_dot_product_attention
+
+    class Fused(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, query, key, value):
+            out = plain(query, key, value).transpose(1, 2).contiguous().transpose(1, 2)  # laid out as they lay it out
+            ctx.save_for_backward(query, key, value, out)
+            return out
+
+    F.scaled_dot_product_attention = lambda query, key, value, **settings: Fused.apply(query, key, value)
+    try:
+        yield
+    finally:
+        F.scaled_dot_product_attention = plain
 
 
 def _inputs(unet, frames, size, batch):

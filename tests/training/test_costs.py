@@ -31,7 +31,6 @@ def test_modelscopes_step_is_the_published_number():
 
 def test_counts_are_those_of_a_real_run():
     unet, counter = costs.make_unet(16, like="tiny", sample_size=4), FlopCounterMode(display=False)
-    unet.set_attn_processor(AttnProcessor())  # attention in plain products, as it is counted
     kept = {}
 
     def keep(tensor):
@@ -40,12 +39,16 @@ def test_counts_are_those_of_a_real_run():
         return tensor
 
     weights = {p.untyped_storage().data_ptr() for p in unet.parameters()}
-    with counter, torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        out = unet(torch.randn(2, 4, 3, 4, 4), torch.zeros(2), torch.randn(2, costs.TOKENS, 64)).sample
+    inputs = torch.randn(2, 4, 3, 4, 4), torch.zeros(2), torch.randn(2, costs.TOKENS, 64)
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):  # the CPU has a fused kernel, too
+        out = unet(*inputs).sample
+    unet.set_attn_processor(AttnProcessor())  # whose plain products the counter knows
+    with counter:
+        unet(*inputs)
     counted = costs.count(meta(16, like="tiny", sample_size=4), frames=3, size=4, batch=2)
     assert counted.flops == pytest.approx(counter.get_total_flops(), rel=0.01)
     real = sum(tensor.untyped_storage().nbytes() for tensor in kept.values())
-    assert counted.activation_bytes == real and out.requires_grad
+    assert 0.99 * real < counted.activation_bytes < real and out.requires_grad  # it keeps the rows' sums as well
     assert counted.parameters == sum(p.numel() for p in unet.parameters())
 
 

@@ -27,25 +27,30 @@ def test_the_stored_clips_end_with_what_was_asked_for():
     assert str(last) == "a red triangle moving right" and first != last
 
 
-def test_the_first_model_follows_prompts_within_ten_minutes():
+def test_the_first_model_follows_prompts():
     lesson = stored("first_model")
-    assert lesson["result"]["trained"] >= 0.95 and lesson["result"]["held_out"] >= 0.9
-    assert lesson["seconds"] < 600 and lesson["threads"] <= 2
+    (trained, asked), (held_out, asked_new) = (lesson["result"][what] for what in ("trained", "held-out"))
+    assert trained >= 0.95 * asked == 38 and held_out >= 0.9 * asked_new == 18
     assert list(lesson["stages"]) == ["autoencoder", "clip", "image", "unet"]
 
 
 def test_a_new_word_needs_more_than_its_vector_and_the_more_learns_the_more_is_forgotten():
     lesson = stored("new_word")
     assert len(lesson) == 3
+    assert {tuple(one["guess"]) for one in lesson} == {(5, 18)}  # as the notebook finds, too
     landing, old = np.array([[*one["ways"].values()] for one in lesson]).transpose(2, 1, 0)
     vector, thin, lora, full = range(4)
     assert landing[vector].max() < landing[thin].min() and landing[thin].mean() < landing[lora].mean()
-    assert abs(landing[full].mean() - landing[lora].mean()) <= 2
+    assert 0.8 < (landing[lora].mean() - 5) / (landing[full].mean() - 5) < 1
     assert (old[full] < old[lora]).all() and old[full].mean() < old[thin].mean()
 
 
 def test_what_the_schedule_is_for():
-    runs = {name: np.array(shares)[:, -1] for name, shares in stored("schedules")["shares"].items()}
+    lesson = stored("schedules")
+    runs, unclear = (
+        {name: np.array(shares)[:, -1] for name, shares in lesson[what].items()} for what in ("shares", "unclear")
+    )
     of_v = [shares for name, shares in runs.items() if name[0] == "v"]
     assert len(runs) == 4 and {len(shares) for shares in runs.values()} == {3}
-    assert runs["ε, β to 0.012"].max() < 0.4 < 0.5 < min(shares.min() for shares in of_v)
+    assert runs["ε, β to 0.012"].max() < 0.4 < 0.7 < min(shares.min() for shares in of_v)
+    assert unclear["ε, β to 0.012"].min() > 0.6 and all((runs[name] + unclear[name] <= 1).all() for name in runs)
