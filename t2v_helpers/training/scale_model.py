@@ -171,7 +171,7 @@ def new_scheduler():
     """DDIM that predicts v on ModelScope's scaled-linear betas, up to 0.03 and rescaled to zero terminal SNR.
 
     ModelScope predicts epsilon with beta up to 0.012, which leaves signal in x_T. Here x_T is pure noise, so that what
-    the clip shows has to come from the text (Lin et al. 2023; notebook 02 measures it, notebook 08 shows its price).
+    the clip shows has to come from the text (Lin et al. 2023; notebook 02 measures it, 08 finds no clear effect).
     """
     from diffusers import DDIMScheduler
 
