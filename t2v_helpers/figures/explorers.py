@@ -67,7 +67,7 @@ class Explorer(ipywidgets.VBox):
 class Watch(Explorer):
     """Loss and measured shares of a training run, drawn again at each checkpoint: fit(..., watch=Watch("the UNet"))."""
 
-    heading, as_text = "Training", "[training of {}, drawn while it runs]"
+    heading, as_text, still = "Training", "[training of {}, drawn while it runs]", True
 
     def __init__(self, what: str) -> None:
         self._lines, self._displays = [], []
@@ -81,7 +81,8 @@ class Watch(Explorer):
             shown.update(self._repr_mimebundle_(), raw=True)
 
     def _repr_mimebundle_(self, **options: object) -> dict:  # no widget: every page that shows the notebook shows this
-        return {"text/plain": repr(self), "image/png": base64.b64encode(self.picture.value).decode()}
+        bundle = super()._repr_mimebundle_(**options)
+        return {kind: bundle[kind] for kind in ("text/plain", "image/png")}
 
     def _ipython_display_(self) -> None:  # a display that can be updated, so that a notebook keeps the last picture
         self._displays.append(display(self._repr_mimebundle_(), raw=True, display_id=True))
