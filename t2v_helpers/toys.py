@@ -5,7 +5,9 @@ MLPs. One of them can hold several `copies`, each with its own weights, which tr
 than a single one takes.
 """
 
+import copy
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -124,6 +126,19 @@ class MLP(torch.nn.Module):
         for i, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
             h = torch.baddbmm(bias, torch.nn.functional.silu(h) if i else h, weight)
         return h.reshape(len(x), self.sizes[-1])
+
+    def part(self, which: Sequence[int]) -> "MLP":
+        """Copy some of the networks, each as often as its number is given, into a stack of their own.
+
+        Args:
+            which: Numbers of the networks, from 0 to copies - 1.
+        """
+        few = copy.deepcopy(self)
+        few.copies = len(which)
+        for kept in (few.weights, few.biases):
+            for i, numbers in enumerate(kept):
+                kept[i] = torch.nn.Parameter(numbers.detach()[list(which)])
+        return few
 
 
 class Denoiser(MLP):

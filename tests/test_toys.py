@@ -74,6 +74,17 @@ def test_weights_are_drawn_as_torch_draws_them():
     assert torch.equal(state, torch.random.get_rng_state())
 
 
+def test_a_part_of_a_stack_answers_as_it_did_there_and_trains_alone():
+    model = toys.Denoiser(2, (5,), 1, rng(), copies=3, scale=2.0)
+    x, t = torch.randn(3, 4, 2, generator=rng()), torch.rand(12, generator=rng())
+    out = model(x.reshape(-1, 2), t).reshape(3, 4, 2)
+    few = model.part([2, 0, 2])
+    again = few(x[[2, 0, 2]].reshape(-1, 2), t.reshape(3, 4)[[2, 0, 2]].flatten()).reshape(3, 4, 2)
+    torch.testing.assert_close(again, out[[2, 0, 2]])
+    few(x.reshape(-1, 2), t).sum().backward()
+    assert few.copies == 3 and all(p.grad is None for p in model.parameters())
+
+
 def test_the_denoiser_is_told_the_time():
     model = toys.Denoiser(2, (16,), 100, rng(), copies=3)
     x, t = torch.zeros(6, 2), torch.tensor([1, 50, 1, 50, 1, 50])

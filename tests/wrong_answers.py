@@ -141,6 +141,10 @@ def turned(x, v, a):
     return ((1 - a) ** 0.5 - a**0.5) * x + (a**0.5 + (1 - a) ** 0.5) * v
 
 
+def placed(y, v, a):  # the same from y, where the flow is
+    return turned((a**0.5 + (1 - a) ** 0.5) * y, v, a)
+
+
 def later(t, shift):
     return shift * t / (1 + (shift - 1) * t)
 
@@ -479,17 +483,19 @@ WRONG = {
         "pixels long": lambda c: 2.5,
     },
     "10.1": {
-        "from data to noise": lambda x, v, a: (a**0.5 - (1 - a) ** 0.5) * x - (a**0.5 + (1 - a) ** 0.5) * v,
-        "eps alone": lambda x, v, a: (1 - a) ** 0.5 * x + a**0.5 * v,
-        "x0 alone": lambda x, v, a: a**0.5 * x - (1 - a) ** 0.5 * v,
-        "without a division": lambda x, v, a: turned(x, v, a) / (a**0.5 + (1 - a) ** 0.5),
-        "only v": lambda x, v, a: (a**0.5 + (1 - a) ** 0.5) * v,
-        "sign of x_t's term": lambda x, v, a: (a**0.5 - (1 - a) ** 0.5) * x + (a**0.5 + (1 - a) ** 0.5) * v,
-        "its roots": lambda x, v, a: (1 - a - a) * x + (a + 1 - a) * v,
-        "turned back": lambda x, v, a: v,
-        "at alpha_bar = 0": lambda x, v, a: turned(x, v, a) + (a == 0),
-        "shape": lambda x, v, a: turned(x, v, a)[0],
-        "None": lambda x, v, a: None,
+        "from data to noise": lambda y, v, a: -placed(y, v, a),
+        "eps alone": lambda y, v, a: (1 - a) ** 0.5 * (a**0.5 + (1 - a) ** 0.5) * y + a**0.5 * v,
+        "x0 alone": lambda y, v, a: a**0.5 * (a**0.5 + (1 - a) ** 0.5) * y - (1 - a) ** 0.5 * v,
+        "you are given y": turned,
+        "multiply to get x_t back": lambda y, v, a: turned(y / (a**0.5 + (1 - a) ** 0.5), v, a),
+        "without a division": lambda y, v, a: placed(y, v, a) / (a**0.5 + (1 - a) ** 0.5),
+        "only v": lambda y, v, a: (a**0.5 + (1 - a) ** 0.5) * v,
+        "sign of y's term": lambda y, v, a: (2 * a - 1) * y + (a**0.5 + (1 - a) ** 0.5) * v,
+        "its roots": lambda y, v, a: (1 - a - a) * y + (a + 1 - a) * v,
+        "turned back": lambda y, v, a: v,
+        "at alpha_bar = 0": lambda y, v, a: placed(y, v, a) + (a == 0),
+        "shape": lambda y, v, a: placed(y, v, a)[0],
+        "None": lambda y, v, a: None,
     },
     "10.2": {
         "None": lambda x0, eps, t, shift: None,

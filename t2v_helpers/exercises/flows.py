@@ -13,23 +13,33 @@ def _velocity_from_v(attempt: Callable) -> None:
     x0, eps = torch.randn(2, 4, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     ab = 0.7
     signal, noise = ab**0.5, (1 - ab) ** 0.5
-    x_t, v = signal * x0 + noise * eps, signal * eps - noise * x0
+    x_t, v, total = signal * x0 + noise * eps, signal * eps - noise * x0, signal + noise
+    y = x_t / total
+    of_x_t = (noise - signal) * y + total * v  # right, if y were x_t
     mistakes = {
         "that is x0 - eps: the velocity points from data to noise": x0 - eps,
         "that is eps alone: subtract x0": eps,
         "that is x0 alone: subtract it from eps": x0,
-        "divided by signal + noise, it would be the velocity of y as s grows; that is u already, without a division": (
-            (eps - x0) / (signal + noise)
-        ),
-        "only v is in it: x_t drops out only where signal = noise": (signal + noise) * v,
-        "the sign of x_t's term: x0 holds + signal x_t and is subtracted": (
-            (signal - noise) * x_t + (signal + noise) * v
-        ),
-        "alpha_bar is a variance: signal and noise are its roots": (1 - 2 * ab) * x_t + v,
+        "that is right for x_t, but you are given y: multiply it by signal + noise first": of_x_t,
+        "y is x_t divided by signal + noise, so multiply to get x_t back": (noise - signal) * y / total + total * v,
+        "u is eps - x0 already, without a division by signal + noise": (eps - x0) / total,
+        "only v is in it: y drops out only where signal = noise": total * v,
+        "the sign of y's term: x0 holds + signal x_t and is subtracted": (2 * ab - 1) * y + total * v,
+        "alpha_bar is a variance: signal and noise are its roots": (1 - 2 * ab) * y + v,
         "solve (2.2) and (3.6) for x0 and eps: a rotation, turned back; then subtract": ANYTHING,
     }
-    first_mistake(attempt(x_t, v, ab), eps - x0, mistakes, 1e-9)
-    first_mistake(attempt(x_t, v, 0.0), x_t + v, {"at alpha_bar = 0 it is x_t + v": ANYTHING}, 1e-9)
+    first_mistake(attempt(y, v, ab), eps - x0, mistakes, 1e-9)
+    first_mistake(attempt(y, v, 0.0), y + v, {"at alpha_bar = 0 it is y + v": ANYTHING}, 1e-9)
+
+
+def colleagues_network(velocity: Callable, shift: float) -> Callable:
+    """Return what a network without errors learns from the batches of exercise 10.2, as a function of (x, t).
+
+    Args:
+        velocity: The exact velocity, a function of (x, t).
+        shift: As the colleague's.
+    """
+    return lambda x, t: velocity(x, shift * t / (1 + (shift - 1) * t))
 
 
 @exercise("10.2")

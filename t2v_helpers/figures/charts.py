@@ -43,6 +43,7 @@ def lines(
     log: str = "",
     peaks: bool = False,
     direct: bool = False,
+    dashed: Mapping[str, str] | None = None,
 ) -> None:
     """Draw curves, and dots to compare with them; a curve whose label is a role has its colour.
 
@@ -58,12 +59,17 @@ def lines(
         log: Which axes are logarithmic: "x", "y" or "xy".
         peaks: Write the curves' names over their peaks in place of a legend.
         direct: Write each curve's label at its end, in place of a legend.
+        dashed: Label of a curve to that of an earlier one; it is drawn dashed, in the other's colour.
     """
     plain = bool(dots) or len(x) > 60  # styles of line instead of markers: of two that agree, both can be seen
     with sheet() as [[ax]]:
         for (label, values), marker, style in zip(curves.items(), cycle(MARKERS), cycle(STYLES), strict=False):
             look = {"linestyle": style} if plain else {"linestyle": "-", "marker": marker}
-            _draw(ax, x, values, label=label, color=NAMED.get(label), **look)
+            color = NAMED.get(label)
+            if label in (dashed or {}):
+                (color,) = (line.get_color() for line in ax.lines if line.get_label() == dashed[label])
+                look["linestyle"] = "--"
+            _draw(ax, x, values, label=label, color=color, **look)
         for (label, values), marker, other in zip((dots or {}).items(), cycle(MARKERS), cycle(OTHERS), strict=False):
             look = {"color": COLORS.get(label.split(",")[0].lower(), other), "markerfacecolor": "none"}
             _draw(ax, x, values, label=label, linestyle="none", marker=marker, zorder=3, **look)

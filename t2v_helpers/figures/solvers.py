@@ -46,6 +46,7 @@ def quality(
     xlabel: str = "steps $n$ (log scale)",
     log: bool = True,
     band: str = "fresh data",
+    lowest: bool = False,
 ) -> None:
     """Draw measures of samples against the number of steps: a panel for each, with a curve for each sampler.
 
@@ -57,6 +58,7 @@ def quality(
         xlabel: What is on the horizontal axis.
         log: Logarithmic measures; otherwise they begin at 0.
         band: What the grey band is.
+        lowest: Draw a ring around the lowest point of each curve.
     """
     with sheet(1, len(panels), 4.3, sharey=not log) as axes:
         for ax, (measure, curves) in zip(axes[0], panels.items(), strict=True):
@@ -67,6 +69,9 @@ def quality(
             for (name, (mean, error)), color, marker in zip(curves.items(), colors, MARKERS, strict=False):
                 ax.errorbar(steps, mean, error, color=color, marker=marker, capsize=3)
                 ends.append((float(mean[-1]), name, color))
+                if lowest:
+                    at = int(np.argmin(mean))
+                    ax.plot(steps[at], mean[at], "o", color=color, markersize=16, markerfacecolor="none")
             scales(ax, "xy" if log else "x", steps)
             ax.set(title=measure, xlabel=xlabel)
             if log:

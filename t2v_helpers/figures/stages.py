@@ -90,12 +90,16 @@ def _draw(ax: Axes, thing: object, x: float, y: float, width: float, height: flo
     inside.spines[:].set_visible(False)
 
 
-def strips(rows: Mapping[str, ArrayLike], count: int = 8) -> None:
+def strips(
+    rows: Mapping[str, ArrayLike], count: int = 8, names: Sequence[str] | None = None, outline: bool = False
+) -> None:
     """Draw clips as rows of frames, names on the left; if all are equally long, the frames' numbers below.
 
     Args:
         rows: Name to frames (F, H, W, 3) in [0, 1].
         count: How many frames of each are shown, evenly spaced.
+        names: What to write below the frames, in place of their numbers.
+        outline: Draw the outline of the first object of each row, in white, over all of its frames.
     """
     side = min(0.8 * WIDTH / count, 1.1)
     with sheet(len(rows), 1, (side + 0.08) * len(rows) + 0.2, style=BOXED) as axes:
@@ -107,9 +111,12 @@ def strips(rows: Mapping[str, ArrayLike], count: int = 8) -> None:
             gap = np.ones((*taken.shape[:2], max(1, taken.shape[2] // 20), 3))
             ax.imshow(np.concatenate([part for frame in zip(taken, gap, strict=True) for part in frame][:-1], 1))
             ax.set(xticks=[], yticks=[])
+            for left in (np.arange(count) * (taken.shape[2] + gap.shape[2])) if outline else ():
+                at = np.arange(taken.shape[2]) + left, np.arange(taken.shape[1])
+                ax.contour(*at, taken[0].max(-1), [0.5], colors="white", linewidths=1.2)
             if ax is axes[-1, 0] and len({*map(len, rows.values())}) == 1:
                 middles = (np.arange(count) + 0.5) * taken.shape[2] + np.arange(count) * gap.shape[2] - 0.5
-                ax.set_xticks(middles, [f"frame {numbers[0]}", *numbers[1:]])
+                ax.set_xticks(middles, names or [f"frame {numbers[0]}", *numbers[1:]])
                 ax.tick_params(length=0)
             ax.set_ylabel(name, rotation=0, ha="right", va="center")
             ax.spines[:].set_visible(False)

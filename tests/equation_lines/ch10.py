@@ -94,6 +94,6 @@ LINES = [
         torch.lerp(x0, eps, s[1]),
         rtol=1e-6,
     ),
-    Line("10.16", {"t": s}, -2 * torch.logit(s)),
+    Line("10.16", {"s": s}, -2 * torch.logit(s)),
     Line("10.17", {}, theirs, rtol=1e-6, call=(torch.arange(10, 0, -1).double() / 10, 3.0)),
 ]

@@ -59,6 +59,8 @@ def test_flow_paths_run_from_noise_to_data_over_their_density():
     for line, way in zip(ax.lines, ways.T, strict=True):
         np.testing.assert_allclose(line.get_data(), ([1.0, 0.5, 0.0], way))
     assert ax.get_xlim() == (1, 0) and ax.lines[0].get_color() != ax.lines[1].get_color()
+    other = drawn(figures.flow_paths, {"a": ([1.0, 0.5, 0.0], ways)}, torch.ones(1, 1).double(), 0.1, orange=[1])["a"]
+    assert [line.get_color() for line in other.lines] == [line.get_color() for line in ax.lines[::-1]]
     darkest = ax.collections[-1].get_paths()[-1].vertices  # density is highest at the data, near t = 0
     assert darkest[:, 0].max() < 0.2 and abs(darkest[:, 1] - 1).max() < 0.3
 
@@ -79,6 +81,10 @@ def test_clocks_draw_log_snr_and_flows_as_full_lines():
         np.testing.assert_allclose(line.get_xdata()[-1], 1)
         np.testing.assert_allclose(line.get_ydata()[:-1], schedule.snr[:-1].log())
     assert [line.get_linestyle() for line in ax.lines[:2]] == ["--", "-"] and legend(ax) == [*schedules]
+    ax = drawn(figures.clocks, dict(reversed(schedules.items())), {"cosine": [3, 6]})[0]
+    assert legend(ax) == [*schedules]  # from the top down
+    np.testing.assert_allclose(ax.lines[1].get_xydata()[:, 0], [3 / 9, 6 / 9])
+    np.testing.assert_allclose(ax.lines[1].get_ydata(), schedules["cosine"].snr[[2, 5]].log())
 
 
 @pytest.mark.parametrize("axis, halves", [(1, lambda D: (D[30:], D[:30])), (0, lambda D: (D[:, 30:], D[:, :30]))])
@@ -140,6 +146,12 @@ def test_the_way_back_from_noise_to_data():
     moving = [(1, centres.flip(0) + 0.5), (0, centres)]
     film = figures.film({"a": moving}, centres=centres, by_end=True)
     assert (film[0] != figures.film({"a": moving}, centres=centres)[0]).any()
+
+
+def test_a_dashed_curve_has_the_colour_of_the_other():
+    ax = drawn(figures.lines, [1, 2], {"a": [1, 2], "b": [2, 3]}, xlabel="", ylabel="", dashed={"b": "a"})[0]
+    assert ax.lines[0].get_color() == ax.lines[1].get_color()
+    assert [line.get_linestyle() for line in ax.lines] == ["-", "--"]
 
 
 def test_lines_dots_errors_levels_and_marks():
@@ -387,6 +399,8 @@ def test_solvers_are_drawn_with_their_slopes_their_floor_and_their_shrinking():
     assert [[text.get_text() for text in ax.texts] for ax in axes.values()] == [[], ["DDIM", "fresh data", "DDPM"]]
     np.testing.assert_allclose(axes["width"].lines[0].get_xydata(), [[8, 3], [16, 1.5]])
     assert axes["strays"].patches[0].get_y() == 0.5
+    ax = drawn(figures.quality, [8, 16, 32], {"a": {"A": ([3.0, 1.0, 2.0], None)}}, lowest=True)["a"]
+    assert ax.lines[-1].get_xydata().tolist() == [[16, 1]] and ax.lines[-1].get_markerfacecolor() == "none"
     ax = drawn(figures.shrinking, {"two steps": [np.pi / 2, np.pi / 4, 0]})["two steps,\nthe last turns 45°"]
     way, turn = (line.get_xydata() for line in ax.lines[1:])
     np.testing.assert_allclose(way, [[0, 1], [0.5, 0.5], [0.5, 0]], atol=1e-12)  # each cosine is the root of a half
@@ -433,6 +447,12 @@ def test_strips_have_the_frames_of_each_clip_and_its_name():
     numbers = [[text.get_text() for text in ax.get_xticklabels()] for ax in axes.values()]
     assert numbers == [[], ["frame 0", "2", "4"]]
     np.testing.assert_allclose(ax.get_xticks(), [9.5, 30.5, 51.5])  # below the middle of each
+    clip[0, 5:15, 8:12] = 1
+    ax = drawn(figures.strips, {"a": clip}, 2, ["x", "y"], outline=True)[0]
+    assert [text.get_text() for text in ax.get_xticklabels()] == ["x", "y"]
+    for lines, left in zip(ax.collections, (0, 21), strict=True):
+        corners = lines.get_paths()[0].vertices
+        np.testing.assert_allclose([corners.min(0), corners.max(0)], [[7.5 + left, 4.5], [11.5 + left, 14.5]])
 
 
 def test_a_clip_plays_while_it_is_made():
