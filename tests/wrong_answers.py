@@ -60,10 +60,20 @@ def fitted(n, values, power):
     return np.polyfit(np.array(n, dtype=float) ** power, values, 1)
 
 
-def resampled(a, b, generator, pairs=True, low=0.025, times=2000):
-    i = torch.randint(len(a), (times, len(a)), generator=generator)
-    j = i if pairs else torch.randint(len(a), (times, len(a)), generator=generator)
-    return (a[i] - b[j]).mean(1).quantile(torch.tensor([low, 1 - low]).double())
+def flipped(a, b, generator, size=torch.abs, slack=-1e-12, extra=1, times=4000):
+    signs = torch.randint(2, (times, len(a)), generator=generator) * 2 - 1
+    as_far = size((signs * (a - b)).mean(1)) >= (a - b).mean().abs() + slack
+    return (as_far.sum().item() + extra) / (times + extra)
+
+
+def recentred(a, b, generator, times=4000):
+    means = (a - b)[torch.randint(len(a), (times, len(a)), generator=generator)].mean(1)
+    return (means.abs() >= (a - b).mean().abs()).double().mean().item()
+
+
+def redealt(a, b, generator, times=4000):
+    hands = torch.cat([a, b])[torch.rand(times, 2 * len(a), generator=generator).argsort(1)].unflatten(1, (2, -1))
+    return (hands.mean(2).diff(dim=1).abs() >= (a - b).mean().abs()).double().mean().item()
 
 
 def luck(a, b, size=abs, slack=-1e-9):
@@ -558,12 +568,14 @@ WRONG = {
     },
     "12.2": {
         "None": lambda a, b, g: None,
-        "two numbers": lambda a, b, g: (a - b).mean(),
-        "planted bug": lambda a, b, g: resampled(a, b, g, pairs=False),
-        "b - a": lambda a, b, g: resampled(b, a, g),
-        "single differences": lambda a, b, g: (a - b).quantile(torch.tensor([0.025, 0.975]).double()),
-        "low end": lambda a, b, g: resampled(a, b, g).flip(0),
-        "it is about": lambda a, b, g: resampled(a, b, g, low=0.16),
+        "one side": lambda a, b, g: flipped(a, b, g, size=lambda mean: mean),
+        "keep the pairs": redealt,
+        "bootstrap": lambda a, b, g: recentred(a, b, g),
+        "nearer to 0": lambda a, b, g: 1 - flipped(a, b, g),
+        "exactly as far": lambda a, b, g: flipped(a, b, g, slack=1e-9),
+        "one more draw": lambda a, b, g: flipped(a, b, g, extra=0),
+        "hardly any draw": lambda a, b, g: max(0.02, flipped(a, b, g)),
+        "it is about": lambda a, b, g: 0.4,
     },
     "12.3": {
         "not squared": lambda d, m: math.ceil(1.96 * d.std() / m),

@@ -39,10 +39,11 @@ def lines(
     dots: Mapping[str, Series] | None = None,
     levels: Mapping[str, float] | None = None,
     marks: Mapping[str, float] | None = None,
-    ticks: Sequence[float] | None = None,
+    ticks: Sequence[float] | Mapping[str, float] | None = None,
     log: str = "",
     peaks: bool = False,
     direct: bool = False,
+    rings: Mapping[str, tuple[float, float]] | None = None,
 ) -> None:
     """Draw curves, and dots to compare with them; a curve whose label is a role has its colour.
 
@@ -51,13 +52,14 @@ def lines(
         curves: Label to values (n,), or to a tuple (x, values) or (x, values, errors), each one standard error.
         xlabel: With the unit.
         ylabel: With the unit.
-        dots: As curves; at most about sixty dots of each are drawn.
+        dots: As curves; at most about sixty dots of each are drawn. With the label of a curve, they have its colour.
         levels: Label to a value to compare with, drawn as a grey dashed line across.
         marks: Name to a place on the horizontal axis, drawn as a dotted upright line.
-        ticks: Where the horizontal axis has ticks, if not where matplotlib puts them.
+        ticks: Where the horizontal axis has ticks, if not where matplotlib puts them; or their names to their places.
         log: Which axes are logarithmic: "x", "y" or "xy".
         peaks: Write the curves' names over their peaks in place of a legend.
         direct: Write each curve's label at its end, in place of a legend.
+        rings: What to say about a point to its place (x, y), which gets a ring.
     """
     plain = bool(dots) or len(x) > 60  # styles of line instead of markers: of two that agree, both can be seen
     with sheet() as [[ax]]:
@@ -65,14 +67,30 @@ def lines(
             look = {"linestyle": style} if plain else {"linestyle": "-", "marker": marker}
             _draw(ax, x, values, label=label, color=NAMED.get(label), **look)
         for (label, values), marker, other in zip((dots or {}).items(), cycle(MARKERS), cycle(OTHERS), strict=False):
-            look = {"color": COLORS.get(label.split(",")[0].lower(), other), "markerfacecolor": "none"}
-            _draw(ax, x, values, label=label, linestyle="none", marker=marker, zorder=3, **look)
+            curve = [*curves].index(label) if label in curves else None
+            own = COLORS.get(label.split(",")[0].lower(), other) if curve is None else ax.lines[curve].get_color()
+            look = {"color": own, "markerfacecolor": "none"}
+            _draw(
+                ax,
+                x,
+                values,
+                label="_" * (curve is not None) + label,
+                linestyle="none",
+                marker=marker,
+                zorder=3,
+                **look,
+            )
         for label, value in (levels or {}).items():
             ax.axhline(value, color=GREY, linestyle="--", linewidth=1, label=label)
         for label, place in (marks or {}).items():
             _mark(ax, place, label, color=GREY, linestyle=":", linewidth=1.2)
         ax.set(xlabel=xlabel, ylabel=ylabel)
-        scales(ax, log, ticks)
+        names = list(ticks) if isinstance(ticks, Mapping) else None
+        scales(ax, log, list(ticks.values()) if names else ticks, names)
+        for said, place in (rings or {}).items():
+            ax.plot(*place, "o", markersize=15, markerfacecolor="none", color=COLORS["data"], markeredgewidth=1.4)
+            at = {"xytext": (12, 0), "va": "center"} if place[0] >= max(x) else {"xytext": (6, 12), "ha": "right"}
+            ax.annotate(said, place, textcoords="offset points", annotation_clip=False, **at)
         if x[0] > x[-1]:
             ax.invert_xaxis()
         for line in ax.lines[: len(curves)] if peaks else ():
@@ -399,15 +417,17 @@ def dot_rows(
             ax.set_xlim(np.add(levels[title][1], around) if around else None)
 
 
-def differences(panels: Mapping[str, tuple[ArrayLike, tuple[float, float]]]) -> None:
+def differences(panels: Mapping[str, tuple]) -> None:
     """Draw differences of pairs as dots, sorted, with how many lie on each side of 0, and the interval of their mean.
 
     Args:
-        panels: What differs, with its unit, to (differences (n,), (low, high)).
+        panels: What differs, with its unit, to (differences (n,), (low, high)), or to a tuple of these and of some
+            pairs' numbers, from 0, with what to write beside them.
     """
     with sheet(1, len(panels), style={"axes.grid.axis": "x"}) as axes:
-        for ax, (title, (values, (low, high))) in zip(axes[0], panels.items(), strict=True):
-            values, count = np.sort(np.asarray(values, dtype=float)), len(values)
+        for ax, (title, (values, (low, high), *said)) in zip(axes[0], panels.items(), strict=True):
+            order, count = np.argsort(np.asarray(values, dtype=float), kind="stable"), len(values)
+            values = np.asarray(values, dtype=float)[order]
             ax.axvline(0, color=GREY, linestyle="--", linewidth=1)
             for sign, side, color in ((-1, "below", COLORS["gan"]), (1, "above", COLORS["diffusion"])):
                 (rows,) = np.nonzero(np.sign(values) == sign)
@@ -419,8 +439,38 @@ def differences(panels: Mapping[str, tuple[ArrayLike, tuple[float, float]]]) -> 
             ax.errorbar(mean, -0.15 * count, xerr=[[mean - low], [high - mean]], **look)
             at = (high, -0.15 * count)
             ax.annotate("mean, 95 %", at, (8, 0), textcoords="offset points", va="center")
+            for pair, text in (said[0] if said else {}).items():
+                row = int(np.flatnonzero(order == pair)[0])
+                ends = {"ha": "right", "xytext": (5, -6)} if values[row] > 0 else {"ha": "left", "xytext": (-5, -6)}
+                ax.annotate(text, (values[row], row), textcoords="offset points", va="top", **ends)
             ax.set(xlabel=title, yticks=[], ylim=(-0.25 * count, count))
         axes[0, 0].set_ylabel("pairs, sorted")
+
+
+def carried(x: ArrayLike, y: ArrayLike, names: tuple[str, str], grains: int = 24) -> None:
+    """Draw two heaps of grains on a line, one above the other, and the cheapest way to carry one to the other.
+
+    Args:
+        x: Where the grains of the upper heap lie, (n,).
+        y: Where those of the lower heap lie, (n,).
+        names: Of the heaps.
+        grains: How many of the ways to draw, from the k-th lowest grain to the k-th lowest.
+    """
+    x, y = (np.sort(np.asarray(grain, dtype=float)) for grain in (x, y))
+    shown = (np.arange(grains) + 0.5) / grains
+    with sheet(height=3.0, style={"axes.grid": False, "axes.spines.left": False}) as [[ax]]:
+        edges = np.linspace(min(x[0], y[0]), max(x[-1], y[-1]), 120)
+        for grain, foot, sign, name, color in ((x, 1, 1, names[0], CYCLE[0]), (y, 0, -1, names[1], CYCLE[1])):
+            heights = np.histogram(grain, edges, density=True)[0]
+            ax.stairs(foot + 1.8 * sign * heights, edges, baseline=foot, fill=True, color=color, alpha=0.35)
+            ax.plot(np.quantile(grain, shown), np.full(grains, foot), ".", color=color)
+            place = np.quantile(grain, 0.5 + 0.48 * sign), foot + 0.42 * sign
+            ax.annotate(name, place, color=color, ha="left" if sign > 0 else "right", va="center")
+        for start, end in zip(np.quantile(x, shown), np.quantile(y, shown), strict=True):
+            ax.annotate(
+                "", (end, 0.02), (start, 0.98), arrowprops={"arrowstyle": "->", "color": GREY, "linewidth": 0.9}
+            )
+        ax.set(xlabel="where a grain lies", xlim=np.quantile(np.r_[x, y], (5e-4, 0.9995)), yticks=[], ylim=(-0.6, 1.85))
 
 
 def memory(rows: Mapping[str, Mapping[str, float]], limit: float) -> None:

@@ -26,6 +26,8 @@ def heatmap(
     cmap: str = "RdBu_r",
     digits: int = 2,
     gaps: tuple[Sequence[int], Sequence[int]] = ((), ()),
+    above: float | None = None,
+    groups: Mapping[str, float] | None = None,
 ) -> None:
     """Draw a matrix as coloured fields with their numbers.
 
@@ -39,11 +41,19 @@ def heatmap(
         cmap: The colours.
         digits: Of the numbers, after the point.
         gaps: Before which rows and before which columns a white line sets groups apart.
+        above: Fields with a number above this one get a frame.
+        groups: Name of some columns to the middle of their places. Then all names are at the top.
     """
     matrix = np.asarray(matrix, dtype=float)
     with sheet(height=1.2 + 0.55 * len(rows), width=min(WIDTH, 3 + len(columns)), style=BOXED) as [[ax]]:
         shown = ax.imshow(matrix, cmap=cmap, vmin=low, vmax=high, aspect="auto")
         ax.set(title=title, xticks=range(len(columns)), yticks=range(len(rows)), xticklabels=columns, yticklabels=rows)
+        if groups:
+            ax.tick_params(top=True, labeltop=True, bottom=False, labelbottom=False)
+            ax.set(title="", xlabel=title)
+            for name, place in groups.items():
+                at = {"xytext": (0, 40), "textcoords": "offset points", "ha": "center", "weight": "bold"}
+                ax.annotate(name, (place, 1), xycoords=ax.get_xaxis_transform(), **at)
         for line, places in zip((ax.axhline, ax.axvline), gaps, strict=True):
             for place in places:
                 line(place - 0.5, color="white", linewidth=8)
@@ -51,6 +61,9 @@ def heatmap(
             dark = np.dot(shown.to_rgba(value)[:3], (0.3, 0.6, 0.1)) < 0.5
             said = f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−")  # + 0.0: not -0.00
             ax.text(column, row, said, ha="center", va="center", color="white" if dark else "#222222")
+            if above is not None and value > above:
+                frame = {"facecolor": "none", "edgecolor": "black", "linewidth": 2.2, "zorder": 3}
+                ax.add_patch(Rectangle((column - 0.44, row - 0.4), 0.88, 0.8, **frame))
 
 
 def word_maps(

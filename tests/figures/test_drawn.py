@@ -218,6 +218,11 @@ def test_matrices_images_and_digits():
     ax = drawn(figures.heatmap, np.eye(3), "abc", "def", low=0, high=8, title="groups", gaps=gaps)["groups"]
     assert [[*line.get_xdata()] for line in ax.lines[1:]] == [[0.5, 0.5], [1.5, 1.5]]
     assert [*ax.lines[0].get_ydata()] == [0.5, 0.5]
+    look = {"above": 3, "groups": {"both": 0.5}}
+    ax = drawn(figures.heatmap, [[8, 3], [2, 4]], "ab", "cd", low=0, high=8, title="", digits=0, **look)[0]
+    framed = [(patch.get_x() + 0.44, patch.get_y() + 0.4) for patch in ax.patches]
+    np.testing.assert_allclose(framed, [(0, 0), (1, 1)])
+    assert ax.texts[0].get_text() == "both" and ax.texts[0].xy == (0.5, 1)
     ax = drawn(figures.winners, {"ring": ["GAN", "no clear winner"]}, ["half", "all"], "budget")[0]
     assert [text.get_text() for text in ax.texts] == ["GAN", "–"]
     assert ax.images[0].get_array()[0, 0].tolist() == pytest.approx(to_rgba(COLORS["gan"])[:3])
@@ -482,3 +487,29 @@ def test_differences_are_sorted_and_counted_on_each_side_of_zero():
     assert [text.get_text() for text in right.texts[:2]] == ["2 below 0", "0 above 0"]
     assert right.lines[1].get_xdata().tolist() == [-2, -1] and right.get_xlabel() == "jerk"
     assert below.get_color() != above.get_color()
+    plt.close("all")
+    (ax,) = drawn(figures.differences, {"fit": ([0.3, -0.1, 0.2], (0.0, 0.25), {2: "this", 1: "that"})}).values()
+    said = {text.get_text(): tuple(np.round(text.xy, 9)) for text in ax.texts if text.get_text() in ("this", "that")}
+    assert said == {"this": (0.2, 1), "that": (-0.1, 0)}
+
+
+def test_dots_of_a_curve_have_its_colour_and_rings_say_what_a_point_is():
+    names = {"xlabel": "n", "ylabel": "d", "direct": True, "ticks": {"many": 0, "few": 1}}
+    dots = {"a": ([1], [2.0]), "b": ([0.5], [1.0])}
+    curves = {"b": [0.0, 2.0], "a": [0.0, 1.0]}
+    ax = drawn(figures.lines, [0, 1], curves, dots=dots, rings={"this one": (1, 2.0), "that": (0.5, 1.0)}, **names)[0]
+    b, a, dots_a, dots_b, *rings = ax.lines
+    assert dots_a.get_color() == a.get_color() != b.get_color() == dots_b.get_color()
+    assert [ring.get_xydata().tolist() for ring in rings] == [[[1, 2]], [[0.5, 1]]]
+    assert [text.get_text() for text in ax.texts] == ["this one", "that", "a", "b"]
+    assert [tick.get_text() for tick in ax.get_xticklabels()] == ["many", "few"]
+
+
+def test_grains_are_carried_in_order():
+    x, y = torch.tensor([3.0, 1.0, 2.0, 4.0]), torch.tensor([10.0, 30.0, 20.0, 40.0])
+    ax = drawn(figures.carried, x, y, ("upper", "lower"), grains=2)[0]
+    upper, lower = (line.get_xydata() for line in ax.lines)
+    np.testing.assert_allclose(upper, [(1.75, 1), (3.25, 1)])
+    np.testing.assert_allclose(lower, [(17.5, 0), (32.5, 0)])
+    assert [text.get_text() for text in ax.texts] == ["upper", "lower", "", ""]
+    assert [text.xy for text in ax.texts[2:]] == [(17.5, 0.02), (32.5, 0.02)]
