@@ -48,6 +48,18 @@ def kth(points, k):
     return torch.cdist(points, points).kthvalue(k + 1).values
 
 
+def by_chance(
+    names=lambda seen: seen.shape,
+    pairs=lambda n: itertools.permutations(range(n), 2),
+    share=lambda agree: np.mean(agree),
+):
+    def attempt(prompts, clips):
+        asked, seen = [names(shapes.parse(p)) for p in prompts], [names(shapes.judge(c)) for c in clips]
+        return share([asked[i] == seen[j] for i, j in pairs(len(clips))])
+
+    return attempt
+
+
 FIXED = {"clip_sample": False, "steps_offset": 3, "set_alpha_to_one": False}
 
 
@@ -211,10 +223,14 @@ def one_round(clear_first=False, clear=True, detach=True, cut=False, sign=1):
 
 WRONG = {
     "0.1": {
-        "divide by": lambda p, cs: sum(shapes.judge(c) == shapes.parse(p) for c in cs),
-        "parse": lambda p, cs: sum(shapes.judge(c) == p for c in cs) / len(cs),
-        "does not count": lambda p, cs: sum(shapes.judge(c).color == shapes.parse(p).color for c in cs) / len(cs),
-        "says the same": lambda p, cs: sum(str(shapes.judge(c)) == p for c in cs) / len(cs),
+        "divide by the number of pairs to": by_chance(share=lambda agree: sum(agree)),
+        "by merit": by_chance(pairs=lambda n: itertools.product(range(n), repeat=2)),
+        "a few pairs": by_chance(pairs=lambda n: [(i, (i + 1) % n) for i in range(n)]),
+        "its own prompt only": by_chance(pairs=lambda n: [(i, i) for i in range(n)]),
+        "compares the colours": by_chance(names=lambda seen: seen.color),
+        "the shapes alone": by_chance(names=lambda seen: seen),
+        "that you looked at": by_chance(share=lambda agree: sum(agree) / 25),
+        "6 of these 20": by_chance(share=lambda agree: 1 - np.mean(agree)),
     },
     "0.2": {
         "backwards": lambda f: f[::-1],

@@ -6,7 +6,7 @@ _NAMES = {
     "points": "plane clouds discriminators chain paths film noise_map game_strip before_after",
     "charts": "lines sweep bars intervals brightness scores history cost_panels dot_rows runs run_panels memory "
     "loss_parts differences carried",
-    "pictures": "heatmap word_maps winners images digit_sheet forward_strip with_clock digit_film",
+    "pictures": "heatmap word_maps winners images digit_sheet forward_strip with_clock digit_film trails",
     "solvers": "orders quality enlarged shrinking",
     "diagrams": "gan_diagram gan_beside_diffusion text_diagram",
     "reverse": "chain_diagram basins density_paths",

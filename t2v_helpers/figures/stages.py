@@ -90,12 +90,13 @@ def _draw(ax: Axes, thing: object, x: float, y: float, width: float, height: flo
     inside.spines[:].set_visible(False)
 
 
-def strips(rows: Mapping[str, ArrayLike], count: int = 8) -> None:
+def strips(rows: Mapping[str, ArrayLike], count: int = 8, columns: Sequence[str] | None = None) -> None:
     """Draw clips as rows of frames, names on the left; if all are equally long, the frames' numbers below.
 
     Args:
         rows: Name to frames (F, H, W, 3) in [0, 1].
         count: How many frames of each are shown, evenly spaced.
+        columns: What stands below the frames, if not their numbers.
     """
     side = min(0.8 * WIDTH / count, 1.1)
     with sheet(len(rows), 1, (side + 0.08) * len(rows) + 0.2, style=BOXED) as axes:
@@ -109,7 +110,7 @@ def strips(rows: Mapping[str, ArrayLike], count: int = 8) -> None:
             ax.set(xticks=[], yticks=[])
             if ax is axes[-1, 0] and len({*map(len, rows.values())}) == 1:
                 middles = (np.arange(count) + 0.5) * taken.shape[2] + np.arange(count) * gap.shape[2] - 0.5
-                ax.set_xticks(middles, [f"frame {numbers[0]}", *numbers[1:]])
+                ax.set_xticks(middles, columns or [f"frame {numbers[0]}", *numbers[1:]])
                 ax.tick_params(length=0)
             ax.set_ylabel(name, rotation=0, ha="right", va="center")
             ax.spines[:].set_visible(False)

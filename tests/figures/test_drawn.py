@@ -11,7 +11,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 from matplotlib.colors import to_rgba
 
-from t2v_helpers import NoiseSchedule, figures
+from t2v_helpers import NoiseSchedule, figures, shapes
 from t2v_helpers.plots import COLORS
 from t2v_helpers.video import InlineVideo
 
@@ -438,6 +438,17 @@ def test_strips_have_the_frames_of_each_clip_and_its_name():
     numbers = [[text.get_text() for text in ax.get_xticklabels()] for ax in axes.values()]
     assert numbers == [[], ["frame 0", "2", "4"]]
     np.testing.assert_allclose(ax.get_xticks(), [9.5, 30.5, 51.5])  # below the middle of each
+    (ax,) = drawn(figures.strips, {"": clip}, count=2, columns=["first", "last"]).values()
+    assert [text.get_text() for text in ax.get_xticklabels()] == ["first", "last"]
+
+
+def test_trails_lead_from_the_first_frame_to_the_last():
+    clips = {f"seed {seed}": shapes.render("a red square moving right", seed) for seed in (1, 2)}
+    (ax,) = drawn(figures.trails, clips).values()
+    assert [line.get_label() for line in ax.lines] == list(clips) and ax.get_ylim() == (64, 0)
+    for line, clip in zip(ax.lines, clips.values(), strict=True):
+        np.testing.assert_allclose(line.get_xydata(), shapes.track(clip)[0], atol=0.6)
+    assert len(ax.collections) == 4  # two outlines of each
 
 
 def test_a_clip_plays_while_it_is_made():
