@@ -108,9 +108,27 @@ def join_wrong(x):
     return x.reshape(x.shape[1], -1)
 
 
-def attention(Q, K, V, heads, split=cut, join=lambda x: x.transpose(0, 1).flatten(1), scale=None, axis=-1):
+def attention(
+    Q, K, V, heads, words, split=cut, join=lambda x: x.transpose(0, 1).flatten(1), scale=None, axis=-1, off=-torch.inf
+):
     Q, K, V = (split(x, heads) for x in (Q, K, V))
-    return join((Q @ K.mT / (scale or Q.shape[-1] ** 0.5)).softmax(axis) @ V)
+    fits = Q @ K.mT / (scale or Q.shape[-1] ** 0.5)
+    fits[..., words:] += off
+    return join(fits.softmax(axis) @ V)
+
+
+def padding_cut_late(Q, K, V, heads, words):
+    Q, K, V = (cut(x, heads) for x in (Q, K, V))
+    A = (Q @ K.mT / Q.shape[-1] ** 0.5).softmax(-1)
+    A[..., words:] = 0
+    return (A @ V).transpose(0, 1).flatten(1)
+
+
+def padding_fits_zero(Q, K, V, heads, words):
+    Q, K, V = (cut(x, heads) for x in (Q, K, V))
+    fits = Q @ K.mT / Q.shape[-1] ** 0.5
+    fits[..., words:] = 0
+    return (fits.softmax(-1) @ V).transpose(0, 1).flatten(1)
 
 
 def settle(switched, first, steps, enough):
@@ -384,12 +402,16 @@ WRONG = {
         "hands of 2 and 3": lambda a, b: 0.1,
     },
     "6.1": {
-        "still there": lambda Q, K, V, heads: attention(Q, K, V, heads, split=cut_wrong, join=join_wrong),
-        "how they are joined": lambda Q, K, V, heads: attention(Q, K, V, heads, join=join_wrong),
-        "how they are split": lambda Q, K, V, heads: attention(Q, K, V, heads, split=cut_wrong),
-        "features of one head": lambda Q, K, V, heads: attention(Q, K, V, heads, scale=Q.shape[1] ** 0.5),
-        "among the tokens": lambda Q, K, V, heads: attention(Q, K, V, heads, axis=-2),
-        "head by head": lambda Q, K, V, heads: attention(Q, K, V, 1),
+        "still there": lambda *given: attention(*given, split=cut_wrong, join=join_wrong),
+        "And the padding": lambda *given: attention(*given, split=cut_wrong, join=join_wrong, off=0),
+        "padding still gets": lambda *given: attention(*given, off=0),
+        "sum to less than 1": padding_cut_late,
+        "e^0 = 1": padding_fits_zero,
+        "how they are joined": lambda *given: attention(*given, join=join_wrong),
+        "how they are split": lambda *given: attention(*given, split=cut_wrong),
+        "features of one head": lambda Q, *given: attention(Q, *given, scale=Q.shape[1] ** 0.5),
+        "among the tokens": lambda *given: attention(*given, axis=-2),
+        "head by head": lambda Q, K, V, heads, words: attention(Q, K, V, 1, words),
     },
     "6.2": {
         "not its root": lambda m, s, w: (w * m / (s**2 * (1 - w) + w), (1 - w + w / s**2) ** -0.5),
@@ -397,6 +419,7 @@ WRONG = {
         "moved apart": lambda m, s, w: (w * m, 1 + w * (s**2 - 1)),
         "deviation": lambda m, s, w: (w * m / s / (1 - w + w / s), 1 / (1 - w + w / s)),
         "wrong at m = 2": lambda m, s, w: (m, s**2),
+        "no maximum": lambda m, s, w: (w * m / s**2 / p, 1 / p) if (p := 1 - w + w / s**2) else None,
     },
     "6.3": {
         "first clip": lambda switched, first, steps: settle(switched, first, steps, lambda kept: any(kept)),

@@ -12,11 +12,23 @@ from . import ANYTHING, exercise, first_mistake
 @exercise("6.1")
 def _mended(attempt: Callable) -> None:
     Q, K, V = (torch.randn(n, 48, generator=torch.Generator().manual_seed(n)) for n in (5, 3, 4))
-    V = V[:3]
+    V = V[:3]  # three tokens, and the last of them is padding
 
-    def attention(split: Callable, join: Callable, scale: float = 8**0.5, axis: int = -1) -> torch.Tensor:
+    def attention(
+        split: Callable, join: Callable, scale: float = 8**0.5, axis: int = -1, padding: float = -torch.inf
+    ) -> torch.Tensor:
         q, k, v = (split(x) for x in (Q, K, V))
-        return join((q @ k.mT / scale).softmax(axis) @ v)
+        fits = q @ k.mT / scale
+        fits[..., 2:] += padding
+        return join(fits.softmax(axis) @ v)
+
+    def too_late() -> torch.Tensor:
+        q, k, v = (cut(x) for x in (Q, K, V))
+        return join((q @ k.mT / 8**0.5).softmax(-1)[..., :2] @ v[:, :2])
+
+    def erased() -> torch.Tensor:
+        q, k, v = (cut(x) for x in (Q, K, V))
+        return join(((q @ k.mT / 8**0.5) * torch.tensor([1.0, 1.0, 0.0])).softmax(-1) @ v)
 
     def cut(x: torch.Tensor) -> torch.Tensor:
         return x.unflatten(1, (6, 8)).transpose(0, 1)
@@ -30,20 +42,25 @@ def _mended(attempt: Callable) -> None:
     def join_wrong(x: torch.Tensor) -> torch.Tensor:
         return x.reshape(5, 48)
 
+    still = "the bug is still there: does head 0 get the first features of every place?"
     mistakes = {
-        "the bug is still there: does head 0 get the first features of every place?": attention(cut_wrong, join_wrong),
+        still: attention(cut_wrong, join_wrong),
+        f"{still} And the padding gets attention": attention(cut_wrong, join_wrong, padding=0.0),
+        "the heads are mended, but the padding still gets attention": attention(cut, join, padding=0.0),
+        "padding gets none, but rows sum to less than 1: the words have to share all of the attention": too_late(),
+        "a fit of 0 still gets attention, since e^0 = 1: what fit makes the softmax give exactly 0?": erased(),
         "the heads are split as they should be; now look at how they are joined": attention(cut, join_wrong),
         "the heads are joined as they should be; now look at how they are split": attention(cut_wrong, join),
         "the scale was right: d is the number of features of one head": attention(cut, join, scale=48**0.5),
         "the softmax was right: each place divides its attention among the tokens": attention(cut, join, axis=-2),
         "expected what torch's scaled_dot_product_attention gives, head by head": ANYTHING,
     }
-    first_mistake(attempt(Q, K, V, 6), attention(cut, join), mistakes)
+    first_mistake(attempt(Q.clone(), K.clone(), V.clone(), 6, 2), attention(cut, join), mistakes)
 
 
 @exercise("6.2")
 def _guided_gaussian(attempt: Callable) -> None:
-    for m, s, w in ((2.0, 0.5, 3.0), (-1.0, 0.8, 1.0), (3.0, 0.7, 0.0)):
+    for m, s, w in ((2.0, 0.5, 3.0), (-1.0, 0.8, 1.0), (3.0, 0.7, 0.0), (1.0, 2.0, 1.2)):
         precision = 1 - w + w / s**2
         right = w * m / s**2 / precision, 1 / precision
         mistakes = {
@@ -54,6 +71,9 @@ def _guided_gaussian(attempt: Callable) -> None:
             f"wrong at m = {m:g}, s = {s:g}, w = {w:g}: collect the terms with x^2 and with x": ANYTHING,
         }
         first_mistake(attempt(m, s, w), right, mistakes)
+    for w in (1.4, 3.0):
+        said = f"for m = 1, s = 2, w = {w:.3g} the exponent of p_w has no maximum: there is no such distribution (None)"
+        assert attempt(1.0, 2.0, w) is None, said
 
 
 @exercise("6.3")

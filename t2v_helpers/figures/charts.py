@@ -1,5 +1,6 @@
 """Curves, bars and scores: measurements with error bars and floors, losses, costs."""
 
+import textwrap
 from collections.abc import Collection, Mapping, Sequence
 from itertools import cycle
 
@@ -136,6 +137,7 @@ def runs(
     levels: Mapping[str, float] | None = None,
     log: str = "",
     band: bool = False,
+    height: float = 3.4,
 ) -> None:
     """Draw a thin curve for each seed of several experiments, with the name of each experiment at its end.
 
@@ -147,8 +149,9 @@ def runs(
         levels: Name to a value to compare with, drawn as a grey dashed line across.
         log: Which axes are logarithmic: "x", "y" or "xy".
         band: Draw the seeds' mean, in a band from the least to the largest of them, in place of a curve for each.
+        height: Of the figure, in inches.
     """
-    with sheet() as [[ax]]:
+    with sheet(height=height) as [[ax]]:
         _runs(ax, x, curves, levels or {}, log, band)
         ax.set(xlabel=xlabel, ylabel=ylabel)
 
@@ -388,6 +391,7 @@ def dot_rows(
     digits: int = 2,
     around: tuple[float, float] | None = None,
     strong: Collection[str] = (),
+    gaps: Collection[int] = (),
 ) -> None:
     """Draw a row for each setting and a panel for each measure: a dot with its number, one standard error to each side.
 
@@ -397,22 +401,29 @@ def dot_rows(
         digits: Of the numbers that are no counts.
         around: Where each axis begins and ends, less its level, if lengths are to be compared between panels.
         strong: The settings whose dots stand out.
+        gaps: Before which settings a gap sets groups apart.
     """
     names = list(next(iter(panels.values())))
-    style = {"axes.grid.axis": "y", "font.size": 12.0, "axes.labelsize": 12.0}
-    place = {"textcoords": "offset points", "ha": "center", "bbox": {"fc": "white", "ec": "none", "pad": 0.5}}
-    with sheet(1, len(panels), 1.2 + 0.45 * len(names), style=style, sharey=True) as axes:
+    rows = [row + 0.7 * sum(gap <= row for gap in gaps) for row in range(len(names))]
+    place = {"textcoords": "offset points", "va": "center", "bbox": {"fc": "white", "ec": "none", "pad": 0.5}}
+    height = 1.1 + 0.34 * (rows[-1] + 1)
+    with sheet(1, len(panels), height, style={"axes.grid.axis": "y", "axes.titlesize": 10.5}, sharey=True) as axes:
         for ax, (title, values) in zip(axes[0], panels.items(), strict=True):
+            level = levels[title][1] if title in levels else -np.inf
             if title in levels:
-                _mark(ax, levels[title][1], levels[title][0], color=GREY, linestyle="--", linewidth=1.2, zorder=1)
+                _mark(ax, level, levels[title][0], color=GREY, linestyle="--", linewidth=1.2, zorder=1)
             means, errors = np.transpose([values[name] for name in names])
-            rows, look = range(len(names)), {"fmt": "o", "capsize": 3, "markersize": 7, "color": COLORS["diffusion"]}
+            look = {"fmt": "o", "capsize": 3, "markersize": 4, "elinewidth": 1.5, "color": COLORS["diffusion"]}
             ax.errorbar(means, rows, xerr=errors, **look)
-            for mean, error, row in zip(means, errors, rows, strict=True):
-                ax.annotate(f"{mean:.{digits if error else 0}f}".replace("-", "−"), (mean, row), (0, 8), **place)
-                if names[row] in strong:
-                    ax.plot(mean, row, "s", color=CYCLE[1], markersize=10)
-            ax.set(xlabel=title, yticks=rows, yticklabels=names, ylim=(len(names) - 0.5, -0.9), xmargin=0.2)
+            for name, mean, error, row in zip(names, means, errors, rows, strict=True):
+                said, side = f"{mean:.{digits if error else 0}f}".replace("-", "−"), -1 if mean + error < level else 1
+                at = {"xytext": (7 * side, 0), "ha": "left" if side > 0 else "right"}  # away from the level
+                ax.annotate(said, (mean + side * error, row), **at, **place)
+                if name in strong:
+                    ax.plot(mean, row, "s", color=CYCLE[1], markersize=7)
+            ax.set(yticks=rows, yticklabels=names, ylim=(rows[-1] + 0.7, -0.8))
+            ax.set_title(textwrap.fill(title, 96 // len(panels)), pad=20 if levels else 8)
+            ax.margins(x=0.12 + 0.1 * len(panels))
             ax.locator_params(axis="x", nbins=4, steps=(1, 2, 4, 5, 10))
             ax.set_xlim(np.add(levels[title][1], around) if around else None)
 

@@ -27,6 +27,9 @@ def heatmap(
     cmap: str = "RdBu_r",
     digits: int = 2,
     gaps: tuple[Sequence[int], Sequence[int]] = ((), ()),
+    *,
+    table: bool = False,
+    frames: Sequence[tuple[int, int, int, int]] = (),
     above: float | None = None,
     groups: Mapping[str, float] | None = None,
 ) -> None:
@@ -42,15 +45,19 @@ def heatmap(
         cmap: The colours.
         digits: Of the numbers, after the point.
         gaps: Before which rows and before which columns a white line sets groups apart.
+        table: Look like a table: as wide as the page, with the columns' names above.
+        frames: (row, column, how many rows, how many columns) of blocks with a black line around them.
         above: Fields with a number above this one get a frame.
         groups: Name of some columns to the middle of their places. Then all names are at the top.
     """
     matrix = np.asarray(matrix, dtype=float)
-    with sheet(height=1.2 + 0.55 * len(rows), width=min(WIDTH, 3 + len(columns)), style=BOXED) as [[ax]]:
+    width = WIDTH if table else min(WIDTH, 3 + len(columns))
+    with sheet(height=1.2 + 0.55 * len(rows), width=width, style=BOXED) as [[ax]]:
         shown = ax.imshow(matrix, cmap=cmap, vmin=low, vmax=high, aspect="auto")
         ax.set(title=title, xticks=range(len(columns)), yticks=range(len(rows)), xticklabels=columns, yticklabels=rows)
-        if groups:
+        if table or groups:
             ax.tick_params(top=True, labeltop=True, bottom=False, labelbottom=False)
+        if groups:
             ax.set(title="", xlabel=title)
             for name, place in groups.items():
                 at = {"xytext": (0, 40), "textcoords": "offset points", "ha": "center", "weight": "bold"}
@@ -58,6 +65,9 @@ def heatmap(
         for line, places in zip((ax.axhline, ax.axvline), gaps, strict=True):
             for place in places:
                 line(place - 0.5, color="white", linewidth=8)
+        for row, column, height, across in frames:
+            look = {"fill": False, "edgecolor": "black", "linewidth": 2.5}
+            ax.add_patch(Rectangle((column - 0.5, row - 0.5), across, height, **look))
         for (row, column), value in np.ndenumerate(matrix):
             dark = np.dot(shown.to_rgba(value)[:3], (0.3, 0.6, 0.1)) < 0.5
             said = f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−")  # + 0.0: not -0.00
@@ -80,18 +90,16 @@ def word_maps(
 
     Args:
         frames: A clip (F, H, W, 3) in [0, 1] of one object on a dark background.
-        maps: Word to attention (F, h, w), drawn as a multiple of its own mean.
+        maps: Word to attention (F, h, w), drawn as a multiple of its own mean, a square for each place.
         shown: Which frames.
         titles: One for each frame shown; by default their numbers.
-        patch: (frame, row, column) of a place on the maps, marked on the clip: the one that looks. Maps then show each
-            place as a square; otherwise they are drawn smooth.
+        patch: (frame, row, column) of a place on the maps, marked on the clip: the one that looks.
         octaves: Draw maps in orange above the mean and violet below, up to so many doublings; by default from 0 to 3.
     """
     titles = titles or [f"frame {at}" for at in shown]
     low, high, cmap = (-octaves, octaves, "PuOr_r") if octaves else (0, 3, "inferno")
-    smooth = "nearest" if patch else "bicubic"
     frames, extent = np.asarray(frames), (0, len(frames[0][0]), len(frames[0]), 0)
-    with sheet(len(maps) + 1, len(shown), 1.42 * (len(maps) + 1), style=BOXED | {"font.size": 12.0}) as axes:
+    with sheet(len(maps) + 1, len(shown), 1.42 * (len(maps) + 1), style=BOXED | {"font.size": 11.0}) as axes:
         for (row, word), (column, at) in itertools.product(enumerate(["", *maps]), enumerate(shown)):
             ax, picture = axes[row, column], frames[at]
             if word:
@@ -99,7 +107,7 @@ def word_maps(
                 picture = (np.log2 if octaves else np.asarray)(weights[at] / weights.mean())
                 where = {"extent": (0, extent[1], 0, extent[2]), "origin": "lower"}
                 ax.contour(frames[at].max(-1), [0.5], colors="black" if octaves else "white", linewidths=1.5, **where)
-            look = ax.imshow(picture, cmap=cmap, vmin=low, vmax=high, extent=extent, interpolation=smooth)
+            look = ax.imshow(picture, cmap=cmap, vmin=low, vmax=high, extent=extent, interpolation="nearest")
             ax.set(xticks=[], yticks=[], title="" if row else titles[column])
             if patch and not word and at == patch[0]:
                 height, width = np.divide(frames.shape[1:3], np.shape(next(iter(maps.values())))[1:])

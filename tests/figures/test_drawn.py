@@ -223,6 +223,10 @@ def test_matrices_images_and_digits():
     framed = [(patch.get_x() + 0.44, patch.get_y() + 0.4) for patch in ax.patches]
     np.testing.assert_allclose(framed, [(0, 0), (1, 1)])
     assert ax.texts[0].get_text() == "both" and ax.texts[0].xy == (0.5, 1)
+    look = {"low": 0, "high": 1, "title": "table", "table": True, "frames": [(1, 0, 2, 2)]}
+    ax = drawn(figures.heatmap, np.eye(3), "abc", "def", **look)["table"]
+    assert ax.patches[0].get_bbox().bounds == (-0.5, 0.5, 2, 2) and ax.figure.get_figwidth() == 9
+    assert all(tick.label2.get_visible() and not tick.label1.get_visible() for tick in ax.xaxis.get_major_ticks())
     ax = drawn(figures.winners, {"ring": ["GAN", "no clear winner"]}, ["half", "all"], "budget")[0]
     assert [text.get_text() for text in ax.texts] == ["GAN", "–"]
     assert ax.images[0].get_array()[0, 0].tolist() == pytest.approx(to_rgba(COLORS["gan"])[:3])
@@ -468,7 +472,7 @@ def test_rows_of_dots_have_their_means_errors_and_levels():
         np.testing.assert_allclose(dots.get_xydata(), [(mean, row) for row, (mean, _) in enumerate(values.values())])
         ends = np.array(bars.get_segments())[:, :, 0]
         np.testing.assert_allclose(ends, [(mean - error, mean + error) for mean, error in values.values()])
-        assert ax.get_xlabel() == title
+        assert ax.get_title() == title
         said = [text.get_text() for text in ax.texts]
         assert said == ["data"] * (title == "fit") + [f"{mean:.3f}" for mean, _ in values.values()]
         assert ax.yaxis_inverted()
@@ -477,6 +481,14 @@ def test_rows_of_dots_have_their_means_errors_and_levels():
     (ax,) = drawn(figures.dot_rows, counts, {"misses": ("none", 1)}, 1, (-2, 6), strong=("w = 4",)).values()
     assert ax.lines[-1].get_xydata().tolist() == [[-1, 1]] and ax.lines[-1].get_marker() == "s"
     assert [text.get_text() for text in ax.texts] == ["none", "5", "−1"] and ax.get_xlim() == (-1, 7)
+    assert [text.get_ha() for text in ax.texts[1:]] == ["left", "right"]  # each away from the level
+
+
+def test_rows_of_dots_can_have_gaps_between_groups():
+    panels = {"fit": {"a": (1.0, 0.1), "b": (2.0, 0.1), "c": (3.0, 0.1)}}
+    (ax,) = drawn(figures.dot_rows, panels, {}, gaps=(1, 2)).values()
+    np.testing.assert_allclose(ax.get_yticks(), [0, 1.7, 3.4])
+    np.testing.assert_allclose(ax.containers[0][0].get_xydata(), [(1, 0), (2, 1.7), (3, 3.4)])
 
 
 def test_memory_is_stacked_with_its_sum_at_the_end():
