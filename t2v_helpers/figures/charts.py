@@ -45,6 +45,7 @@ def lines(
     peaks: bool = False,
     direct: bool = False,
     rings: Mapping[str, tuple[float, float]] | None = None,
+    below: Mapping[str, Series] | None = None,
 ) -> None:
     """Draw curves, and dots to compare with them; a curve whose label is a role has its colour.
 
@@ -61,9 +62,12 @@ def lines(
         peaks: Write the curves' names over their peaks in place of a legend.
         direct: Write each curve's label at its end, in place of a legend.
         rings: What to say about a point to its place (x, y), which gets a ring.
+        below: Label of a second panel's vertical axis, from 0, to the one curve in it, over the same horizontal axis.
     """
     plain = bool(dots) or len(x) > 60  # styles of line instead of markers: of two that agree, both can be seen
-    with sheet() as [[ax]]:
+    rows = 1 + len(below or {})
+    with sheet(rows, height=3.4 + 1.6 * (rows - 1), sharex=True) as axes:
+        ax = axes[0, 0]
         for (label, values), marker, style in zip(curves.items(), cycle(MARKERS), cycle(STYLES), strict=False):
             look = {"linestyle": style} if plain else {"linestyle": "-", "marker": marker}
             _draw(ax, x, values, label=label, color=NAMED.get(label), **look)
@@ -104,6 +108,10 @@ def lines(
             name_ends(ax, [(line.get_ydata()[-1], line.get_label(), line.get_color()) for line in shown])
         else:
             legend_beside(ax)
+        for panel, (label, values) in zip(axes[1:, 0], (below or {}).items(), strict=True):
+            _draw(panel, x, values, linestyle="-", marker="o", color=COLORS["data"])
+            panel.set(xlabel=ax.get_xlabel(), ylabel=label, ylim=(0, None))
+            ax.set_xlabel("")
 
 
 def loss_parts(times: ArrayLike, least: ArrayLike, learned: ArrayLike, apart: Mapping[str, ArrayLike]) -> None:

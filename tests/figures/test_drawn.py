@@ -423,7 +423,8 @@ def test_the_pipeline_fills_as_its_stages_are_opened():
         assert {key for key, color in edges().items() if color != closed[key]} == {*some}
     words = [text.get_text() for text in ax.texts]
     text, curve, latents, frames = words.count("0 28 107"), *ax.child_axes[1:]
-    assert "three frames" in words and "its first guess" not in words  # nothing was given to draw for the UNet
+    assert {"24", "24 × 64", "8 × 16 × 8 × 8", "16 × 64 × 64 × 3", "three frames"} <= {*words}
+    assert "its first guess" not in words  # nothing was given to draw for the UNet
     assert text == 1 and list(curve.lines[0].get_ydata()) == [1.0, 0.5]
     assert latents.images[0].get_array().shape == (8, 32, 3) and frames.images[0].get_array().shape == (64, 256, 3)
     with pytest.raises(ValueError, match=r"stages \['vae'\]: expected some of tokenizer"):
@@ -444,6 +445,11 @@ def test_strips_have_the_frames_of_each_clip_and_its_name():
     np.testing.assert_allclose(ax.get_xticks(), [9.5, 30.5, 51.5])  # below the middle of each
     (ax,) = drawn(figures.strips, {"": clip}, count=2, columns=["first", "last"]).values()
     assert [text.get_text() for text in ax.get_xticklabels()] == ["first", "last"]
+    assert not ax.texts
+    axes = drawn(figures.strips, {"up": clip, "down": clip}, marks=[True, False])
+    assert [ax.texts[0].get_text() for ax in axes.values()] == ["✓ right", "✗ wrong"]
+    with pytest.raises(ValueError):
+        figures.strips({"up": clip, "down": clip}, marks=[True])
 
 
 def test_trails_lead_from_the_first_frame_to_the_last():
