@@ -148,8 +148,9 @@ def work(n):
     return n * (n + 3 * 1536 + 8960)
 
 
-def unpatched(x, frames, rows, columns, within, order):
-    return x.unflatten(1, (frames, rows, columns)).unflatten(4, within).permute(order).flatten(5, 6).flatten(3, 4)
+def reordered(rows, within, order):
+    cut = rows.unflatten(0, within)
+    return cut.permute(*order, *range(3, cut.ndim)).flatten(0, 2)
 
 
 def gated(table, rows, values, clone=True):
@@ -595,12 +596,13 @@ WRONG = {
         "None": lambda f, h, w: None,
     },
     "11.2": {
-        "still there": lambda x, f, h, w: unpatched(x, f, h, w, (-1, 2, 2), (0, 4, 1, 2, 5, 3, 6)),
-        "changed places": lambda x, f, h, w: unpatched(x, f, h, w, (2, 2, -1), (0, 6, 1, 2, 5, 3, 4)),
-        "side by side": lambda x, f, h, w: unpatched(x, f, h, w, (2, 2, -1), (0, 6, 1, 4, 2, 5, 3)),
-        "one patch": lambda x, f, h, w: unpatched(x, f, h, w, (2, 2, -1), (0, 6, 1, 2, 4, 3, 5)).flip(1),
-        "shape": lambda x, f, h, w: unpatched(x, f, h, w, (2, 2, -1), (0, 6, 1, 2, 4, 3, 5)).flatten(3),
-        "None": lambda x, f, h, w: None,
+        "nothing has moved": lambda rows: rows.clone(),
+        "way back": lambda rows: reordered(rows, (-1, 2, 2), (1, 2, 0)),
+        "changed places": lambda rows: reordered(rows, (2, 2, -1), (2, 1, 0)),
+        "other way round": lambda rows: rows.flip(0),
+        "4 c + 2 p + q": lambda rows: rows.roll(1, 0),
+        "shape": lambda rows: rows.unflatten(0, (2, 2, -1)),
+        "None": lambda rows: None,
     },
     "11.3": {
         "adds its own": lambda table, time: gated(table, [2, 5], 0 * time),

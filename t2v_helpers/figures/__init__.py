@@ -14,6 +14,6 @@ _NAMES = {
     "explorers": "Watch schedule_explorer forward_explorer sampler_explorer training_explorer",
     "prompt_box": "PromptBox",
     "stages": "pipeline_diagram strips while_it_plays",
-    "video_transformer": "two_architectures reach modulation",
+    "video_transformer": "two_architectures tokens reach modulation",
 }
 __getattr__, __dir__, __all__ = attach(__name__, _NAMES)

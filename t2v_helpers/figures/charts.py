@@ -206,7 +206,13 @@ def _runs(
 
 
 def bars(
-    values: Mapping[str, float], *, xlabel: str, line: tuple = (), log: bool = False, dots: Mapping | None = None
+    values: Mapping[str, float],
+    *,
+    xlabel: str,
+    line: tuple = (),
+    log: bool = False,
+    dots: Mapping | None = None,
+    errors: Mapping | None = None,
 ) -> None:
     """Draw one horizontal bar for each name, with its number; on a logarithmic axis dots on stems, the largest on top.
 
@@ -216,6 +222,7 @@ def bars(
         line: (name, x) of an upright line to compare with.
         log: A logarithmic axis. Names with a colour of their own have it, the others are grey.
         dots: Name to another number, drawn as a black diamond and written after the first; names may be missing.
+        errors: Name to one standard error, drawn to both sides and written after the number, which then has a sign.
     """
     values = dict(sorted(values.items(), key=lambda item: -item[1])) if log else values
     left = min(filter(None, values.values())) / 4 if log else 0
@@ -227,7 +234,11 @@ def bars(
                 look = {"color": NAMED.get(name, GREY), "linewidth": 3, "markersize": 10, "clip_on": False}
                 ax.plot([left, number or left], [row, row], marker="o" if number else "<", markevery=[1], **look)
             else:
-                ax.barh(row, number, color=COLORS["diffusion"], height=0.6)
+                color = COLORS["diffusion"] if number >= 0 else COLORS["gan"]
+                error = (errors or {}).get(name, 0.0)
+                ax.barh(row, number, xerr=error or None, color=color, height=0.6, capsize=3)
+                if errors:
+                    said, number = f"{number:+.2f} ± {error:.2f}".replace("-", "−"), max(number, 0) + error
             if dot is not None:
                 ax.plot(dot, row, "D", color=COLORS["data"], markersize=7)
                 said += f", measured {dot:.1f}"

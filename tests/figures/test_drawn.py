@@ -369,6 +369,21 @@ def test_two_architectures_side_by_side_and_no_box_lies_on_another():
     assert all(page.contains(*corner) for text in ax.texts for corner in text.get_window_extent().corners())
 
 
+def test_tokens_are_numbered_and_the_patch_that_is_marked_is_one_of_them():
+    (ax,) = drawn(figures.tokens).values()
+    said = [text.get_text() for text in ax.texts]
+    assert [word for word in said if word.isdigit()] == [f"{frame}" for frame in range(17)]
+    assert {"80 tokens", "tokens 32 to 47"} <= {*said}
+    page = ax.figure.bbox
+    assert all(page.contains(*corner) for text in ax.texts for corner in text.get_window_extent().corners())
+
+
+def test_bars_with_errors_are_signed_and_say_both():
+    (ax,) = drawn(figures.bars, {"a": 0.5, "b": -0.25}, xlabel="x", errors={"a": 0.1, "b": 0.05}).values()
+    assert {text.get_text() for text in ax.texts} >= {"+0.50 ± 0.10", "−0.25 ± 0.05"}
+    assert [bar.get_width() for bar in ax.patches] == [0.5, -0.25]
+
+
 def test_reach_is_white_where_nothing_moves_and_has_a_row_for_each_changed_frame():
     moved = np.array([[4.0, 2.0], [0.0, 1.0], [1e-9, 4.0]])
     ax = drawn(figures.reach, {"encoder": moved}, "latent frame", "changed frame")["encoder"]
