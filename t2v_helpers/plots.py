@@ -3,6 +3,7 @@
 Figures are drawn when the notebook cell ends; the functions return None, so that nothing is printed beside them.
 """
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from .schedules import NoiseSchedule
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 # The palette of Okabe & Ito, and a brown: everybody can tell these colours apart, and they stand out against white.
 COLORS = {
@@ -55,8 +57,62 @@ STYLE = {
 
 
 def use_style() -> None:
-    """Draw everything from here on in the course's style. A notebook calls this once, after its imports."""
+    """Draw everything from here on in the course's style, and give each figure shown an alternative text.
+
+    A notebook calls this once, after its imports. The text is `describe`'s.
+    """
     pyplot().rcParams.update(STYLE)
+    from IPython import get_ipython
+    from matplotlib.figure import Figure
+
+    formatter = shell.display_formatter.formatters["image/png"] if (shell := get_ipython()) else None
+    draw = formatter and formatter.type_printers.get(Figure)
+    if draw is None or hasattr(draw, "describes"):  # no notebook, or done already
+        return
+
+    def draw_and_describe(figure: "Figure") -> tuple[str | bytes, dict[str, object]] | None:
+        drawn = draw(figure)
+        picture, metadata = drawn if isinstance(drawn, tuple) else (drawn, {})
+        return picture and (picture, metadata | {"alt": describe(figure)})
+
+    draw_and_describe.describes = True
+    formatter.for_type(Figure, draw_and_describe)
+
+
+def describe(figure: "Figure") -> str:
+    """Put the words of a figure into one line, for readers who can't see it.
+
+    Args:
+        figure: A matplotlib figure.
+
+    Returns:
+        Its title; then what each panel shows: title, axes, names of curves, labels. Numbers are left out, and so is
+        what an earlier panel said.
+
+    >>> import matplotlib.pyplot as plt
+    >>> axes = plt.figure().add_subplot(title="A fall", xlabel="time (s)", ylabel="height (m)")
+    >>> axes.plot([0, 1], [5, 0], label="stone")[0].axes.legend().get_title().get_text()
+    ''
+    >>> describe(axes.figure)
+    'Figure: A fall; height (m) against time (s); stone'
+    """
+    pictures = sum(len(ax.images) for ax in figure.axes)
+    words = [figure.get_suptitle()] + [f"{pictures} pictures"] * (pictures > 1)
+    for ax in figure.axes:
+        x, y = ax.get_xlabel(), ax.get_ylabel()
+        words += [ax.get_title(place) for place in ("left", "center", "right")]
+        words += [f"{y} against {x}"] if x and y else [x, y]
+        words += [line.get_label() for line in ax.lines if not line.get_label().startswith("_")]
+        legend = [ax.get_legend()] * bool(ax.get_legend())
+        words += [text.get_text() for own in legend for text in own.get_texts()]
+        words += [text.get_text() for text in [*ax.get_yticklabels(), *ax.get_xticklabels(), *ax.texts]]
+    words += [text.get_text() for legend in figure.legends for text in legend.get_texts()]
+    words += [text.get_text() for text in figure.texts if text.get_text() != figure.get_suptitle()]
+    plain = (
+        " ".join(re.sub(r"\\[a-z]*rm\b|\\mathdefault|\\operatorname|[\\${}]", " ", word).split()) for word in words
+    )
+    said = dict.fromkeys(word for word in plain if re.search(r"[^\W\d_]", word))
+    return "Figure: " + ("; ".join(said) or "no words")
 
 
 def pyplot() -> ModuleType:

@@ -160,3 +160,25 @@ def test_every_figure_of_a_fresh_notebook_is_shown_and_nothing_is_printed():
     for cell in notebook.cells[1:]:
         (output,) = cell.outputs
         assert output.output_type == "display_data" and output.data["image/png"]
+
+
+def test_every_figure_has_an_alternative_text_of_its_own_words():
+    draw = "plots.plot_noise_schedule(NoiseSchedule([0.1, 0.5]), NoiseSchedule.linear(50))"
+    twice = "from t2v_helpers import NoiseSchedule, plots\nplots.use_style(), plots.use_style();"
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in (twice, draw)])
+    nbclient.NotebookClient(notebook, timeout=300, kernel_name="python3").execute()
+    (output,) = notebook.cells[1].outputs
+    alt = output.metadata["image/png"]["alt"]
+    assert output.data["image/png"] and alt.startswith("Figure: Noise added by each step; ") and "linear, T = 50" in alt
+    assert not any(character in alt for character in "$\\{}\n")
+
+
+def test_an_alternative_text_leaves_out_numbers_and_repetitions():
+    figure, axes = plt.subplots(1, 2)
+    for ax in axes:
+        ax.imshow(np.zeros((2, 2)))
+        ax.set(title=r"$\bar\alpha_t$", xlabel="step")
+    axes[0].text(0, 0, "3.14")
+    axes[1].plot([0], label="_hidden")
+    assert plots.describe(figure) == "Figure: 2 pictures; bar alpha_t; step"
+    assert plots.describe(plt.figure()) == "Figure: no words"

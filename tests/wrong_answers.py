@@ -48,6 +48,18 @@ def kth(points, k):
     return torch.cdist(points, points).kthvalue(k + 1).values
 
 
+def by_chance(
+    names=lambda seen: seen.shape,
+    pairs=lambda n: itertools.permutations(range(n), 2),
+    share=lambda agree: np.mean(agree),
+):
+    def attempt(prompts, clips):
+        asked, seen = [names(shapes.parse(p)) for p in prompts], [names(shapes.judge(c)) for c in clips]
+        return share([asked[i] == seen[j] for i, j in pairs(len(clips))])
+
+    return attempt
+
+
 FIXED = {"clip_sample": False, "steps_offset": 3, "set_alpha_to_one": False}
 
 
@@ -60,10 +72,20 @@ def fitted(n, values, power):
     return np.polyfit(np.array(n, dtype=float) ** power, values, 1)
 
 
-def resampled(a, b, generator, pairs=True, low=0.025, times=2000):
-    i = torch.randint(len(a), (times, len(a)), generator=generator)
-    j = i if pairs else torch.randint(len(a), (times, len(a)), generator=generator)
-    return (a[i] - b[j]).mean(1).quantile(torch.tensor([low, 1 - low]).double())
+def flipped(a, b, generator, size=torch.abs, slack=-1e-12, extra=1, times=4000):
+    signs = torch.randint(2, (times, len(a)), generator=generator) * 2 - 1
+    as_far = size((signs * (a - b)).mean(1)) >= (a - b).mean().abs() + slack
+    return (as_far.sum().item() + extra) / (times + extra)
+
+
+def recentred(a, b, generator, times=4000):
+    means = (a - b)[torch.randint(len(a), (times, len(a)), generator=generator)].mean(1)
+    return (means.abs() >= (a - b).mean().abs()).double().mean().item()
+
+
+def redealt(a, b, generator, times=4000):
+    hands = torch.cat([a, b])[torch.rand(times, 2 * len(a), generator=generator).argsort(1)].unflatten(1, (2, -1))
+    return (hands.mean(2).diff(dim=1).abs() >= (a - b).mean().abs()).double().mean().item()
 
 
 def luck(a, b, size=abs, slack=-1e-9):
@@ -86,9 +108,27 @@ def join_wrong(x):
     return x.reshape(x.shape[1], -1)
 
 
-def attention(Q, K, V, heads, split=cut, join=lambda x: x.transpose(0, 1).flatten(1), scale=None, axis=-1):
+def attention(
+    Q, K, V, heads, words, split=cut, join=lambda x: x.transpose(0, 1).flatten(1), scale=None, axis=-1, off=-torch.inf
+):
     Q, K, V = (split(x, heads) for x in (Q, K, V))
-    return join((Q @ K.mT / (scale or Q.shape[-1] ** 0.5)).softmax(axis) @ V)
+    fits = Q @ K.mT / (scale or Q.shape[-1] ** 0.5)
+    fits[..., words:] += off
+    return join(fits.softmax(axis) @ V)
+
+
+def padding_cut_late(Q, K, V, heads, words):
+    Q, K, V = (cut(x, heads) for x in (Q, K, V))
+    A = (Q @ K.mT / Q.shape[-1] ** 0.5).softmax(-1)
+    A[..., words:] = 0
+    return (A @ V).transpose(0, 1).flatten(1)
+
+
+def padding_fits_zero(Q, K, V, heads, words):
+    Q, K, V = (cut(x, heads) for x in (Q, K, V))
+    fits = Q @ K.mT / Q.shape[-1] ** 0.5
+    fits[..., words:] = 0
+    return (fits.softmax(-1) @ V).transpose(0, 1).flatten(1)
 
 
 def settle(switched, first, steps, enough):
@@ -108,8 +148,9 @@ def work(n):
     return n * (n + 3 * 1536 + 8960)
 
 
-def unpatched(x, frames, rows, columns, within, order):
-    return x.unflatten(1, (frames, rows, columns)).unflatten(4, within).permute(order).flatten(5, 6).flatten(3, 4)
+def reordered(rows, within, order):
+    cut = rows.unflatten(0, within)
+    return cut.permute(*order, *range(3, cut.ndim)).flatten(0, 2)
 
 
 def gated(table, rows, values, clone=True):
@@ -130,11 +171,25 @@ def mean(x, y, power=1):
     return torch.cdist(x, y).pow(power).mean()
 
 
-def landings_in_place(listed, T):
-    stride = T // len(listed)
-    for i, t in enumerate(listed):
-        listed[i] = max(t - stride, -1)
-    return listed
+def from_clip(guide=lambda e, c, w: e + w * (c - e), start=None, swap=False, level=None):
+    """An answer to 7.2 that is right, but for what is given."""
+    start = start or (lambda x0, eps, a: a**0.5 * x0 + (1 - a) ** 0.5 * eps)
+    level = level or (lambda table, t, stride: table[t - stride] if t >= stride else torch.tensor(1.0))
+
+    def attempt(x0, eps, times, stride, alpha_bar, predict, w):
+        x = start(x0, eps, alpha_bar[times[0]])
+        for t in times:
+            v, a = guide(*predict(x, t), w), alpha_bar[t]
+            x0_hat, eps_hat = a**0.5 * x - (1 - a) ** 0.5 * v, a**0.5 * v + (1 - a) ** 0.5 * x
+            left = level(alpha_bar, t, stride)
+            x = (
+                (1 - left) ** 0.5 * x0_hat + left**0.5 * eps_hat
+                if swap
+                else left**0.5 * x0_hat + (1 - left) ** 0.5 * eps_hat
+            )
+        return x
+
+    return attempt
 
 
 def turned(x, v, a):
@@ -205,10 +260,14 @@ def one_round(clear_first=False, clear=True, detach=True, cut=False, sign=1):
 
 WRONG = {
     "0.1": {
-        "divide by": lambda p, cs: sum(shapes.judge(c) == shapes.parse(p) for c in cs),
-        "parse": lambda p, cs: sum(shapes.judge(c) == p for c in cs) / len(cs),
-        "does not count": lambda p, cs: sum(shapes.judge(c).color == shapes.parse(p).color for c in cs) / len(cs),
-        "says the same": lambda p, cs: sum(str(shapes.judge(c)) == p for c in cs) / len(cs),
+        "divide by the number of pairs to": by_chance(share=lambda agree: sum(agree)),
+        "by merit": by_chance(pairs=lambda n: itertools.product(range(n), repeat=2)),
+        "a few pairs": by_chance(pairs=lambda n: [(i, (i + 1) % n) for i in range(n)]),
+        "its own prompt only": by_chance(pairs=lambda n: [(i, i) for i in range(n)]),
+        "compares the colours": by_chance(names=lambda seen: seen.color),
+        "the shapes alone": by_chance(names=lambda seen: seen),
+        "that you looked at": by_chance(share=lambda agree: sum(agree) / 25),
+        "6 of these 20": by_chance(share=lambda agree: 1 - np.mean(agree)),
     },
     "0.2": {
         "backwards": lambda f: f[::-1],
@@ -362,12 +421,16 @@ WRONG = {
         "hands of 2 and 3": lambda a, b: 0.1,
     },
     "6.1": {
-        "still there": lambda Q, K, V, heads: attention(Q, K, V, heads, split=cut_wrong, join=join_wrong),
-        "how they are joined": lambda Q, K, V, heads: attention(Q, K, V, heads, join=join_wrong),
-        "how they are split": lambda Q, K, V, heads: attention(Q, K, V, heads, split=cut_wrong),
-        "features of one head": lambda Q, K, V, heads: attention(Q, K, V, heads, scale=Q.shape[1] ** 0.5),
-        "among the tokens": lambda Q, K, V, heads: attention(Q, K, V, heads, axis=-2),
-        "head by head": lambda Q, K, V, heads: attention(Q, K, V, 1),
+        "still there": lambda *given: attention(*given, split=cut_wrong, join=join_wrong),
+        "And the padding": lambda *given: attention(*given, split=cut_wrong, join=join_wrong, off=0),
+        "padding still gets": lambda *given: attention(*given, off=0),
+        "sum to less than 1": padding_cut_late,
+        "e^0 = 1": padding_fits_zero,
+        "how they are joined": lambda *given: attention(*given, join=join_wrong),
+        "how they are split": lambda *given: attention(*given, split=cut_wrong),
+        "features of one head": lambda Q, *given: attention(Q, *given, scale=Q.shape[1] ** 0.5),
+        "among the tokens": lambda *given: attention(*given, axis=-2),
+        "head by head": lambda Q, K, V, heads, words: attention(Q, K, V, 1, words),
     },
     "6.2": {
         "not its root": lambda m, s, w: (w * m / (s**2 * (1 - w) + w), (1 - w + w / s**2) ** -0.5),
@@ -375,6 +438,7 @@ WRONG = {
         "moved apart": lambda m, s, w: (w * m, 1 + w * (s**2 - 1)),
         "deviation": lambda m, s, w: (w * m / s / (1 - w + w / s), 1 / (1 - w + w / s)),
         "wrong at m = 2": lambda m, s, w: (m, s**2),
+        "no maximum": lambda m, s, w: (w * m / s**2 / p, 1 / p) if (p := 1 - w + w / s**2) else None,
     },
     "6.3": {
         "first clip": lambda switched, first, steps: settle(switched, first, steps, lambda kept: any(kept)),
@@ -398,13 +462,18 @@ WRONG = {
         "wrong at": lambda x, e, a: e - x,
     },
     "7.2": {
-        "None": lambda listed, T: None,
-        "has changed": landings_in_place,
-        "the colleague's": lambda listed, T: [*listed[1:], -1],
-        "whole number": lambda listed, T: [max(t - T / len(listed), -1) for t in listed],
-        "is -1": lambda listed, T: [t - T // len(listed) for t in listed],
-        "0 is a time": lambda listed, T: [max(t - T // len(listed), 0) for t in listed],
-        "expected [916": lambda listed, T: [t - 1 for t in listed],
+        "None": lambda *args: None,
+        "never used": from_clip(start=lambda x0, eps, a: eps),
+        "mix it with eps first": from_clip(start=lambda x0, eps, a: x0),
+        "the start has its roots swapped": from_clip(start=lambda x0, eps, a: (1 - a) ** 0.5 * x0 + a**0.5 * eps),
+        "guidance of w - 1": from_clip(guide=lambda e, c, w: e + (w - 1) * (c - e)),
+        "not to v_text": from_clip(guide=lambda e, c, w: c + w * (c - e)),
+        "no guidance": from_clip(guide=lambda e, c, w: c),
+        "roots of (7.7) are swapped": from_clip(swap=True),
+        "stays as noisy": from_clip(level=lambda table, t, stride: table[t]),
+        "pure noise": from_clip(level=lambda table, t, stride: table[t - stride]),
+        "`set_alpha_to_one` is on": from_clip(level=lambda table, t, stride: table[max(t - stride, 0)]),
+        "what diffusers' DDIM makes": lambda x0, eps, times, stride, alpha_bar, predict, w: x0 + eps,
     },
     "7.3": {
         "root": lambda table, n: table[(n - 1) * (len(table) // n) + 1],
@@ -533,12 +602,13 @@ WRONG = {
         "None": lambda f, h, w: None,
     },
     "11.2": {
-        "still there": lambda x, f, h, w: unpatched(x, f, h, w, (-1, 2, 2), (0, 4, 1, 2, 5, 3, 6)),
-        "changed places": lambda x, f, h, w: unpatched(x, f, h, w, (2, 2, -1), (0, 6, 1, 2, 5, 3, 4)),
-        "side by side": lambda x, f, h, w: unpatched(x, f, h, w, (2, 2, -1), (0, 6, 1, 4, 2, 5, 3)),
-        "one patch": lambda x, f, h, w: unpatched(x, f, h, w, (2, 2, -1), (0, 6, 1, 2, 4, 3, 5)).flip(1),
-        "shape": lambda x, f, h, w: unpatched(x, f, h, w, (2, 2, -1), (0, 6, 1, 2, 4, 3, 5)).flatten(3),
-        "None": lambda x, f, h, w: None,
+        "nothing has moved": lambda rows: rows.clone(),
+        "way back": lambda rows: reordered(rows, (-1, 2, 2), (1, 2, 0)),
+        "changed places": lambda rows: reordered(rows, (2, 2, -1), (2, 1, 0)),
+        "other way round": lambda rows: rows.flip(0),
+        "4 c + 2 p + q": lambda rows: rows.roll(1, 0),
+        "shape": lambda rows: rows.unflatten(0, (2, 2, -1)),
+        "None": lambda rows: None,
     },
     "11.3": {
         "adds its own": lambda table, time: gated(table, [2, 5], 0 * time),
@@ -564,12 +634,14 @@ WRONG = {
     },
     "12.2": {
         "None": lambda a, b, g: None,
-        "two numbers": lambda a, b, g: (a - b).mean(),
-        "planted bug": lambda a, b, g: resampled(a, b, g, pairs=False),
-        "b - a": lambda a, b, g: resampled(b, a, g),
-        "single differences": lambda a, b, g: (a - b).quantile(torch.tensor([0.025, 0.975]).double()),
-        "low end": lambda a, b, g: resampled(a, b, g).flip(0),
-        "it is about": lambda a, b, g: resampled(a, b, g, low=0.16),
+        "one side": lambda a, b, g: flipped(a, b, g, size=lambda mean: mean),
+        "keep the pairs": redealt,
+        "bootstrap": lambda a, b, g: recentred(a, b, g),
+        "nearer to 0": lambda a, b, g: 1 - flipped(a, b, g),
+        "exactly as far": lambda a, b, g: flipped(a, b, g, slack=1e-9),
+        "one more draw": lambda a, b, g: flipped(a, b, g, extra=0),
+        "hardly any draw": lambda a, b, g: max(0.02, flipped(a, b, g)),
+        "it is about": lambda a, b, g: 0.4,
     },
     "12.3": {
         "not squared": lambda d, m: math.ceil(1.96 * d.std() / m),

@@ -13,20 +13,21 @@ from . import ANYTHING, exercise, first_mistake
 
 
 @exercise("0.1")
-def _obedience(attempt: Callable) -> None:
-    prompt = "a red circle moving left"
-    right = shapes.render(prompt, 1)
-    color, motion = (shapes.render(f"a {c} circle moving {m}", 2) for c, m in (("blue", "left"), ("red", "right")))
-    got = attempt(prompt, [right, color, motion, shapes.render(prompt, 3)])
+def _chance(attempt: Callable) -> None:
+    prompts = ["a red disc going left", "a red circle growing", "a blue circle rising", "a green star going right"]
+    prompts.append("a white heart bouncing")
+    got = attempt(prompts, [shapes.render(prompt, 1) for prompt in prompts])
     mistakes = {
-        "that is how many obey; divide by the number of clips to get a share": 2,
-        "a clip that only gets the colour, or only the motion, right does not count": 0.75,
-        "no clip obeys: compare judge(clip) with parse(prompt), not with the sentence": 0.0,
-        f"2 of these 4 clips obey, expected 0.5, got {got}": ANYTHING,
+        "that is how many agree; divide by the number of pairs to get a share": 6,
+        "a clip and its own prompt agree by merit, not by chance: leave these pairs out": 0.44,
+        "you took a few pairs; take each clip with the prompt of every other clip": 0.4,
+        "that pairs each clip with its own prompt only; take every other prompt": 1.0,
+        "that compares the colours; compare the shapes": 0.1,
+        "none agrees: compare the shapes alone, judge(clip).shape with parse(prompt).shape": 0.0,
+        "divide by the number of pairs that you looked at, 20 for 5 clips": 0.24,
+        f"6 of these 20 pairs agree in shape, expected 0.3, got {got}": ANYTHING,
     }
-    first_mistake(got, 0.5, mistakes)
-    same = attempt("the red disc is going left", [right])
-    assert same == 1, '"the red disc is going left" says the same: compare with parse(prompt)'
+    first_mistake(got, 0.3, mistakes)
 
 
 @exercise("0.2")

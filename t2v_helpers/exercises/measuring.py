@@ -1,5 +1,6 @@
-"""Checkers of notebook 12: a score without its biases, an interval that keeps pairs, and how many clips one needs."""
+"""Checkers of notebook 12: a score without its biases, a difference that may be luck, and how many clips one needs."""
 
+import itertools
 import math
 from collections.abc import Callable
 
@@ -28,31 +29,42 @@ def _extrapolated(attempt: Callable) -> None:
 
 
 @exercise("12.2")
-def _interval_of_pairs(attempt: Callable) -> None:
+def _by_luck(attempt: Callable) -> None:
     generator = torch.Generator().manual_seed(0)
-    difficulty, luck = torch.randn(2, 60, generator=generator, dtype=torch.float64)
-    a, b = difficulty + 0.3 * luck + 0.5, difficulty
-    d = a - b
-    middle, error = d.mean().item(), d.std().item() / math.sqrt(len(d))
-    apart = math.sqrt((a.var() + b.var()).item() / len(a))
+    difficulty, luck = torch.randn(2, 12, generator=generator, dtype=torch.float64)
+    y, other = 3 * difficulty + luck, 3 * difficulty
+    y = y - luck.mean() + 0.45 * luck.std()
+    d = y - other
 
-    def around(half: float, at: float = middle) -> np.ndarray:
-        return np.array([at - half, at + half])
+    def share(means: torch.Tensor) -> float:
+        return (means.abs() >= d.mean().abs() - 1e-9).double().mean().item()
 
-    got = attempt(a, b, torch.Generator().manual_seed(1))
-    assert got is not None, "it returns None: is the return missing?"
-    assert np.shape(got) == (2,), f"the result has shape {np.shape(got)}, expected two numbers, low and high"
-    got = np.asarray(got, dtype=float)
-    for said, wrong in {
-        "still the planted bug: a clip of one setting is compared with any clip of the other": around(1.96 * apart),
-        "that is b - a": around(1.96 * error, -middle),
-        "that is where single differences lie; asked for is their mean": np.quantile(d, (0.025, 0.975)),
-    }.items():
-        assert not np.allclose(got, wrong, atol=0.15 * (wrong[1] - wrong[0]) / 2), said
-    right = around(1.96 * error)
-    assert got[0] < got[1], "the low end comes first"
-    said = f"for these scores it is about {right[0]:.2f} to {right[1]:.2f}"
-    first_mistake(got, right, {said: ANYTHING}, 0.3 * error)
+    signs = torch.tensor([*itertools.product((1.0, -1.0), repeat=len(d))], dtype=torch.float64)
+    deals = torch.rand(4000, 2 * len(d), generator=generator).argsort(1)
+    dealt = torch.cat([y, other])[deals]
+    redrawn = d[torch.randint(len(d), (4000, len(d)), generator=generator)]
+    right = share(signs @ d / len(d))
+    mistakes = {
+        "that is one side only, and a difference as far below 0 counts, too": right / 2,
+        "that deals the scores of all prompts anew: keep the pairs, and only choose the sign of each difference": share(
+            dealt[:, : len(d)].mean(1) - dealt[:, len(d) :].mean(1)
+        ),
+        "that draws around the real mean, as the bootstrap does. If there is only luck, the mean is 0": share(
+            redrawn.mean(1)
+        ),
+        "that is how often it is nearer to 0": 1 - right,
+        f"for these scores it is about {right:.2f}": ANYTHING,
+    }
+    first_mistake(attempt(y, other, torch.Generator().manual_seed(1)), right, mistakes, 0.025)
+    all_right = torch.ones(24, dtype=torch.float64)
+    four_wrong = all_right.clone()
+    four_wrong[:4] = 0
+    got = attempt(all_right, four_wrong, torch.Generator().manual_seed(1))
+    said = "a draw exactly as far from 0 counts as well: for four differences of 1 among zeros it is 1/8"
+    first_mistake(got, 0.125, {said: ANYTHING}, 0.025)
+    got = attempt(all_right + luck.abs().repeat(2), 0 * all_right, torch.Generator().manual_seed(1))
+    assert got > 0, "if all 24 differences are above 0, it returns 0: count the real signs as one more draw"
+    assert got < 0.01, "if all 24 differences are far above 0, hardly any draw is as far"
 
 
 @exercise("12.3")

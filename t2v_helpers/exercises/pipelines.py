@@ -12,11 +12,23 @@ from . import ANYTHING, exercise, first_mistake
 @exercise("6.1")
 def _mended(attempt: Callable) -> None:
     Q, K, V = (torch.randn(n, 48, generator=torch.Generator().manual_seed(n)) for n in (5, 3, 4))
-    V = V[:3]
+    V = V[:3]  # three tokens, and the last of them is padding
 
-    def attention(split: Callable, join: Callable, scale: float = 8**0.5, axis: int = -1) -> torch.Tensor:
+    def attention(
+        split: Callable, join: Callable, scale: float = 8**0.5, axis: int = -1, padding: float = -torch.inf
+    ) -> torch.Tensor:
         q, k, v = (split(x) for x in (Q, K, V))
-        return join((q @ k.mT / scale).softmax(axis) @ v)
+        fits = q @ k.mT / scale
+        fits[..., 2:] += padding
+        return join(fits.softmax(axis) @ v)
+
+    def too_late() -> torch.Tensor:
+        q, k, v = (cut(x) for x in (Q, K, V))
+        return join((q @ k.mT / 8**0.5).softmax(-1)[..., :2] @ v[:, :2])
+
+    def erased() -> torch.Tensor:
+        q, k, v = (cut(x) for x in (Q, K, V))
+        return join(((q @ k.mT / 8**0.5) * torch.tensor([1.0, 1.0, 0.0])).softmax(-1) @ v)
 
     def cut(x: torch.Tensor) -> torch.Tensor:
         return x.unflatten(1, (6, 8)).transpose(0, 1)
@@ -30,20 +42,25 @@ def _mended(attempt: Callable) -> None:
     def join_wrong(x: torch.Tensor) -> torch.Tensor:
         return x.reshape(5, 48)
 
+    still = "the bug is still there: does head 0 get the first features of every place?"
     mistakes = {
-        "the bug is still there: does head 0 get the first features of every place?": attention(cut_wrong, join_wrong),
+        still: attention(cut_wrong, join_wrong),
+        f"{still} And the padding gets attention": attention(cut_wrong, join_wrong, padding=0.0),
+        "the heads are mended, but the padding still gets attention": attention(cut, join, padding=0.0),
+        "padding gets none, but rows sum to less than 1: the words have to share all of the attention": too_late(),
+        "a fit of 0 still gets attention, since e^0 = 1: what fit makes the softmax give exactly 0?": erased(),
         "the heads are split as they should be; now look at how they are joined": attention(cut, join_wrong),
         "the heads are joined as they should be; now look at how they are split": attention(cut_wrong, join),
         "the scale was right: d is the number of features of one head": attention(cut, join, scale=48**0.5),
         "the softmax was right: each place divides its attention among the tokens": attention(cut, join, axis=-2),
         "expected what torch's scaled_dot_product_attention gives, head by head": ANYTHING,
     }
-    first_mistake(attempt(Q, K, V, 6), attention(cut, join), mistakes)
+    first_mistake(attempt(Q.clone(), K.clone(), V.clone(), 6, 2), attention(cut, join), mistakes)
 
 
 @exercise("6.2")
 def _guided_gaussian(attempt: Callable) -> None:
-    for m, s, w in ((2.0, 0.5, 3.0), (-1.0, 0.8, 1.0), (3.0, 0.7, 0.0)):
+    for m, s, w in ((2.0, 0.5, 3.0), (-1.0, 0.8, 1.0), (3.0, 0.7, 0.0), (1.0, 2.0, 1.2)):
         precision = 1 - w + w / s**2
         right = w * m / s**2 / precision, 1 / precision
         mistakes = {
@@ -54,6 +71,9 @@ def _guided_gaussian(attempt: Callable) -> None:
             f"wrong at m = {m:g}, s = {s:g}, w = {w:g}: collect the terms with x^2 and with x": ANYTHING,
         }
         first_mistake(attempt(m, s, w), right, mistakes)
+    for w in (1.4, 3.0):
+        said = f"for m = 1, s = 2, w = {w:.3g} the exponent of p_w has no maximum: there is no such distribution (None)"
+        assert attempt(1.0, 2.0, w) is None, said
 
 
 @exercise("6.3")
@@ -100,24 +120,88 @@ def _v_from_eps(attempt: Callable) -> None:
 
 
 @exercise("7.2")
-def _landings(attempt: Callable) -> None:
-    trailing = [999, 916, 832, 749, 666, 582, 499, 416, 332, 249, 166, 82]
-    for listed, T in ((trailing, 1000), ([901 - 100 * i for i in range(10)], 1000), ([99, 66, 32], 100)):
-        stride = T // len(listed)
-        right = [max(t - stride, -1) for t in listed]
-        given = list(listed)
-        got = attempt(given, T)
-        assert got is not None, "it returns None: is the return missing?"
-        assert given == listed, "the caller's list has changed: make a new one"
-        got = [int(s) if float(s).is_integer() else s for s in got]
+def _from_clip(attempt: Callable) -> None:
+    from diffusers import DDIMScheduler
+
+    x0, eps = torch.randn(2, 1, 2, 3, 4, generator=torch.Generator().manual_seed(0))
+    settings = {"beta_start": 0.00085, "beta_end": 0.03, "beta_schedule": "scaled_linear", "clip_sample": False}
+    settings |= {"prediction_type": "v_prediction", "timestep_spacing": "trailing", "rescale_betas_zero_snr": True}
+    for steps, skipped, w in ((10, 5, 2.5), (12, 6, 3.0), (10, 0, 2.5)):
+        scheduler = DDIMScheduler(**settings)
+        scheduler.set_timesteps(steps)
+        listed, alpha_bar, stride = scheduler.timesteps.tolist()[skipped:], scheduler.alphas_cumprod, 1000 // steps
+        right = scheduler.add_noise(x0, eps, torch.tensor(listed[0]))
+        for t in listed:  # what the pipeline does
+            v_empty, v_text = _made_up(right, t)
+            right = scheduler.step(v_empty + w * (v_text - v_empty), t, right).prev_sample
+
+        def wrong(*mistake: str, a: torch.Tensor = alpha_bar, with_: tuple = (listed, stride, w)) -> torch.Tensor:
+            return _from_clip_with({*mistake}, a, *with_, x0, eps)
+
         mistakes = {
-            "those are the next times in the list, the colleague's; subtract one stride": [*listed[1:], -1],
-            "the stride is a whole number: T // steps": [max(t - T / len(listed), -1) for t in listed],
-            "beyond the table, every landing is -1": [t - stride for t in listed],
-            "-1 means beyond the table; 0 is a time of the table": [max(t - stride, 0) for t in listed],
-            f"for {listed[:3]} ... with T = {T}: expected {right[:3]} ..., got {got[:3]} ...": ANYTHING,
+            "that is the clip itself, denoised: mix it with eps first, by (7.1)": wrong("no noise"),
+            "it starts from pure noise, as the loop of section 8 does, and the clip x0 is never used": wrong("no clip"),
+            "the start has its roots swapped: the clip's part is the root of alpha_bar": wrong("start swapped"),
+            "it starts at another time's noise level: it is that of times[0]": wrong("start late"),
+            "guidance of w + 1: multiply the difference by w and add it to v_empty, not to v_text": wrong("w + 1"),
+            "guidance of w - 1: (7.6) starts at v_empty, and w multiplies the whole difference": wrong("w - 1"),
+            "no guidance: v_empty and v_text go into (7.6)": wrong("w = 1"),
+            "v is read as if it were the noise (7.5): for v it takes (7.3) and (7.4)": wrong("as eps"),
+            "the roots of (7.3) and (7.4) are swapped": wrong("read swapped"),
+            "a plus where (7.3) has a minus": wrong("plus"),
+            "the roots of (7.7) are swapped: x0_hat gets more and more weight, the noise less": wrong("swapped"),
+            "no roots: alpha_bar is a share of the variance": wrong("no roots"),
+            "`left` is alpha_bar at t, so x stays as noisy as it was: take it at s = t - stride": wrong("at t"),
+            "alpha_bar[-1] is the last entry of the table, pure noise: beyond the table it is 1": wrong("wraps"),
+            "the last step ends at alpha_bar[0]; `set_alpha_to_one` is on, so it is 1": wrong("first entry"),
+            "that lands at the next time of the list; the library subtracts the stride from t": wrong("next"),
+            "(7.7) mixes the guess with eps_hat, which is new in every step, not with eps": wrong("old noise"),
+            f"{steps} steps without the first {skipped}: not what diffusers' DDIM makes of it": ANYTHING,
         }
-        first_mistake(got, right, mistakes)
+        first_mistake(attempt(x0, eps, list(listed), stride, alpha_bar, _made_up, w), right, mistakes, atol=1e-4)
+
+
+def _made_up(x: torch.Tensor, t: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """What stands for a UNet: its answers for the empty prompt and for a prompt."""
+    return (x + t / 300).sin(), (2 * x - t / 500).cos()
+
+
+def _from_clip_with(
+    mistake: set[str],
+    alpha_bar: torch.Tensor,
+    listed: list[int],
+    stride: int,
+    w: float,
+    x0: torch.Tensor,
+    eps: torch.Tensor,
+) -> torch.Tensor:
+    """Exercise 7.2's loop with a mistake in it."""
+
+    def mixed(a: torch.Tensor, clean: torch.Tensor, noise: torch.Tensor, swapped: bool) -> torch.Tensor:
+        parts = (a, 1 - a) if "no roots" in mistake else (a.sqrt(), (1 - a).sqrt())
+        return sum(part * what for part, what in zip(parts[::-1] if swapped else parts, (clean, noise), strict=True))
+
+    start = alpha_bar[max(listed[0] - stride, 0) if "start late" in mistake else listed[0]]
+    x = x0 if "no noise" in mistake else mixed(start, x0, eps, "start swapped" in mistake)
+    x = eps if "no clip" in mistake else x
+    beyond = torch.tensor(1.0)
+    if mistake & {"wraps", "first entry"}:
+        beyond = alpha_bar[-1 if "wraps" in mistake else 0]
+    for t, following in zip(listed, [*listed[1:], -1], strict=True):
+        v_empty, v_text = _made_up(x, t)
+        scale = w + 1 if "w + 1" in mistake else w - 1 if "w - 1" in mistake else 1 if "w = 1" in mistake else w
+        v, a = v_empty + scale * (v_text - v_empty), alpha_bar[t]
+        signal, sigma = (a, 1 - a) if "no roots" in mistake else (a.sqrt(), (1 - a).sqrt())
+        if "read swapped" in mistake:
+            signal, sigma = sigma, signal
+        x0_hat, eps_hat = signal * x + (sigma if "plus" in mistake else -sigma) * v, signal * v + sigma * x
+        if "as eps" in mistake:
+            x0_hat, eps_hat = (x - sigma * v) / signal, v
+        s = following if "next" in mistake else t if "at t" in mistake else t - stride
+        x = mixed(
+            alpha_bar[s] if s >= 0 else beyond, x0_hat, eps if "old noise" in mistake else eps_hat, "swapped" in mistake
+        )
+    return x
 
 
 @exercise("7.3")

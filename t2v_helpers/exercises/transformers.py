@@ -1,4 +1,4 @@
-"""Checkers of notebook 11: what a longer clip costs, tokens that become latents again, the gates of a block."""
+"""Checkers of notebook 11: what a longer clip costs, the rows of an output layer, the gates of a block."""
 
 from collections.abc import Callable
 
@@ -36,29 +36,24 @@ def _times_the_work(attempt: Callable) -> None:
 
 
 @exercise("11.2")
-def _patches_in_order(attempt: Callable) -> None:
-    frames, rows, columns, channels = 2, 3, 5, 7
-    latents = torch.randn(2, channels, frames, 2 * rows, 2 * columns, generator=torch.Generator().manual_seed(0))
-    cut = latents.unflatten(4, (columns, 2)).unflatten(3, (rows, 2))  # b c t y p x q
-    tokens = cut.permute(0, 2, 3, 5, 4, 6, 1).flatten(4).flatten(1, 3)
-    parts = tokens.unflatten(1, (frames, rows, columns))
+def _rows_in_order(attempt: Callable) -> None:
+    for width in ((5,), ()):  # a weight (4 c, d), then a bias (4 c,)
+        rows = torch.randn(28, *width, generator=torch.Generator().manual_seed(0))
 
-    def joined(patches: torch.Tensor, *order: int) -> torch.Tensor:
-        return patches.permute(order).flatten(5, 6).flatten(3, 4)
+        def moved(within: tuple, order: tuple, rows: torch.Tensor = rows) -> torch.Tensor:
+            cut = rows.unflatten(0, within)
+            return cut.permute(*order, *range(3, cut.ndim)).flatten(0, 2)
 
-    mistakes = {
-        "the bug is still there: in which order are a token's numbers?": joined(
-            parts.unflatten(4, (channels, 2, 2)), 0, 4, 1, 2, 5, 3, 6
-        ),
-        "the channel is last now, but row and column within a patch have changed places": joined(
-            parts.unflatten(4, (2, 2, channels)), 0, 6, 1, 2, 5, 3, 4
-        ),
-        "right within the patches, but they don't lie side by side: a latent row runs through all patches of a row": (
-            joined(parts.unflatten(4, (2, 2, channels)), 0, 6, 1, 4, 2, 5, 3)
-        ),
-        "a token's 4 numbers of each channel are one patch, by row and column": ANYTHING,
-    }
-    first_mistake(attempt(tokens, frames, rows, columns), latents, mistakes)
+        mistakes = {
+            "nothing has moved: the colleague's function would still read channels where places are": rows,
+            "that is the way back: our rows are now ordered (row, column, channel)": moved((-1, 2, 2), (1, 2, 0)),
+            "the channel is first now, but row and column within a patch have changed places": moved(
+                (2, 2, -1), (2, 1, 0)
+            ),
+            "the other way round: the last row comes first": rows.flip(0),
+            "row 4 c + 2 p + q of the new layer is the row of channel c, place (p, q), of ours": ANYTHING,
+        }
+        first_mistake(attempt(rows), moved((2, 2, -1), (2, 0, 1)), mistakes)
 
 
 @exercise("11.3")

@@ -1,5 +1,6 @@
 """Curves, bars and scores: measurements with error bars and floors, losses, costs."""
 
+import textwrap
 from collections.abc import Collection, Mapping, Sequence
 from itertools import cycle
 
@@ -39,11 +40,13 @@ def lines(
     dots: Mapping[str, Series] | None = None,
     levels: Mapping[str, float] | None = None,
     marks: Mapping[str, float] | None = None,
-    ticks: Sequence[float] | None = None,
+    ticks: Sequence[float] | Mapping[str, float] | None = None,
     log: str = "",
     peaks: bool = False,
     direct: bool = False,
     dashed: Mapping[str, str] | None = None,
+    rings: Mapping[str, tuple[float, float]] | None = None,
+    below: Mapping[str, Series] | None = None,
 ) -> None:
     """Draw curves, and dots to compare with them; a curve whose label is a role has its colour.
 
@@ -52,17 +55,21 @@ def lines(
         curves: Label to values (n,), or to a tuple (x, values) or (x, values, errors), each one standard error.
         xlabel: With the unit.
         ylabel: With the unit.
-        dots: As curves; at most about sixty dots of each are drawn.
+        dots: As curves; at most about sixty dots of each are drawn. With the label of a curve, they have its colour.
         levels: Label to a value to compare with, drawn as a grey dashed line across.
         marks: Name to a place on the horizontal axis, drawn as a dotted upright line.
-        ticks: Where the horizontal axis has ticks, if not where matplotlib puts them.
+        ticks: Where the horizontal axis has ticks, if not where matplotlib puts them; or their names to their places.
         log: Which axes are logarithmic: "x", "y" or "xy".
         peaks: Write the curves' names over their peaks in place of a legend.
         direct: Write each curve's label at its end, in place of a legend.
         dashed: Label of a curve to that of an earlier one; it is drawn dashed, in the other's colour.
+        rings: What to say about a point to its place (x, y), which gets a ring.
+        below: Label of a second panel's vertical axis, from 0, to the one curve in it, over the same horizontal axis.
     """
     plain = bool(dots) or len(x) > 60  # styles of line instead of markers: of two that agree, both can be seen
-    with sheet() as [[ax]]:
+    rows = 1 + len(below or {})
+    with sheet(rows, height=3.4 + 1.6 * (rows - 1), sharex=True) as axes:
+        ax = axes[0, 0]
         for (label, values), marker, style in zip(curves.items(), cycle(MARKERS), cycle(STYLES), strict=False):
             look = {"linestyle": style} if plain else {"linestyle": "-", "marker": marker}
             color = NAMED.get(label)
@@ -71,14 +78,30 @@ def lines(
                 look["linestyle"] = "--"
             _draw(ax, x, values, label=label, color=color, **look)
         for (label, values), marker, other in zip((dots or {}).items(), cycle(MARKERS), cycle(OTHERS), strict=False):
-            look = {"color": COLORS.get(label.split(",")[0].lower(), other), "markerfacecolor": "none"}
-            _draw(ax, x, values, label=label, linestyle="none", marker=marker, zorder=3, **look)
+            curve = [*curves].index(label) if label in curves else None
+            own = COLORS.get(label.split(",")[0].lower(), other) if curve is None else ax.lines[curve].get_color()
+            look = {"color": own, "markerfacecolor": "none"}
+            _draw(
+                ax,
+                x,
+                values,
+                label="_" * (curve is not None) + label,
+                linestyle="none",
+                marker=marker,
+                zorder=3,
+                **look,
+            )
         for label, value in (levels or {}).items():
             ax.axhline(value, color=GREY, linestyle="--", linewidth=1, label=label)
         for label, place in (marks or {}).items():
             _mark(ax, place, label, color=GREY, linestyle=":", linewidth=1.2)
         ax.set(xlabel=xlabel, ylabel=ylabel)
-        scales(ax, log, ticks)
+        names = list(ticks) if isinstance(ticks, Mapping) else None
+        scales(ax, log, list(ticks.values()) if names else ticks, names)
+        for said, place in (rings or {}).items():
+            ax.plot(*place, "o", markersize=15, markerfacecolor="none", color=COLORS["data"], markeredgewidth=1.4)
+            at = {"xytext": (12, 0), "va": "center"} if place[0] >= max(x) else {"xytext": (6, 12), "ha": "right"}
+            ax.annotate(said, place, textcoords="offset points", annotation_clip=False, **at)
         if x[0] > x[-1]:
             ax.invert_xaxis()
         for line in ax.lines[: len(curves)] if peaks else ():
@@ -91,6 +114,10 @@ def lines(
             name_ends(ax, [(line.get_ydata()[-1], line.get_label(), line.get_color()) for line in shown])
         else:
             legend_beside(ax)
+        for panel, (label, values) in zip(axes[1:, 0], (below or {}).items(), strict=True):
+            _draw(panel, x, values, linestyle="-", marker="o", color=COLORS["data"])
+            panel.set(xlabel=ax.get_xlabel(), ylabel=label, ylim=(0, None))
+            ax.set_xlabel("")
 
 
 def loss_parts(times: ArrayLike, least: ArrayLike, learned: ArrayLike, apart: Mapping[str, ArrayLike]) -> None:
@@ -124,6 +151,7 @@ def runs(
     levels: Mapping[str, float] | None = None,
     log: str = "",
     band: bool = False,
+    height: float = 3.4,
 ) -> None:
     """Draw a thin curve for each seed of several experiments, with the name of each experiment at its end.
 
@@ -135,8 +163,9 @@ def runs(
         levels: Name to a value to compare with, drawn as a grey dashed line across.
         log: Which axes are logarithmic: "x", "y" or "xy".
         band: Draw the seeds' mean, in a band from the least to the largest of them, in place of a curve for each.
+        height: Of the figure, in inches.
     """
-    with sheet() as [[ax]]:
+    with sheet(height=height) as [[ax]]:
         _runs(ax, x, curves, levels or {}, log, band)
         ax.set(xlabel=xlabel, ylabel=ylabel)
 
@@ -183,7 +212,13 @@ def _runs(
 
 
 def bars(
-    values: Mapping[str, float], *, xlabel: str, line: tuple = (), log: bool = False, dots: Mapping | None = None
+    values: Mapping[str, float],
+    *,
+    xlabel: str,
+    line: tuple = (),
+    log: bool = False,
+    dots: Mapping | None = None,
+    errors: Mapping | None = None,
 ) -> None:
     """Draw one horizontal bar for each name, with its number; on a logarithmic axis dots on stems, the largest on top.
 
@@ -193,6 +228,7 @@ def bars(
         line: (name, x) of an upright line to compare with.
         log: A logarithmic axis. Names with a colour of their own have it, the others are grey.
         dots: Name to another number, drawn as a black diamond and written after the first; names may be missing.
+        errors: Name to one standard error, drawn to both sides and written after the number, which then has a sign.
     """
     values = dict(sorted(values.items(), key=lambda item: -item[1])) if log else values
     left = min(filter(None, values.values())) / 4 if log else 0
@@ -204,7 +240,11 @@ def bars(
                 look = {"color": NAMED.get(name, GREY), "linewidth": 3, "markersize": 10, "clip_on": False}
                 ax.plot([left, number or left], [row, row], marker="o" if number else "<", markevery=[1], **look)
             else:
-                ax.barh(row, number, color=COLORS["diffusion"], height=0.6)
+                color = COLORS["diffusion"] if number >= 0 else COLORS["gan"]
+                error = (errors or {}).get(name, 0.0)
+                ax.barh(row, number, xerr=error or None, color=color, height=0.6, capsize=3)
+                if errors:
+                    said, number = f"{number:+.2f} ± {error:.2f}".replace("-", "−"), max(number, 0) + error
             if dot is not None:
                 ax.plot(dot, row, "D", color=COLORS["data"], markersize=7)
                 said += f", measured {dot:.1f}"
@@ -376,6 +416,7 @@ def dot_rows(
     digits: int = 2,
     around: tuple[float, float] | None = None,
     strong: Collection[str] = (),
+    gaps: Collection[int] = (),
 ) -> None:
     """Draw a row for each setting and a panel for each measure: a dot with its number, one standard error to each side.
 
@@ -385,35 +426,44 @@ def dot_rows(
         digits: Of the numbers that are no counts.
         around: Where each axis begins and ends, less its level, if lengths are to be compared between panels.
         strong: The settings whose dots stand out.
+        gaps: Before which settings a gap sets groups apart.
     """
     names = list(next(iter(panels.values())))
-    style = {"axes.grid.axis": "y", "font.size": 12.0, "axes.labelsize": 12.0}
-    place = {"textcoords": "offset points", "ha": "center", "bbox": {"fc": "white", "ec": "none", "pad": 0.5}}
-    with sheet(1, len(panels), 1.2 + 0.45 * len(names), style=style, sharey=True) as axes:
+    rows = [row + 0.7 * sum(gap <= row for gap in gaps) for row in range(len(names))]
+    place = {"textcoords": "offset points", "va": "center", "bbox": {"fc": "white", "ec": "none", "pad": 0.5}}
+    height = 1.1 + 0.34 * (rows[-1] + 1)
+    with sheet(1, len(panels), height, style={"axes.grid.axis": "y", "axes.titlesize": 10.5}, sharey=True) as axes:
         for ax, (title, values) in zip(axes[0], panels.items(), strict=True):
+            level = levels[title][1] if title in levels else -np.inf
             if title in levels:
-                _mark(ax, levels[title][1], levels[title][0], color=GREY, linestyle="--", linewidth=1.2, zorder=1)
+                _mark(ax, level, levels[title][0], color=GREY, linestyle="--", linewidth=1.2, zorder=1)
             means, errors = np.transpose([values[name] for name in names])
-            rows, look = range(len(names)), {"fmt": "o", "capsize": 3, "markersize": 7, "color": COLORS["diffusion"]}
+            look = {"fmt": "o", "capsize": 3, "markersize": 4, "elinewidth": 1.5, "color": COLORS["diffusion"]}
             ax.errorbar(means, rows, xerr=errors, **look)
-            for mean, error, row in zip(means, errors, rows, strict=True):
-                ax.annotate(f"{mean:.{digits if error else 0}f}".replace("-", "−"), (mean, row), (0, 8), **place)
-                if names[row] in strong:
-                    ax.plot(mean, row, "s", color=CYCLE[1], markersize=10)
-            ax.set(xlabel=title, yticks=rows, yticklabels=names, ylim=(len(names) - 0.5, -0.9), xmargin=0.2)
+            for name, mean, error, row in zip(names, means, errors, rows, strict=True):
+                said, side = f"{mean:.{digits if error else 0}f}".replace("-", "−"), -1 if mean + error < level else 1
+                at = {"xytext": (7 * side, 0), "ha": "left" if side > 0 else "right"}  # away from the level
+                ax.annotate(said, (mean + side * error, row), **at, **place)
+                if name in strong:
+                    ax.plot(mean, row, "s", color=CYCLE[1], markersize=7)
+            ax.set(yticks=rows, yticklabels=names, ylim=(rows[-1] + 0.7, -0.8))
+            ax.set_title(textwrap.fill(title, 96 // len(panels)), pad=20 if levels else 8)
+            ax.margins(x=0.12 + 0.1 * len(panels))
             ax.locator_params(axis="x", nbins=4, steps=(1, 2, 4, 5, 10))
             ax.set_xlim(np.add(levels[title][1], around) if around else None)
 
 
-def differences(panels: Mapping[str, tuple[ArrayLike, tuple[float, float]]]) -> None:
+def differences(panels: Mapping[str, tuple]) -> None:
     """Draw differences of pairs as dots, sorted, with how many lie on each side of 0, and the interval of their mean.
 
     Args:
-        panels: What differs, with its unit, to (differences (n,), (low, high)).
+        panels: What differs, with its unit, to (differences (n,), (low, high)), or to a tuple of these and of some
+            pairs' numbers, from 0, with what to write beside them.
     """
     with sheet(1, len(panels), style={"axes.grid.axis": "x"}) as axes:
-        for ax, (title, (values, (low, high))) in zip(axes[0], panels.items(), strict=True):
-            values, count = np.sort(np.asarray(values, dtype=float)), len(values)
+        for ax, (title, (values, (low, high), *said)) in zip(axes[0], panels.items(), strict=True):
+            order, count = np.argsort(np.asarray(values, dtype=float), kind="stable"), len(values)
+            values = np.asarray(values, dtype=float)[order]
             ax.axvline(0, color=GREY, linestyle="--", linewidth=1)
             for sign, side, color in ((-1, "below", COLORS["gan"]), (1, "above", COLORS["diffusion"])):
                 (rows,) = np.nonzero(np.sign(values) == sign)
@@ -425,8 +475,38 @@ def differences(panels: Mapping[str, tuple[ArrayLike, tuple[float, float]]]) -> 
             ax.errorbar(mean, -0.15 * count, xerr=[[mean - low], [high - mean]], **look)
             at = (high, -0.15 * count)
             ax.annotate("mean, 95 %", at, (8, 0), textcoords="offset points", va="center")
+            for pair, text in (said[0] if said else {}).items():
+                row = int(np.flatnonzero(order == pair)[0])
+                ends = {"ha": "right", "xytext": (5, -6)} if values[row] > 0 else {"ha": "left", "xytext": (-5, -6)}
+                ax.annotate(text, (values[row], row), textcoords="offset points", va="top", **ends)
             ax.set(xlabel=title, yticks=[], ylim=(-0.25 * count, count))
         axes[0, 0].set_ylabel("pairs, sorted")
+
+
+def carried(x: ArrayLike, y: ArrayLike, names: tuple[str, str], grains: int = 24) -> None:
+    """Draw two heaps of grains on a line, one above the other, and the cheapest way to carry one to the other.
+
+    Args:
+        x: Where the grains of the upper heap lie, (n,).
+        y: Where those of the lower heap lie, (n,).
+        names: Of the heaps.
+        grains: How many of the ways to draw, from the k-th lowest grain to the k-th lowest.
+    """
+    x, y = (np.sort(np.asarray(grain, dtype=float)) for grain in (x, y))
+    shown = (np.arange(grains) + 0.5) / grains
+    with sheet(height=3.0, style={"axes.grid": False, "axes.spines.left": False}) as [[ax]]:
+        edges = np.linspace(min(x[0], y[0]), max(x[-1], y[-1]), 120)
+        for grain, foot, sign, name, color in ((x, 1, 1, names[0], CYCLE[0]), (y, 0, -1, names[1], CYCLE[1])):
+            heights = np.histogram(grain, edges, density=True)[0]
+            ax.stairs(foot + 1.8 * sign * heights, edges, baseline=foot, fill=True, color=color, alpha=0.35)
+            ax.plot(np.quantile(grain, shown), np.full(grains, foot), ".", color=color)
+            place = np.quantile(grain, 0.5 + 0.48 * sign), foot + 0.42 * sign
+            ax.annotate(name, place, color=color, ha="left" if sign > 0 else "right", va="center")
+        for start, end in zip(np.quantile(x, shown), np.quantile(y, shown), strict=True):
+            ax.annotate(
+                "", (end, 0.02), (start, 0.98), arrowprops={"arrowstyle": "->", "color": GREY, "linewidth": 0.9}
+            )
+        ax.set(xlabel="where a grain lies", xlim=np.quantile(np.r_[x, y], (5e-4, 0.9995)), yticks=[], ylim=(-0.6, 1.85))
 
 
 def memory(rows: Mapping[str, Mapping[str, float]], limit: float) -> None:

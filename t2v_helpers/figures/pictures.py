@@ -12,8 +12,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import ConnectionPatch, Rectangle
 from numpy.typing import ArrayLike
 
-from ..plots import COLORS, STYLE, role_color
-from .sheet import BOXED, GREY, WIDTH, in_rows, sheet
+from ..plots import COLORS, CYCLE, STYLE, role_color
+from ..shapes import ground_of
+from .sheet import BOXED, GREY, WIDTH, in_rows, legend_beside, sheet
 
 
 def heatmap(
@@ -26,6 +27,11 @@ def heatmap(
     cmap: str = "RdBu_r",
     digits: int = 2,
     gaps: tuple[Sequence[int], Sequence[int]] = ((), ()),
+    *,
+    table: bool = False,
+    frames: Sequence[tuple[int, int, int, int]] = (),
+    above: float | None = None,
+    groups: Mapping[str, float] | None = None,
 ) -> None:
     """Draw a matrix as coloured fields with their numbers.
 
@@ -39,18 +45,36 @@ def heatmap(
         cmap: The colours.
         digits: Of the numbers, after the point.
         gaps: Before which rows and before which columns a white line sets groups apart.
+        table: Look like a table: as wide as the page, with the columns' names above.
+        frames: (row, column, how many rows, how many columns) of blocks with a black line around them.
+        above: Fields with a number above this one get a frame.
+        groups: Name of some columns to the middle of their places. Then all names are at the top.
     """
     matrix = np.asarray(matrix, dtype=float)
-    with sheet(height=1.2 + 0.55 * len(rows), width=min(WIDTH, 3 + len(columns)), style=BOXED) as [[ax]]:
+    width = WIDTH if table else min(WIDTH, 3 + len(columns))
+    with sheet(height=1.2 + 0.55 * len(rows), width=width, style=BOXED) as [[ax]]:
         shown = ax.imshow(matrix, cmap=cmap, vmin=low, vmax=high, aspect="auto")
         ax.set(title=title, xticks=range(len(columns)), yticks=range(len(rows)), xticklabels=columns, yticklabels=rows)
+        if table or groups:
+            ax.tick_params(top=True, labeltop=True, bottom=False, labelbottom=False)
+        if groups:
+            ax.set(title="", xlabel=title)
+            for name, place in groups.items():
+                at = {"xytext": (0, 40), "textcoords": "offset points", "ha": "center", "weight": "bold"}
+                ax.annotate(name, (place, 1), xycoords=ax.get_xaxis_transform(), **at)
         for line, places in zip((ax.axhline, ax.axvline), gaps, strict=True):
             for place in places:
                 line(place - 0.5, color="white", linewidth=8)
+        for row, column, height, across in frames:
+            look = {"fill": False, "edgecolor": "black", "linewidth": 2.5}
+            ax.add_patch(Rectangle((column - 0.5, row - 0.5), across, height, **look))
         for (row, column), value in np.ndenumerate(matrix):
             dark = np.dot(shown.to_rgba(value)[:3], (0.3, 0.6, 0.1)) < 0.5
             said = f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−")  # + 0.0: not -0.00
             ax.text(column, row, said, ha="center", va="center", color="white" if dark else "#222222")
+            if above is not None and value > above:
+                frame = {"facecolor": "none", "edgecolor": "black", "linewidth": 2.2, "zorder": 3}
+                ax.add_patch(Rectangle((column - 0.44, row - 0.4), 0.88, 0.8, **frame))
 
 
 def word_maps(
@@ -66,18 +90,16 @@ def word_maps(
 
     Args:
         frames: A clip (F, H, W, 3) in [0, 1] of one object on a dark background.
-        maps: Word to attention (F, h, w), drawn as a multiple of its own mean.
+        maps: Word to attention (F, h, w), drawn as a multiple of its own mean, a square for each place.
         shown: Which frames.
         titles: One for each frame shown; by default their numbers.
-        patch: (frame, row, column) of a place on the maps, marked on the clip: the one that looks. Maps then show each
-            place as a square; otherwise they are drawn smooth.
+        patch: (frame, row, column) of a place on the maps, marked on the clip: the one that looks.
         octaves: Draw maps in orange above the mean and violet below, up to so many doublings; by default from 0 to 3.
     """
     titles = titles or [f"frame {at}" for at in shown]
     low, high, cmap = (-octaves, octaves, "PuOr_r") if octaves else (0, 3, "inferno")
-    smooth = "nearest" if patch else "bicubic"
     frames, extent = np.asarray(frames), (0, len(frames[0][0]), len(frames[0]), 0)
-    with sheet(len(maps) + 1, len(shown), 1.42 * (len(maps) + 1), style=BOXED | {"font.size": 12.0}) as axes:
+    with sheet(len(maps) + 1, len(shown), 1.42 * (len(maps) + 1), style=BOXED | {"font.size": 11.0}) as axes:
         for (row, word), (column, at) in itertools.product(enumerate(["", *maps]), enumerate(shown)):
             ax, picture = axes[row, column], frames[at]
             if word:
@@ -85,7 +107,7 @@ def word_maps(
                 picture = (np.log2 if octaves else np.asarray)(weights[at] / weights.mean())
                 where = {"extent": (0, extent[1], 0, extent[2]), "origin": "lower"}
                 ax.contour(frames[at].max(-1), [0.5], colors="black" if octaves else "white", linewidths=1.5, **where)
-            look = ax.imshow(picture, cmap=cmap, vmin=low, vmax=high, extent=extent, interpolation=smooth)
+            look = ax.imshow(picture, cmap=cmap, vmin=low, vmax=high, extent=extent, interpolation="nearest")
             ax.set(xticks=[], yticks=[], title="" if row else titles[column])
             if patch and not word and at == patch[0]:
                 height, width = np.divide(frames.shape[1:3], np.shape(next(iter(maps.values())))[1:])
@@ -217,3 +239,23 @@ def digit_film(rows: Mapping[str, torch.Tensor]) -> np.ndarray:
             canvas.draw()
             frames.append(np.asarray(canvas.buffer_rgba())[..., :3].copy())
     return np.stack(frames)
+
+
+def trails(clips: Mapping[str, ArrayLike]) -> None:
+    """Draw where the thing in each clip goes: its outline in the first frame, dashed, and in the last, and its path.
+
+    Args:
+        clips: Name to frames (F, H, W, 3) of the moving shapes, one thing in each.
+    """
+    with sheet(height=4.2, style=BOXED) as [[ax]]:
+        for color, (name, frames) in zip(CYCLE, clips.items(), strict=False):
+            contrast = np.abs(frames - ground_of(frames)).max(-1)  # (F, H, W), 0 where the ground shows
+            height, width = contrast.shape[1:]
+            for one, line in ((contrast[0], "dashed"), (contrast[-1], "solid")):
+                axes = (np.arange(-1, side + 1) + 0.5 for side in (width, height))
+                ax.contour(*axes, np.pad(one, 1), [0.5 * one.max()], colors=color, linestyles=line)
+            y, x = np.array([np.argwhere(one > 0.5 * one.max()).mean(0) + 0.5 for one in contrast]).T
+            ax.plot(x, y, ".-", color=color, markersize=4, linewidth=1, label=name)
+        ax.set(xlim=(0, width), ylim=(height, 0), aspect="equal", xticks=range(0, width + 1, 16))
+        ax.set(yticks=range(0, height + 1, 16), xlabel="pixels from the left", ylabel="pixels below the top")
+        legend_beside(ax)

@@ -26,17 +26,25 @@ CLOSED = "#A8A8A8"
 PLACES = {
     "tokenizer": (2.25, 3.25, 2.1, 0.8),
     "text encoder": (4.75, 3.25, 2.1, 0.8),
-    "UNet": (6.75, 3.15, 1.5, 0.5),
+    "UNet": (8.5, 3.38, 1.25, 0.42),
     "scheduler": (11.4, 3.2, 1.9, 0.65),
     "latents": (7.7, 1.0, 1.8, 0.6),
     "decoder": (10.75, 0.77, 2.85, 0.95),
 }
-NOTES = {"text encoder": "one row for each token", "scheduler": "signal left at time $t$", "UNet": "its first guess"}
+NOTES = {
+    "text encoder": "one row for each token",
+    "scheduler": "signal left, $t$ = 0 to 999",
+    "UNet": "its first guess",
+}
 NOTES |= {"latents": "three frames", "decoder": "the same three frames"}
+# How many numbers come out of a stage of the scale model, for one prompt.
+SHAPES = {"tokenizer": "24", "text encoder": "24 × 64", "latents": "8 × 16 × 8 × 8", "decoder": "16 × 64 × 64 × 3"}
 
 
 def pipeline_diagram(opened: Mapping[str, object] | None = None) -> None:
     """Draw the pipeline from prompt to clip, closed stages dashed, each open one with what comes out of it.
+
+    Below the stages are the shapes of what comes out of those of the scale model.
 
     Args:
         opened: Name of a stage (see `STAGES`) to what to draw: words, a curve (n,), numbers (h, w) from blue to red, a
@@ -48,7 +56,8 @@ def pipeline_diagram(opened: Mapping[str, object] | None = None) -> None:
     opened = opened or {}
     if unknown := set(opened) - set(STAGES):
         raise ValueError(f"stages {sorted(unknown)}: expected some of {', '.join(STAGES)}")
-    with sheet(height=3.45, style={"font.size": 11.5}) as [[ax]]:
+    foot = -0.12 if {"latents", "decoder"} & set(opened) else 0.85
+    with sheet(height=0.725 * (4.75 - foot), style={"font.size": 11.5}) as [[ax]]:
         ends = {"prompt": (0.5, 4.1), "clip": (12.5, 1.75), "noise": (2.25, 1.75)}
         drawn = {name: _box(ax, name, at, COLORS["noise"] if name == "noise" else GREY) for name, at in ends.items()}
         for name, (at, color, what) in STAGES.items():
@@ -57,14 +66,21 @@ def pipeline_diagram(opened: Mapping[str, object] | None = None) -> None:
             if opened.get(name) is not None:
                 x, y, width, height = PLACES[name]
                 _draw(ax, opened[name], x, y, width, height, color)
-                ax.text(x, y - height / 2 - 0.15, NOTES.get(name, ""), ha="center", va="center", fontsize=9, color=GREY)
+                _note(ax, x, y - height / 2 - 0.15, NOTES.get(name, ""))
+                _note(ax, x, y - height / 2 - (0.4 if name in NOTES else 0.15), SHAPES.get(name, ""))
+            else:
+                _note(ax, at[0], at[1] - 0.55, SHAPES.get(name, ""))
         row = [("prompt", "tokenizer"), ("tokenizer", "text encoder"), ("text encoder", "UNet"), ("noise", "latents")]
         for start, end in [*row, ("latents", "decoder"), ("decoder", "clip")]:
             _arrow(ax, drawn[start], drawn[end])
         for start, end in (("UNet", "scheduler"), ("scheduler", "latents"), ("latents", "UNet")):
             _arrow(ax, drawn[start], drawn[end], COLORS["diffusion"])
-        ax.set(xlim=(-0.1, 13.05), ylim=(0, 4.75), aspect="equal")
+        ax.set(xlim=(-0.1, 13.05), ylim=(foot, 4.75), aspect="equal")
         ax.axis("off")
+
+
+def _note(ax: Axes, x: float, y: float, text: str) -> None:
+    ax.text(x, y, text, ha="center", va="center", fontsize=9, color=GREY)
 
 
 def _box(ax: Axes, text: str, at: tuple, color: str) -> Text:
@@ -91,14 +107,19 @@ def _draw(ax: Axes, thing: object, x: float, y: float, width: float, height: flo
 
 
 def strips(
-    rows: Mapping[str, ArrayLike], count: int = 8, names: Sequence[str] | None = None, outline: bool = False
+    rows: Mapping[str, ArrayLike],
+    count: int = 8,
+    columns: Sequence[str] | None = None,
+    marks: Sequence[bool] | None = None,
+    outline: bool = False,
 ) -> None:
     """Draw clips as rows of frames, names on the left; if all are equally long, the frames' numbers below.
 
     Args:
         rows: Name to frames (F, H, W, 3) in [0, 1].
         count: How many frames of each are shown, evenly spaced.
-        names: What to write below the frames, in place of their numbers.
+        columns: What stands below the frames, if not their numbers.
+        marks: Whether each clip is right, in the rows' order: written at the ends of the rows.
         outline: Draw the outline of the first object of each row, in white, over all of its frames.
     """
     side = min(0.8 * WIDTH / count, 1.1)
@@ -116,10 +137,13 @@ def strips(
                 ax.contour(*at, taken[0].max(-1), [0.5], colors="white", linewidths=1.2)
             if ax is axes[-1, 0] and len({*map(len, rows.values())}) == 1:
                 middles = (np.arange(count) + 0.5) * taken.shape[2] + np.arange(count) * gap.shape[2] - 0.5
-                ax.set_xticks(middles, names or [f"frame {numbers[0]}", *numbers[1:]])
+                ax.set_xticks(middles, columns or [f"frame {numbers[0]}", *numbers[1:]])
                 ax.tick_params(length=0)
             ax.set_ylabel(name, rotation=0, ha="right", va="center")
             ax.spines[:].set_visible(False)
+        for ax, right in zip(axes[:, 0], marks or (), strict=marks is not None):
+            text, color = ("✓ right", COLORS["diffusion"]) if right else ("✗ wrong", COLORS["gan"])
+            ax.text(1.01, 0.5, text, color=color, transform=ax.transAxes, va="center")
 
 
 def while_it_plays(states: Sequence[torch.Tensor], times: int = 2) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""A video transformer: beside a UNet, what a changed frame moves, and what its modulation does over time."""
+"""A video transformer: beside a UNet, its tokens, what a changed frame moves, what its modulation does over time."""
 
 from collections.abc import Mapping
 from itertools import pairwise
@@ -10,9 +10,9 @@ from matplotlib.colors import LinearSegmentedColormap, LogNorm
 from matplotlib.patches import Rectangle
 from numpy.typing import ArrayLike
 
-from ..plots import COLORS
+from ..plots import COLORS, CYCLE
 from .diagrams import THIN, _arrow, _diagram
-from .sheet import BOXED, GREY, sheet
+from .sheet import BOXED, GREY, in_rows, sheet
 
 UNET, DIT, TEXT = "diffusion", "discriminator", "gan"  # roles, for their colours
 PALE = LinearSegmentedColormap.from_list("pale", colormaps["YlGnBu"](np.linspace(0.2, 1, 256)))  # unlike white
@@ -56,6 +56,62 @@ def two_architectures() -> None:
         ax.add_patch(Rectangle((5.55, 1.6), 5.95, 1.4, fill=False, edgecolor=COLORS[DIT], linestyle=":"))
 
 
+def tokens(count: int = 5, side: int = 8, patch: int = 2, group: int = 4) -> None:
+    """Draw how a clip of `tiny-wan` becomes a list: frames in groups, latent frames cut into patches, a row of tokens.
+
+    Args:
+        count: Latent frames. The first stands for the first frame alone.
+        side: Latent places in each direction.
+        patch: Places of a patch in each direction.
+        group: Frames that each later latent frame stands for.
+    """
+    frames, each, pitch = 1 + group * (count - 1), (side // patch) ** 2, 100 / count
+    with sheet(height=4.1, style={"axes.grid": False, "font.size": 11.0}) as [[ax]]:
+        ax.set(xlim=(-15, 101), ylim=(0, 50), aspect="equal")
+        ax.axis("off")
+        chosen = 2, 1, 2  # latent frame, row and column of the patch that is marked
+        for g in range(count):
+            left, color = g * pitch + 2, CYCLE[g % len(CYCLE)]
+            of_group = [0] if not g else range(group * (g - 1) + 1, group * g + 1)
+            for k, frame in enumerate(of_group):
+                x = left + 4.1 * (k if g else 1.5)
+                ax.add_patch(Rectangle((x, 43), 3.8, 3.8, facecolor=color, alpha=0.35, edgecolor=color))
+                ax.text(x + 1.9, 47.3, f"{frame}", ha="center", va="bottom", fontsize=9)
+                if g == chosen[0]:
+                    part = patch / side * 3.8
+                    corner = x + chosen[2] * part, 43 + 3.8 - (chosen[1] + 1) * part
+                    ax.add_patch(Rectangle(corner, part, part, fill=False, edgecolor="black", linewidth=1.6))
+            ax.annotate("", (left + 8.1, 39.4), (left + 8.1, 42.4), arrowprops=THIN)
+            place, fill = 16 / side, {"facecolor": color, "alpha": 0.35}
+            for row in range(side):
+                for column in range(side):
+                    corner = left + column * place, 22.8 + row * place
+                    ax.add_patch(Rectangle(corner, place, place, edgecolor="white", lw=0.6, **fill))
+            for row in range(side // patch):
+                for column in range(side // patch):
+                    corner = left + column * patch * place, 22.8 + row * patch * place
+                    size = patch * place
+                    ax.add_patch(Rectangle(corner, size, size, fill=False, edgecolor=color, linewidth=1.2))
+            wide = 98 / (count * each)
+            for i in range(each):
+                corner = 1.5 + (g * each + i) * wide, 6.5
+                ax.add_patch(Rectangle(corner, 0.8 * wide, 5.5, facecolor=color, alpha=0.45, edgecolor=color, lw=0.6))
+        size, columns = patch * 16 / side, side // patch
+        corner = chosen[0] * pitch + 2 + chosen[2] * size, 22.8 + (columns - 1 - chosen[1]) * size
+        ax.add_patch(Rectangle(corner, size, size, fill=False, edgecolor="black", linewidth=2.4))
+        at = 1.5 + (chosen[0] * each + chosen[1] * columns + chosen[2]) * wide
+        ax.add_patch(Rectangle((at, 6.5), 0.8 * wide, 5.5, fill=False, edgecolor="black", linewidth=2))
+        ax.annotate("", (at + 0.4 * wide, 12.4), (corner[0] + size / 2, corner[1]), arrowprops=THIN)
+        latent = f"{count} latent frames\n{side} × {side} places"
+        words = {44.8: f"{frames} frames", 30.8: latent, 9.2: f"{count * each} tokens"}
+        for y, said in words.items():
+            ax.text(-14.5, y, said, va="center")
+        first, last = chosen[0] * each, chosen[0] * each + each - 1
+        ax.text(1.5, 3.2, "token 0", va="center", color=GREY)
+        ax.text(1.5 + (first + each / 2) * wide, 3.2, f"tokens {first} to {last}", ha="center", va="center", color=GREY)
+        ax.text(99.5, 3.2, f"token {count * each - 1}", ha="right", va="center", color=GREY)
+
+
 def _reads(ax: Axes, text: str, x: float, y: float, *ends: tuple[float, float]) -> None:
     """A text encoder below a network, and arrows up to it."""
     look = {"boxstyle": "round,pad=0.4", "facecolor": "white", "edgecolor": COLORS[TEXT], "linewidth": 2}
@@ -93,11 +149,14 @@ def modulation(t: ArrayLike, panels: Mapping[str, ArrayLike]) -> None:
         t: Flow times (n,).
         panels: Title to values (n, channels).
     """
-    with sheet(1, len(panels), 3.3) as axes:
-        for ax, (title, values) in zip(axes[0], panels.items(), strict=True):
+    rows, columns = in_rows(len(panels), 3)
+    with sheet(rows, columns, 0.8 + 2.4 * rows, sharex=True, sharey=True) as axes:
+        for ax, (title, values) in zip(axes.flat, panels.items(), strict=False):
             values = np.asarray(values)
             ax.plot(t, values, color=COLORS[DIT], linewidth=0.5, alpha=0.25)
             low, high = np.quantile(values, (0.25, 0.75), axis=1)
             ax.fill_between(t, low, high, color=COLORS[UNET], alpha=0.35, linewidth=0, zorder=3)
             ax.axhline(0, color=GREY, linewidth=1, linestyle=":")
-            ax.set(title=title, xlim=(1, 0), xlabel="flow time $t$: noise left, data right")
+            ax.set(title=title, xlim=(1, 0))
+        axes[0, 0].figure.supxlabel("flow time $t$: noise left, data right", fontsize=10)
+        axes[0, 0].figure.supylabel("value (blue: middle half of the features)", fontsize=10)

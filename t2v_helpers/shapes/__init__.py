@@ -26,7 +26,7 @@ from .captions import (
     wordings,
     words,
 )
-from .judge import Comparison, Seen, Sight, compare, ground_of, judge, look, outline_iou, track
+from .judge import Comparison, Seen, Sight, compare, ground_of, judge, look, outline_iou, track, verdict
 from .render import BACKGROUND, FPS, NUM_FRAMES, SIZE, compose, coverage, outline, place, render, sky
 
 __all__ = [
@@ -66,6 +66,7 @@ __all__ = [
     "sample_scene",
     "sky",
     "track",
+    "verdict",
     "wordings",
     "words",
 ]

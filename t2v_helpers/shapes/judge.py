@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .captions import COLORS, GROUNDS, SHAPES, Attributes, Scene
+from .captions import COLORS, GROUNDS, SHAPES, Attributes, Scene, read
 from .render import HOPS, SIZE, coverage, sky
 
 FIT, SHARE = 0.9, 0.75  # an outline has to overlap this much with the ideal one, in this share of the frames
@@ -205,6 +205,25 @@ def compare(asked: Attributes | Scene, seen: Attributes | Scene) -> Comparison:
                 (binding if elsewhere else missing).append(name)
     extra = max(0, len(seen.things) - count)
     return Comparison(tuple(hits), asked.ground == seen.ground, tuple(binding), tuple(missing), extra)
+
+
+def verdict(prompt: str, frames: np.ndarray) -> str:
+    """Say whether a clip shows what its prompt says, and if not, what the judge sees.
+
+    Args:
+        prompt: As in `read`.
+        frames: As in `look`.
+
+    Returns:
+        "right", or "sees" and the scene, with a question mark for what cannot be told.
+
+    >>> from t2v_helpers.shapes import render
+    >>> frames = render("a red circle moving left", seed=0)
+    >>> verdict("the red disc is going left", frames), verdict("a red circle growing", frames)
+    ('right', 'sees a red circle moving left')
+    """
+    seen = look(frames).scene
+    return "right" if compare(read(prompt), seen).right else f"sees {seen}"
 
 
 def ground_of(frames: np.ndarray) -> np.ndarray:

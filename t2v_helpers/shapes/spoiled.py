@@ -89,6 +89,26 @@ def shuffled(scene: Scene, seed: int) -> np.ndarray:
     return render(scene, seed)[order.numpy()]
 
 
+def frozen(scene: Scene, seed: int) -> np.ndarray:
+    """Nothing moves: each frame is the first one."""
+    frames = render(scene, seed)
+    return frames[:1].repeat(len(frames), 0)
+
+
+def blurred(scene: Scene, seed: int) -> np.ndarray:
+    """Each pixel is the mean of the 5 x 5 around it; the judge, which allows for soft edges, accepts some of these."""
+    frames = torch.from_numpy(render(scene, seed)).movedim(-1, 1)
+    frames = torch.nn.functional.avg_pool2d(frames, 5, stride=1, padding=2, count_include_pad=False)
+    return frames.movedim(1, -1).numpy()
+
+
+def recolored(scene: Scene, seed: int) -> np.ndarray:
+    """The first thing has another colour: a perfect clip, but of another prompt."""
+    first, names = scene.things[0], list(COLORS)
+    color = names[(names.index(first.color) + 3) % len(names)]
+    return render(scene._replace(things=(first._replace(color=color), *scene.things[1:])), seed)
+
+
 def can_be_swapped(scene: Scene) -> bool:
     """Whether two things differ in more than colour, so that swapping colours makes another scene."""
     return len(scene.things) == 2 and scene.things[0][1:] != scene.things[1][1:]

@@ -11,7 +11,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 from matplotlib.colors import to_rgba
 
-from t2v_helpers import NoiseSchedule, figures
+from t2v_helpers import NoiseSchedule, figures, shapes
 from t2v_helpers.plots import COLORS
 from t2v_helpers.video import InlineVideo
 
@@ -230,6 +230,15 @@ def test_matrices_images_and_digits():
     ax = drawn(figures.heatmap, np.eye(3), "abc", "def", low=0, high=8, title="groups", gaps=gaps)["groups"]
     assert [[*line.get_xdata()] for line in ax.lines[1:]] == [[0.5, 0.5], [1.5, 1.5]]
     assert [*ax.lines[0].get_ydata()] == [0.5, 0.5]
+    look = {"above": 3, "groups": {"both": 0.5}}
+    ax = drawn(figures.heatmap, [[8, 3], [2, 4]], "ab", "cd", low=0, high=8, title="", digits=0, **look)[0]
+    framed = [(patch.get_x() + 0.44, patch.get_y() + 0.4) for patch in ax.patches]
+    np.testing.assert_allclose(framed, [(0, 0), (1, 1)])
+    assert ax.texts[0].get_text() == "both" and ax.texts[0].xy == (0.5, 1)
+    look = {"low": 0, "high": 1, "title": "table", "table": True, "frames": [(1, 0, 2, 2)]}
+    ax = drawn(figures.heatmap, np.eye(3), "abc", "def", **look)["table"]
+    assert ax.patches[0].get_bbox().bounds == (-0.5, 0.5, 2, 2) and ax.figure.get_figwidth() == 9
+    assert all(tick.label2.get_visible() and not tick.label1.get_visible() for tick in ax.xaxis.get_major_ticks())
     ax = drawn(figures.winners, {"ring": ["GAN", "no clear winner"]}, ["half", "all"], "budget")[0]
     assert [text.get_text() for text in ax.texts] == ["GAN", "–"]
     assert ax.images[0].get_array()[0, 0].tolist() == pytest.approx(to_rgba(COLORS["gan"])[:3])
@@ -372,6 +381,21 @@ def test_two_architectures_side_by_side_and_no_box_lies_on_another():
     assert all(page.contains(*corner) for text in ax.texts for corner in text.get_window_extent().corners())
 
 
+def test_tokens_are_numbered_and_the_patch_that_is_marked_is_one_of_them():
+    (ax,) = drawn(figures.tokens).values()
+    said = [text.get_text() for text in ax.texts]
+    assert [word for word in said if word.isdigit()] == [f"{frame}" for frame in range(17)]
+    assert {"80 tokens", "tokens 32 to 47"} <= {*said}
+    page = ax.figure.bbox
+    assert all(page.contains(*corner) for text in ax.texts for corner in text.get_window_extent().corners())
+
+
+def test_bars_with_errors_are_signed_and_say_both():
+    (ax,) = drawn(figures.bars, {"a": 0.5, "b": -0.25}, xlabel="x", errors={"a": 0.1, "b": 0.05}).values()
+    assert {text.get_text() for text in ax.texts} >= {"+0.50 ± 0.10", "−0.25 ± 0.05"}
+    assert [bar.get_width() for bar in ax.patches] == [0.5, -0.25]
+
+
 def test_reach_is_white_where_nothing_moves_and_has_a_row_for_each_changed_frame():
     moved = np.array([[4.0, 2.0], [0.0, 1.0], [1e-9, 4.0]])
     ax = drawn(figures.reach, {"encoder": moved}, "latent frame", "changed frame")["encoder"]
@@ -428,7 +452,8 @@ def test_the_pipeline_fills_as_its_stages_are_opened():
         assert {key for key, color in edges().items() if color != closed[key]} == {*some}
     words = [text.get_text() for text in ax.texts]
     text, curve, latents, frames = words.count("0 28 107"), *ax.child_axes[1:]
-    assert "three frames" in words and "its first guess" not in words  # nothing was given to draw for the UNet
+    assert {"24", "24 × 64", "8 × 16 × 8 × 8", "16 × 64 × 64 × 3", "three frames"} <= {*words}
+    assert "its first guess" not in words  # nothing was given to draw for the UNet
     assert text == 1 and list(curve.lines[0].get_ydata()) == [1.0, 0.5]
     assert latents.images[0].get_array().shape == (8, 32, 3) and frames.images[0].get_array().shape == (64, 256, 3)
     with pytest.raises(ValueError, match=r"stages \['vae'\]: expected some of tokenizer"):
@@ -453,6 +478,22 @@ def test_strips_have_the_frames_of_each_clip_and_its_name():
     for lines, left in zip(ax.collections, (0, 21), strict=True):
         corners = lines.get_paths()[0].vertices
         np.testing.assert_allclose([corners.min(0), corners.max(0)], [[7.5 + left, 4.5], [11.5 + left, 14.5]])
+    (ax,) = drawn(figures.strips, {"": clip}, count=2, columns=["first", "last"]).values()
+    assert [text.get_text() for text in ax.get_xticklabels()] == ["first", "last"]
+    assert not ax.texts
+    axes = drawn(figures.strips, {"up": clip, "down": clip}, marks=[True, False])
+    assert [ax.texts[0].get_text() for ax in axes.values()] == ["✓ right", "✗ wrong"]
+    with pytest.raises(ValueError):
+        figures.strips({"up": clip, "down": clip}, marks=[True])
+
+
+def test_trails_lead_from_the_first_frame_to_the_last():
+    clips = {f"seed {seed}": shapes.render("a red square moving right", seed) for seed in (1, 2)}
+    (ax,) = drawn(figures.trails, clips).values()
+    assert [line.get_label() for line in ax.lines] == list(clips) and ax.get_ylim() == (64, 0)
+    for line, clip in zip(ax.lines, clips.values(), strict=True):
+        np.testing.assert_allclose(line.get_xydata(), shapes.track(clip)[0], atol=0.6)
+    assert len(ax.collections) == 4  # two outlines of each
 
 
 def test_a_clip_plays_while_it_is_made():
@@ -472,7 +513,7 @@ def test_rows_of_dots_have_their_means_errors_and_levels():
         np.testing.assert_allclose(dots.get_xydata(), [(mean, row) for row, (mean, _) in enumerate(values.values())])
         ends = np.array(bars.get_segments())[:, :, 0]
         np.testing.assert_allclose(ends, [(mean - error, mean + error) for mean, error in values.values()])
-        assert ax.get_xlabel() == title
+        assert ax.get_title() == title
         said = [text.get_text() for text in ax.texts]
         assert said == ["data"] * (title == "fit") + [f"{mean:.3f}" for mean, _ in values.values()]
         assert ax.yaxis_inverted()
@@ -481,6 +522,14 @@ def test_rows_of_dots_have_their_means_errors_and_levels():
     (ax,) = drawn(figures.dot_rows, counts, {"misses": ("none", 1)}, 1, (-2, 6), strong=("w = 4",)).values()
     assert ax.lines[-1].get_xydata().tolist() == [[-1, 1]] and ax.lines[-1].get_marker() == "s"
     assert [text.get_text() for text in ax.texts] == ["none", "5", "−1"] and ax.get_xlim() == (-1, 7)
+    assert [text.get_ha() for text in ax.texts[1:]] == ["left", "right"]  # each away from the level
+
+
+def test_rows_of_dots_can_have_gaps_between_groups():
+    panels = {"fit": {"a": (1.0, 0.1), "b": (2.0, 0.1), "c": (3.0, 0.1)}}
+    (ax,) = drawn(figures.dot_rows, panels, {}, gaps=(1, 2)).values()
+    np.testing.assert_allclose(ax.get_yticks(), [0, 1.7, 3.4])
+    np.testing.assert_allclose(ax.containers[0][0].get_xydata(), [(1, 0), (2, 1.7), (3, 3.4)])
 
 
 def test_memory_is_stacked_with_its_sum_at_the_end():
@@ -502,3 +551,29 @@ def test_differences_are_sorted_and_counted_on_each_side_of_zero():
     assert [text.get_text() for text in right.texts[:2]] == ["2 below 0", "0 above 0"]
     assert right.lines[1].get_xdata().tolist() == [-2, -1] and right.get_xlabel() == "jerk"
     assert below.get_color() != above.get_color()
+    plt.close("all")
+    (ax,) = drawn(figures.differences, {"fit": ([0.3, -0.1, 0.2], (0.0, 0.25), {2: "this", 1: "that"})}).values()
+    said = {text.get_text(): tuple(np.round(text.xy, 9)) for text in ax.texts if text.get_text() in ("this", "that")}
+    assert said == {"this": (0.2, 1), "that": (-0.1, 0)}
+
+
+def test_dots_of_a_curve_have_its_colour_and_rings_say_what_a_point_is():
+    names = {"xlabel": "n", "ylabel": "d", "direct": True, "ticks": {"many": 0, "few": 1}}
+    dots = {"a": ([1], [2.0]), "b": ([0.5], [1.0])}
+    curves = {"b": [0.0, 2.0], "a": [0.0, 1.0]}
+    ax = drawn(figures.lines, [0, 1], curves, dots=dots, rings={"this one": (1, 2.0), "that": (0.5, 1.0)}, **names)[0]
+    b, a, dots_a, dots_b, *rings = ax.lines
+    assert dots_a.get_color() == a.get_color() != b.get_color() == dots_b.get_color()
+    assert [ring.get_xydata().tolist() for ring in rings] == [[[1, 2]], [[0.5, 1]]]
+    assert [text.get_text() for text in ax.texts] == ["this one", "that", "a", "b"]
+    assert [tick.get_text() for tick in ax.get_xticklabels()] == ["many", "few"]
+
+
+def test_grains_are_carried_in_order():
+    x, y = torch.tensor([3.0, 1.0, 2.0, 4.0]), torch.tensor([10.0, 30.0, 20.0, 40.0])
+    ax = drawn(figures.carried, x, y, ("upper", "lower"), grains=2)[0]
+    upper, lower = (line.get_xydata() for line in ax.lines)
+    np.testing.assert_allclose(upper, [(1.75, 1), (3.25, 1)])
+    np.testing.assert_allclose(lower, [(17.5, 0), (32.5, 0)])
+    assert [text.get_text() for text in ax.texts] == ["upper", "lower", "", ""]
+    assert [text.xy for text in ax.texts[2:]] == [(17.5, 0.02), (32.5, 0.02)]

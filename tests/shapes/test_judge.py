@@ -53,6 +53,17 @@ def test_judge_notices_what_is_wrong_and_only_that(spoil):
             assert result.hits[0].color and result.hits[0].shape, scene
 
 
+def test_what_is_frozen_blurred_or_of_another_colour():
+    scene = shapes.read("a red star rising by day")
+    whole = shapes.render(scene, 3)
+    frozen, blurred, other = (spoil(scene, 3) for spoil in (spoiled.frozen, spoiled.blurred, spoiled.recolored))
+    assert (frozen == whole[:1]).all() and frozen.shape == whole.shape
+    np.testing.assert_allclose(blurred[5, 30, 31], whole[5, 28:33, 29:34].mean((0, 1)), atol=1e-6)
+    np.testing.assert_allclose(blurred[5, 0, 0], whole[5, :3, :3].mean((0, 1)), atol=1e-6)
+    seen = look(other).scene
+    assert seen.things[0][1:] == scene.things[0][1:] and seen.things[0].color != "red" and seen.ground == scene.ground
+
+
 def test_a_triangle_with_hollow_sides_is_no_triangle():
     scene = shapes.read("a red triangle moving left")
     seen = look(spoiled.concave(scene, 0))

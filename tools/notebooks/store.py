@@ -1,7 +1,8 @@
 """nbconvert's settings for `make notebooks`: run a notebook in a fresh kernel and replace it if nothing fails.
 
 Metadata that differs from machine to machine (times, the kernel's version) is dropped. Figures get a white ground
-and a palette of 256 colours: nobody sees the difference, and the files are a third as large.
+and a palette of 256 colours: nobody sees the difference, and the files are a third as large. A widget that can say in
+HTML what it shows is stored as that: a page without a kernel prefers the widget, and then shows nothing.
 """
 
 import base64
@@ -9,6 +10,8 @@ import io
 
 from nbconvert.preprocessors import Preprocessor
 from PIL import Image
+
+WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
 class Palette(Preprocessor):
@@ -27,6 +30,22 @@ class Palette(Preprocessor):
         return cell, resources
 
 
+class Still(Preprocessor):
+    """Store the HTML of a widget that has some, and not the widget."""
+
+    enabled = True
+
+    def preprocess(self, notebook, resources):
+        """Drop widgets that have HTML, and the state of all of them if none is left."""
+        data = [output.get("data", {}) for cell in notebook.cells for output in cell.get("outputs", [])]
+        for one in data:
+            if "text/html" in one:
+                one.pop(WIDGET, None)
+        if not any(WIDGET in one for one in data):
+            notebook.metadata.pop("widgets", None)
+        return notebook, resources
+
+
 c = get_config()  # noqa: F821
 c.ExecutePreprocessor.enabled = True
 c.ExecutePreprocessor.timeout = 600  # seconds a cell
@@ -34,4 +53,4 @@ c.ExecutePreprocessor.record_timing = False
 c.ClearMetadataPreprocessor.enabled = True
 c.ClearMetadataPreprocessor.preserve_cell_metadata_mask = {("tags",)}
 c.ClearMetadataPreprocessor.preserve_nb_metadata_mask = {("kernelspec",), ("language_info", "name"), ("widgets",)}
-c.NotebookExporter.preprocessors = ["nbconvert.preprocessors.CoalesceStreamsPreprocessor", Palette]
+c.NotebookExporter.preprocessors = ["nbconvert.preprocessors.CoalesceStreamsPreprocessor", Palette, Still]

@@ -11,7 +11,7 @@ from tools.notebooks import grade
 IMPORTS = """import math, os
 import numpy as np, torch
 from t2v_helpers.exercises import check
-from t2v_helpers.shapes import judge, parse"""
+from t2v_helpers import shapes"""
 ROW = {
     "solved.ipynb": ("solved", "00_first_video", "111", ""),
     "carl/10_flow_matching.ipynb": ("carl", "10_flow_matching", "111", ""),
@@ -82,7 +82,7 @@ def test_what_does_not_end_costs_no_other_exercise_its_point(tmp_path, monkeypat
     """What ends the kernel or can't be stopped comes first: it is left out when the rest is run again."""
     monkeypatch.setattr(grade, "STOP", 3)
     changed = {
-        "0.1": 'def obedience(*args):\n    while True:\n        print("x")\n\n\ncheck("0.1", obedience)',
+        "0.1": 'def chance(*args):\n    while True:\n        print("x")\n\n\ncheck("0.1", chance)',
         "0.2": 'os._exit(1)\ncheck("0.2", mirror)',
     }
     deaf = "while True:\n    try:\n        while True:\n            pass\n    except BaseException:\n        pass"
