@@ -1,9 +1,9 @@
 """Typical wrong answers to the exercises: number -> {a word that the checker has to say: the answer}."""
 
+import inspect
 import itertools
 import math
 
-import diffusers
 import numpy as np
 import torch
 
@@ -58,14 +58,6 @@ def by_chance(
         return share([asked[i] == seen[j] for i, j in pairs(len(clips))])
 
     return attempt
-
-
-FIXED = {"clip_sample": False, "steps_offset": 3, "set_alpha_to_one": False}
-
-
-def swapped(pipe, *args, kind="DDIMScheduler", **settings):
-    pipe.scheduler = getattr(diffusers, kind)(*args, **settings)
-    return pipe
 
 
 def fitted(n, values, power):
@@ -523,20 +515,14 @@ WRONG = {
         "add a little": lambda s, fps, step: (int(s * fps) - 1) // step * step + 1 if s * fps >= 1 else 0,
     },
     "9.3": {
-        "still lost: prediction_type": lambda pipe: swapped(pipe, beta_end=0.03, timestep_spacing="trailing"),
-        "still lost: rescale": lambda pipe: swapped(
-            pipe,
-            500,
-            0.002,
-            0.03,
-            "scaled_linear",
-            prediction_type="v_prediction",
-            timestep_spacing="trailing",
-            **FIXED,
+        "Does Heun read": lambda old, new: {k for k, v in old.config.items() if k[0] != "_" and new.config.get(k) != v},
+        "changed, and": lambda old, new: (
+            set(old.config) - set(inspect.signature(type(new)).parameters) - {"_use_default_values"}
         ),
-        "is a DPMSolver": lambda pipe: swapped(pipe, kind="DPMSolverMultistepScheduler"),
-        "that came in": lambda pipe: swapped(pipe).scheduler,
-        "None": lambda pipe: swapped(pipe) and None,
+        "didn't change": lambda old, new: {k for k in old.config if k[0] != "_"},
+        "diffusers' own": lambda old, new: set(old.config),
+        "a set of names": lambda old, new: len(old.config),
+        "None": lambda old, new: None,
     },
     "9.4": {
         "5 frames": lambda c: c.diff(dim=0).norm(dim=1).sum().item() / len(c),

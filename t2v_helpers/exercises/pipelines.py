@@ -1,6 +1,7 @@
 """Checkers of notebooks 06 to 09: the parts of a text-to-video model, training them, using larger ones."""
 
-import types
+import inspect
+import warnings
 from collections.abc import Callable
 
 import torch
@@ -324,24 +325,33 @@ def _allowed_frames(attempt: Callable) -> None:
         first_mistake(got, most, mistakes)
 
 
-class _Config(dict):
-    __getattr__ = dict.__getitem__
-
-
 @exercise("9.3")
-def _swapped(attempt: Callable) -> None:
-    own = {"num_train_timesteps": 500, "beta_start": 0.002, "beta_end": 0.03, "beta_schedule": "scaled_linear"}
-    own |= {"prediction_type": "v_prediction", "rescale_betas_zero_snr": True, "timestep_spacing": "trailing"}
-    own |= {"clip_sample": False, "steps_offset": 3, "set_alpha_to_one": False}
-    pipe = types.SimpleNamespace(scheduler=types.SimpleNamespace(config=_Config(own)))
-    got = attempt(pipe)
-    assert got is not None, "it returns None: is the return missing?"
-    assert got is pipe, "give back the pipeline that came in, with a new scheduler"
-    kind = type(pipe.scheduler).__name__
-    assert kind == "DDIMScheduler", f"the pipeline's scheduler is a {kind}, expected a DDIMScheduler"
-    lost = [name for name, value in own.items() if pipe.scheduler.config[name] != value]
-    assert "prediction_type" not in lost, "still lost: prediction_type. What does the scale model predict?"
-    assert not lost, f"still lost: {', '.join(lost)}. Is there a way to hand over all settings at once?"
+def _lost(attempt: Callable) -> None:
+    import diffusers
+
+    own = diffusers.DDIMScheduler(
+        500, 0.002, 0.03, "scaled_linear", prediction_type="v_prediction", rescale_betas_zero_snr=True
+    )
+    same = diffusers.DDIMScheduler.from_config(own.config)
+    bare = diffusers.DDIMScheduler(500, 0.002, 0.03, "scaled_linear", timestep_spacing="trailing")
+    with warnings.catch_warnings(action="ignore"):  # it meets numpy 2
+        heun = diffusers.HeunDiscreteScheduler.from_config(own.config)
+    cases = {"the same scheduler twice": same, "DDIM from scratch": bare, "Heun by from_config": heun}
+    for what, new in cases.items():
+        got, settings = attempt(own, new), inspect.signature(type(own)).parameters
+        assert got is not None, "it returns None: is the return missing?"
+        assert isinstance(got, set | frozenset | list | tuple), f"expected a set of names, got {got!r}"
+        known = inspect.signature(type(new)).parameters
+        changed = {name for name in settings if name in new.config and new.config[name] != own.config[name]}
+        unknown = {name for name in settings if name not in known}
+        got, right = set(got), changed | unknown
+        assert not any(str(name).startswith("_") for name in got), "names that begin with _ are diffusers' own notes"
+        if got != right:
+            hidden = "from_config keeps settings that the new class doesn't know: they are in its config, and unused"
+            assert what != "Heun by from_config" or unknown <= got, f"{hidden}. Does Heun read rescale_betas_zero_snr?"
+            assert changed <= got, f"{what}: {', '.join(sorted(changed - got))} changed, and isn't in your answer"
+            more = ", ".join(sorted(map(str, got - right)))
+            raise AssertionError(f"{what}: {more} didn't change, or isn't a setting of the old scheduler")
 
 
 @exercise("9.4")

@@ -213,6 +213,7 @@ def bars(
     log: bool = False,
     dots: Mapping | None = None,
     errors: Mapping | None = None,
+    dotted: str = "measured",
 ) -> None:
     """Draw one horizontal bar for each name, with its number; on a logarithmic axis dots on stems, the largest on top.
 
@@ -223,6 +224,7 @@ def bars(
         log: A logarithmic axis. Names with a colour of their own have it, the others are grey.
         dots: Name to another number, drawn as a black diamond and written after the first; names may be missing.
         errors: Name to one standard error, drawn to both sides and written after the number, which then has a sign.
+        dotted: What is written before the number of a diamond.
     """
     values = dict(sorted(values.items(), key=lambda item: -item[1])) if log else values
     left = min(filter(None, values.values())) / 4 if log else 0
@@ -241,7 +243,7 @@ def bars(
                     said, number = f"{number:+.2f} ± {error:.2f}".replace("-", "−"), max(number, 0) + error
             if dot is not None:
                 ax.plot(dot, row, "D", color=COLORS["data"], markersize=7)
-                said += f", measured {dot:.1f}"
+                said += f", {dotted} {dot:.1f}"
             ax.annotate(said, (max(number, dot or left, left), row), (11, 0), textcoords="offset points", va="center")
         if log:
             ax.set(xscale="log", xlim=(left, 8 * max(values.values())))
@@ -327,7 +329,7 @@ def sweep(
     ticks: Mapping[str, float],
     levels: Mapping[str, float],
     log: str = "xy",
-    orders: Sequence[int] = (),
+    each: Sequence[str] = (),
 ) -> None:
     """Draw how scores of several seeds change: a line through their means, and dots for them, side by side.
 
@@ -339,7 +341,7 @@ def sweep(
         ticks: What is written on the horizontal axis, and where.
         levels: Label to a score to compare with, drawn dashed.
         log: Which axes are logarithmic.
-        orders: For the curves one after another p: from the first mean, x ** -p is drawn as a dotted line.
+        each: Names of the columns of scores: each gets a line with its name at the end, in place of the means and dots.
     """
     with sheet(1, len(panels), 3.8, sharey=True) as axes:
         for ax, (title, curves) in zip(axes[0], panels.items(), strict=True):
@@ -351,9 +353,12 @@ def sweep(
                 color, seeds = CYCLE[2] if color in [end[2] for end in ends] else color, scores.shape[1]
                 if len(x) == 1:
                     ax.axhline(scores.mean(), color=color, linewidth=1)
+                for name, marker, column in zip(each, MARKERS, scores.T, strict=False):
+                    ax.plot(x, column, color=color, linestyle=STYLES[i], marker=marker)
+                    ends.append((column[-1], f"{label}: {name}", color))
+                if each:
+                    continue
                 ax.plot(x, scores.mean(1), color=color, linestyle=STYLES[i])
-                for order in orders[i : i + 1]:
-                    ax.plot(x, scores[0].mean() * (x / x[0]) ** -order, color=color, linestyle=":")
                 aside = (seeds > 1) * (0.2 * (i - (len(curves) - 1) / 2) + np.linspace(-0.08, 0.08, seeds))
                 moved = x * (x[1:] / x[:-1]).min(initial=2) ** aside if "x" in log else x + aside
                 ax.plot(moved, scores, MARKERS[i], color=color, markersize=4, alpha=0.6)

@@ -207,6 +207,9 @@ def test_a_sweep_has_its_seeds_side_by_side_and_its_names_in_the_last_panel():
     assert [tick.get_text() for tick in left.get_xticklabels()] == ["half", "all"] and not left.texts
     named = {text.get_text(): text.get_color() for text in right.texts}
     assert [*named] == ["diffusion, b", "diffusion, a", "GAN", "level"] and len({*named.values()}) == 4
+    ax = drawn(figures.sweep, {"": {"a": ([1.0, 2.0], [[1, 3], [0.2, 0.4]])}}, **labels, each=("one", "two"))[0]
+    assert [line.get_ydata().tolist() for line in ax.lines[1:]] == [[1, 0.2], [3, 0.4]]
+    assert [text.get_text() for text in ax.texts] == ["a: one", "a: two", "level"]
 
 
 def test_matrices_images_and_digits():
