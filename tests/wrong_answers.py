@@ -203,15 +203,14 @@ def bent(w, of_slope):
     return of_slope((t - (1 - t) * w**2) / np.sqrt((1 - t) ** 2 * w**2 + t**2)).mean().item()
 
 
-class LoRA(torch.nn.Module):
-    def __init__(self, linear, rank, scale, first=1.0, last=0.0, frozen=True):
-        super().__init__()
-        self.linear, self.scale = linear.requires_grad_(not frozen), scale
-        self.A = torch.nn.Parameter(first * torch.ones(rank, linear.in_features))
-        self.B = torch.nn.Parameter(last * torch.ones(linear.out_features, rank))
-
-    def forward(self, x):
-        return self.linear(x) + self.scale * (x @ self.A.T) @ self.B.T
+def merged(layer, scale=None, keep=1.0, bias=True):
+    """One linear layer in place of a LoRA, with a mistake."""
+    plain = torch.nn.Linear(layer.linear.in_features, layer.linear.out_features)
+    with torch.no_grad():
+        change = (layer.scale if scale is None else scale) * layer.B @ layer.A
+        plain.weight.copy_(keep * layer.linear.weight + change)
+        plain.bias.copy_(bias * layer.linear.bias)
+    return plain
 
 
 def multistep(guess, x, lams, remember, power=1):
@@ -472,12 +471,14 @@ WRONG = {
         "the first time is": lambda table, n: table[n].sqrt() / 2,
     },
     "8.1": {
-        "return missing": lambda linear, rank, alpha: None,
-        "never learns": lambda linear, rank, alpha: LoRA(linear, rank, alpha / rank, first=0.0),
-        "begin as": lambda linear, rank, alpha: LoRA(linear, rank, alpha / rank, last=1.0),
-        "adds more terms": lambda linear, rank, alpha: LoRA(linear, rank, alpha),
-        "upside down": lambda linear, rank, alpha: LoRA(linear, rank, rank / alpha),
-        "frozen": lambda linear, rank, alpha: LoRA(linear, rank, alpha / rank, frozen=False),
+        "return missing": lambda layer: None,
+        "expected a plain": lambda layer: layer,
+        "handed back": lambda layer: layer.linear,
+        "own weights": lambda layer: merged(layer, keep=0.0),
+        "bias": lambda layer: merged(layer, bias=False),
+        "scale is missing": lambda layer: merged(layer, scale=1.0),
+        "change is missing": lambda layer: merged(layer, scale=0.0),
+        "doesn't compute": lambda layer: merged(layer, scale=-layer.scale),
     },
     "8.2": {
         "None": lambda words: None,

@@ -224,31 +224,29 @@ def _hidden(attempt: Callable) -> None:
 
 
 @exercise("8.1")
-def _lora(attempt: Callable) -> None:
-    x = torch.randn(3, 6, generator=torch.Generator().manual_seed(0))
-    for rank, alpha in ((2, 4.0), (4, 4.0)):
-        frozen = torch.nn.Linear(6, 5)
-        layer = attempt(frozen, rank, alpha)
-        assert callable(layer), f"expected a layer, got {layer!r}: is the return missing?"
-        learned = {tuple(w.shape): w for w in layer.parameters() if w.requires_grad}
-        A, B = learned.pop((rank, 6), None), learned.pop((5, rank), None)
-        assert A is not None and B is not None, "A of shape (rank, in) and B of shape (out, rank) have to be learned"
-        assert not learned, "the old weights learn as well: they have to be frozen"
-        start = torch.allclose(layer(x), frozen(x), atol=1e-6)
-        assert start, "it has to begin as the frozen layer was: let B begin at 0"
-        layer(x).square().sum().backward()
-        stuck = all(w.grad is None or not w.grad.any() for w in (A, B))
-        assert not stuck, "it never learns: A and B are both 0, and the gradient of each contains the other"
+def _merge(attempt: Callable) -> None:
+    x, generator = torch.randn(3, 6, generator=torch.Generator().manual_seed(0)), torch.Generator().manual_seed(1)
+    for rank, scale in ((2, 2.0), (4, 0.5)):
+        layer = torch.nn.Module()
+        layer.linear, layer.scale = torch.nn.Linear(6, 5).requires_grad_(False), scale
+        layer.A = torch.nn.Parameter(torch.randn(rank, 6, generator=generator))
+        layer.B = torch.nn.Parameter(torch.randn(5, rank, generator=generator))
+        old, bias = layer.linear.weight.clone(), layer.linear.bias.clone()
+        merged = attempt(layer)
+        assert merged is not None, "it returns None: is the return missing?"
+        assert type(merged) is torch.nn.Linear, f"expected a plain nn.Linear, got {type(merged).__name__}"
+        kept = torch.equal(layer.linear.weight, old) and merged.weight is not layer.linear.weight
+        assert kept, "the frozen layer was changed or handed back: the merged weights belong in a new layer"
         with torch.no_grad():
-            B.normal_(generator=torch.Generator().manual_seed(rank))
-            got, change = layer(x) - frozen(x), (x @ A.T) @ B.T
+            got, before, change = merged(x), x @ old.T + bias, (x @ layer.A.T) @ layer.B.T
         mistakes = {
-            "the scale: a larger rank adds more terms, so alpha is divided by the rank": alpha * change,
-            "the scale is upside down: alpha divided by the rank": rank / alpha * change,
-            "alpha is not used": change,
-            f"wrong at rank {rank} and alpha {alpha:g}, expected (8.7)": ANYTHING,
+            "the frozen layer's own weights are missing": scale * change + bias,
+            "the bias is missing": before - bias + scale * change,
+            "the scale is missing: B A counts layer.scale times": before + change,
+            "the change is missing: this is the frozen layer": before,
+            "it doesn't compute what the layer computes": ANYTHING,
         }
-        first_mistake(got, alpha / rank * change, mistakes, atol=1e-4)
+        first_mistake(got, before + scale * change, mistakes, atol=1e-4)
 
 
 @exercise("8.2")

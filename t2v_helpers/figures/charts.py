@@ -146,6 +146,7 @@ def runs(
     log: str = "",
     band: bool = False,
     height: float = 3.4,
+    top: float | None = None,
 ) -> None:
     """Draw a thin curve for each seed of several experiments, with the name of each experiment at its end.
 
@@ -158,10 +159,17 @@ def runs(
         log: Which axes are logarithmic: "x", "y" or "xy".
         band: Draw the seeds' mean, in a band from the least to the largest of them, in place of a curve for each.
         height: Of the figure, in inches.
+        top: The largest value there can be, at the end of a vertical axis from 0.
     """
     with sheet(height=height) as [[ax]]:
+        if top:
+            _from_zero(ax, top)
         _runs(ax, x, curves, levels or {}, log, band)
         ax.set(xlabel=xlabel, ylabel=ylabel)
+
+
+def _from_zero(ax: Axes, top: float) -> None:
+    ax.set(ylim=(0, 1.04 * top), yticks=np.linspace(0, top, 7))
 
 
 def run_panels(
@@ -297,13 +305,14 @@ def brightness(rows: Mapping[str, ArrayLike], count: int = 16) -> None:
         ax.set(yticks=range(len(rows)), yticklabels=names, **look)
 
 
-def scores(panels: Mapping[str, Mapping[str, ArrayLike]], *, ylabel: str) -> None:
+def scores(panels: Mapping[str, Mapping[str, ArrayLike]], *, ylabel: str, top: float | None = None) -> None:
     """Draw scores as dots, one for each seed, one panel for each data set.
 
     Args:
         panels: Title to a dict of name ("GAN", "diffusion", ...) to scores (seeds,). A single number is a floor, drawn
             as a dashed line across.
         ylabel: With the unit.
+        top: The largest score there can be, at the end of the vertical axis.
     """
     with sheet(1, len(panels), sharey=True) as axes:
         for ax, (title, named) in zip(axes[0], panels.items(), strict=True):
@@ -311,12 +320,15 @@ def scores(panels: Mapping[str, Mapping[str, ArrayLike]], *, ylabel: str) -> Non
             for i, (name, values) in enumerate(dots.items()):
                 spread, color = i + np.linspace(-0.12, 0.12, len(values)), role_color(name)
                 color = CYCLE[i % len(CYCLE)] if color == GREY else color
-                ax.scatter(spread, values, s=36, color=color, marker=MARKERS[i % len(MARKERS)], zorder=3)
+                ax.scatter(spread, values, s=60, color=color, marker=MARKERS[i % len(MARKERS)], zorder=3)
             for name in named.keys() - dots.keys():
                 ax.axhline(named[name], color="#444444", linestyle="--", linewidth=1.2, label=name)
             ax.set(title=title, xticks=range(len(dots)), xticklabels=list(dots), xlim=(-0.5, len(dots) - 0.5))
             ax.set_ylim(bottom=0)
-            ax.locator_params(axis="y", steps=[1, 2, 5, 10])
+            if top:
+                _from_zero(ax, top)
+            else:
+                ax.locator_params(axis="y", steps=[1, 2, 5, 10])
         axes[0, 0].set_ylabel(ylabel)
         legend_below(axes[0, 0])
 
@@ -371,24 +383,26 @@ def sweep(
 
 
 def history(stages: Mapping[str, Sequence[dict]], chance: float) -> None:
-    """Draw the shares measured in several stages of training over the minutes since the first began.
+    """Draw the shares measured in several stages of training over the minutes since the first began, a panel for each.
 
     Args:
         stages: Name to the stage's lines of metrics, in their order.
-        chance: The adherence of guessing, drawn dashed.
+        chance: The adherence of guessing, drawn dashed in the last panel.
     """
-    begin = 0.0
-    with sheet() as [[ax]]:
-        for (stage, rows), color, marker in zip(stages.items(), CYCLE, MARKERS, strict=False):
+    begin, looks = 0.0, {"adherence": ("-", "o", 4), "held_out": (":", "s", 2), "retrieval": ("--", "^", 2)}
+    with sheet(1, len(stages), 3.1, sharey=True) as axes:
+        for ax, (stage, rows) in zip(axes[0], stages.items(), strict=True):
             minutes = begin + np.cumsum([row["seconds"] for row in rows]) / 60
-            for name, style in (("adherence", "-"), ("retrieval", "-"), ("held_out", ":")):
+            for (name, (style, marker, width)), color in zip(looks.items(), CYCLE, strict=False):
                 if name in rows[-1]:
-                    look = {"color": color, "marker": marker, "linestyle": style}
-                    ax.plot(minutes, [row[name] for row in rows], label=f"{stage}: {name.replace('_', ' ')}", **look)
+                    look = {"color": color, "marker": marker, "linestyle": style, "linewidth": width}
+                    ax.plot(minutes, [row[name] for row in rows], label=name.replace("_", " "), **look)
             begin = minutes[-1]
-        ax.axhline(chance, color=GREY, linestyle="--", linewidth=1, label="unet: by guessing")
-        ax.set(xlabel="minutes of training", ylabel="share that is right")
-        legend_beside(ax)
+            ax.set(title=stage, xlabel="minutes", ylim=(-0.03, 1.05))
+        ax.axhline(chance, color=GREY, linestyle="--", linewidth=1, label="guessing (clips)")
+        axes[0, 0].set_ylabel("share that is right")
+        named = {label: line for ax in axes[0] for line, label in zip(*ax.get_legend_handles_labels(), strict=True)}
+        ax.figure.legend(named.values(), named, loc="outside lower center", ncols=len(named))
 
 
 def cost_panels(panels: Mapping[str, tuple[Sequence[float], Mapping[str, ArrayLike]]], ylabel: str) -> None:
@@ -400,8 +414,9 @@ def cost_panels(panels: Mapping[str, tuple[Sequence[float], Mapping[str, ArrayLi
     """
     with sheet(1, len(panels), 3.1, sharey=True) as axes:
         for ax, (name, (x, curves)) in zip(axes[0], panels.items(), strict=True):
-            for (label, y), marker in zip(curves.items(), MARKERS, strict=False):
-                ax.plot(x, y, marker=marker, label=label)
+            looks = ({"linewidth": 4, "alpha": 0.6}, {"markerfacecolor": "white"})  # of two that agree, both are seen
+            for (label, y), marker, look in zip(curves.items(), MARKERS, looks, strict=False):
+                ax.plot(x, y, marker=marker, label=label, **look)
             ax.set(xlabel=name)
             scales(ax, "xy", x)
         axes[0, 0].set_ylabel(ylabel)
@@ -524,7 +539,7 @@ def memory(rows: Mapping[str, Mapping[str, float]], limit: float) -> None:
             left += lengths
         for row, total in enumerate(sums):
             look = {"textcoords": "offset points", "va": "center", "bbox": {"fc": "white", "ec": "none", "pad": 0.5}}
-            ax.annotate(f"{total:.1f}", (total, row), (6, 0), **look)
+            ax.annotate(f"{total:.1f}", (total, row), (-4, 0), ha="right", **look)
         _mark(ax, limit, f"a card of {limit:g} GB", color=COLORS["gan"], linestyle="--")
         ax.set(xlabel="memory on each GPU (GB)", ylim=(len(rows) - 0.5, -0.5), xlim=(0, 1.1 * max(sums)))
         legend_below(ax)

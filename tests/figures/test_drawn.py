@@ -521,6 +521,19 @@ def test_memory_is_stacked_with_its_sum_at_the_end():
     assert [text.get_text() for text in ax.texts] == ["7.0", "5.0", "a card of 5 GB"] and legend(ax) == ["a", "b"]
 
 
+def test_a_loras_areas_are_in_proportion():
+    ax = drawn(figures.lora_diagram, 64, 4)[0]
+    assert [patch.get_width() * patch.get_height() for patch in ax.patches] == [4096, 256, 256]
+    assert ax.texts[0].get_text() == "$W$, frozen: 64 × 64 = 4,096"
+
+
+def test_a_vertical_axis_ends_at_the_largest_score_there_can_be():
+    drawn(figures.scores, {"a": {"one": [1, 2]}}, ylabel="of 18", top=18)
+    assert plt.gca().get_yticks().tolist() == [0, 3, 6, 9, 12, 15, 18]
+    ax = drawn(figures.runs, [0, 1], {"A": [[1, 2], [3, 4]]}, xlabel="s", ylabel="of 18", top=18)[0]
+    assert ax.get_ylim() == (0, pytest.approx(18.72))
+
+
 def test_differences_are_sorted_and_counted_on_each_side_of_zero():
     panels = {"fit": ([0.3, -0.1, 0.2, 0.0], (0.0, 0.25)), "jerk": (torch.tensor([-1.0, -2.0]), (-2.0, -1.0))}
     drawn(figures.differences, panels)
