@@ -1,9 +1,9 @@
 """Typical wrong answers to the exercises: number -> {a word that the checker has to say: the answer}."""
 
+import inspect
 import itertools
 import math
 
-import diffusers
 import numpy as np
 import torch
 
@@ -58,14 +58,6 @@ def by_chance(
         return share([asked[i] == seen[j] for i, j in pairs(len(clips))])
 
     return attempt
-
-
-FIXED = {"clip_sample": False, "steps_offset": 3, "set_alpha_to_one": False}
-
-
-def swapped(pipe, *args, kind="DDIMScheduler", **settings):
-    pipe.scheduler = getattr(diffusers, kind)(*args, **settings)
-    return pipe
 
 
 def fitted(n, values, power):
@@ -215,15 +207,14 @@ def bent(w, of_slope):
     return of_slope((t - (1 - t) * w**2) / np.sqrt((1 - t) ** 2 * w**2 + t**2)).mean().item()
 
 
-class LoRA(torch.nn.Module):
-    def __init__(self, linear, rank, scale, first=1.0, last=0.0, frozen=True):
-        super().__init__()
-        self.linear, self.scale = linear.requires_grad_(not frozen), scale
-        self.A = torch.nn.Parameter(first * torch.ones(rank, linear.in_features))
-        self.B = torch.nn.Parameter(last * torch.ones(linear.out_features, rank))
-
-    def forward(self, x):
-        return self.linear(x) + self.scale * (x @ self.A.T) @ self.B.T
+def merged(layer, scale=None, keep=1.0, bias=True):
+    """One linear layer in place of a LoRA, with a mistake."""
+    plain = torch.nn.Linear(layer.linear.in_features, layer.linear.out_features)
+    with torch.no_grad():
+        change = (layer.scale if scale is None else scale) * layer.B @ layer.A
+        plain.weight.copy_(keep * layer.linear.weight + change)
+        plain.bias.copy_(bias * layer.linear.bias)
+    return plain
 
 
 def multistep(guess, x, lams, remember, power=1):
@@ -484,12 +475,14 @@ WRONG = {
         "the first time is": lambda table, n: table[n].sqrt() / 2,
     },
     "8.1": {
-        "return missing": lambda linear, rank, alpha: None,
-        "never learns": lambda linear, rank, alpha: LoRA(linear, rank, alpha / rank, first=0.0),
-        "begin as": lambda linear, rank, alpha: LoRA(linear, rank, alpha / rank, last=1.0),
-        "adds more terms": lambda linear, rank, alpha: LoRA(linear, rank, alpha),
-        "upside down": lambda linear, rank, alpha: LoRA(linear, rank, rank / alpha),
-        "frozen": lambda linear, rank, alpha: LoRA(linear, rank, alpha / rank, frozen=False),
+        "return missing": lambda layer: None,
+        "expected a plain": lambda layer: layer,
+        "handed back": lambda layer: layer.linear,
+        "own weights": lambda layer: merged(layer, keep=0.0),
+        "bias": lambda layer: merged(layer, bias=False),
+        "scale is missing": lambda layer: merged(layer, scale=1.0),
+        "change is missing": lambda layer: merged(layer, scale=0.0),
+        "doesn't compute": lambda layer: merged(layer, scale=-layer.scale),
     },
     "8.2": {
         "None": lambda words: None,
@@ -527,20 +520,14 @@ WRONG = {
         "add a little": lambda s, fps, step: (int(s * fps) - 1) // step * step + 1 if s * fps >= 1 else 0,
     },
     "9.3": {
-        "still lost: prediction_type": lambda pipe: swapped(pipe, beta_end=0.03, timestep_spacing="trailing"),
-        "still lost: rescale": lambda pipe: swapped(
-            pipe,
-            500,
-            0.002,
-            0.03,
-            "scaled_linear",
-            prediction_type="v_prediction",
-            timestep_spacing="trailing",
-            **FIXED,
+        "Does Heun read": lambda old, new: {k for k, v in old.config.items() if k[0] != "_" and new.config.get(k) != v},
+        "changed, and": lambda old, new: (
+            set(old.config) - set(inspect.signature(type(new)).parameters) - {"_use_default_values"}
         ),
-        "is a DPMSolver": lambda pipe: swapped(pipe, kind="DPMSolverMultistepScheduler"),
-        "that came in": lambda pipe: swapped(pipe).scheduler,
-        "None": lambda pipe: swapped(pipe) and None,
+        "didn't change": lambda old, new: {k for k in old.config if k[0] != "_"},
+        "diffusers' own": lambda old, new: set(old.config),
+        "a set of names": lambda old, new: len(old.config),
+        "None": lambda old, new: None,
     },
     "9.4": {
         "5 frames": lambda c: c.diff(dim=0).norm(dim=1).sum().item() / len(c),

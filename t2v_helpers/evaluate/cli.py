@@ -11,7 +11,7 @@ import time
 from .._support import command, files
 from ..models import DTYPES, Request, describe, fit, identity, known_words, load_pipeline, make
 
-EPILOG = """In the JSON file a number is [mean, standard error, how many clips or pairs it is of].
+EPILOG = """In the JSON file, each number is [mean, standard error, number of clips or pairs].
 Exit code: 0 measured, 2 bad input (one line says why), 130 interrupted."""
 
 

@@ -1,6 +1,7 @@
 """Checkers of notebooks 06 to 09: the parts of a text-to-video model, training them, using larger ones."""
 
-import types
+import inspect
+import warnings
 from collections.abc import Callable
 
 import torch
@@ -223,31 +224,29 @@ def _hidden(attempt: Callable) -> None:
 
 
 @exercise("8.1")
-def _lora(attempt: Callable) -> None:
-    x = torch.randn(3, 6, generator=torch.Generator().manual_seed(0))
-    for rank, alpha in ((2, 4.0), (4, 4.0)):
-        frozen = torch.nn.Linear(6, 5)
-        layer = attempt(frozen, rank, alpha)
-        assert callable(layer), f"expected a layer, got {layer!r}: is the return missing?"
-        learned = {tuple(w.shape): w for w in layer.parameters() if w.requires_grad}
-        A, B = learned.pop((rank, 6), None), learned.pop((5, rank), None)
-        assert A is not None and B is not None, "A of shape (rank, in) and B of shape (out, rank) have to be learned"
-        assert not learned, "the old weights learn as well: they have to be frozen"
-        start = torch.allclose(layer(x), frozen(x), atol=1e-6)
-        assert start, "it has to begin as the frozen layer was: let B begin at 0"
-        layer(x).square().sum().backward()
-        stuck = all(w.grad is None or not w.grad.any() for w in (A, B))
-        assert not stuck, "it never learns: A and B are both 0, and the gradient of each contains the other"
+def _merge(attempt: Callable) -> None:
+    x, generator = torch.randn(3, 6, generator=torch.Generator().manual_seed(0)), torch.Generator().manual_seed(1)
+    for rank, scale in ((2, 2.0), (4, 0.5)):
+        layer = torch.nn.Module()
+        layer.linear, layer.scale = torch.nn.Linear(6, 5).requires_grad_(False), scale
+        layer.A = torch.nn.Parameter(torch.randn(rank, 6, generator=generator))
+        layer.B = torch.nn.Parameter(torch.randn(5, rank, generator=generator))
+        old, bias = layer.linear.weight.clone(), layer.linear.bias.clone()
+        merged = attempt(layer)
+        assert merged is not None, "it returns None: is the return missing?"
+        assert type(merged) is torch.nn.Linear, f"expected a plain nn.Linear, got {type(merged).__name__}"
+        kept = torch.equal(layer.linear.weight, old) and merged.weight is not layer.linear.weight
+        assert kept, "the frozen layer was changed or handed back: the merged weights belong in a new layer"
         with torch.no_grad():
-            B.normal_(generator=torch.Generator().manual_seed(rank))
-            got, change = layer(x) - frozen(x), (x @ A.T) @ B.T
+            got, before, change = merged(x), x @ old.T + bias, (x @ layer.A.T) @ layer.B.T
         mistakes = {
-            "the scale: a larger rank adds more terms, so alpha is divided by the rank": alpha * change,
-            "the scale is upside down: alpha divided by the rank": rank / alpha * change,
-            "alpha is not used": change,
-            f"wrong at rank {rank} and alpha {alpha:g}, expected (8.7)": ANYTHING,
+            "the frozen layer's own weights are missing": scale * change + bias,
+            "the bias is missing": before - bias + scale * change,
+            "the scale is missing: B A counts layer.scale times": before + change,
+            "the change is missing: this is the frozen layer": before,
+            "it doesn't compute what the layer computes": ANYTHING,
         }
-        first_mistake(got, alpha / rank * change, mistakes, atol=1e-4)
+        first_mistake(got, before + scale * change, mistakes, atol=1e-4)
 
 
 @exercise("8.2")
@@ -324,24 +323,33 @@ def _allowed_frames(attempt: Callable) -> None:
         first_mistake(got, most, mistakes)
 
 
-class _Config(dict):
-    __getattr__ = dict.__getitem__
-
-
 @exercise("9.3")
-def _swapped(attempt: Callable) -> None:
-    own = {"num_train_timesteps": 500, "beta_start": 0.002, "beta_end": 0.03, "beta_schedule": "scaled_linear"}
-    own |= {"prediction_type": "v_prediction", "rescale_betas_zero_snr": True, "timestep_spacing": "trailing"}
-    own |= {"clip_sample": False, "steps_offset": 3, "set_alpha_to_one": False}
-    pipe = types.SimpleNamespace(scheduler=types.SimpleNamespace(config=_Config(own)))
-    got = attempt(pipe)
-    assert got is not None, "it returns None: is the return missing?"
-    assert got is pipe, "give back the pipeline that came in, with a new scheduler"
-    kind = type(pipe.scheduler).__name__
-    assert kind == "DDIMScheduler", f"the pipeline's scheduler is a {kind}, expected a DDIMScheduler"
-    lost = [name for name, value in own.items() if pipe.scheduler.config[name] != value]
-    assert "prediction_type" not in lost, "still lost: prediction_type. What does the scale model predict?"
-    assert not lost, f"still lost: {', '.join(lost)}. Is there a way to hand over all settings at once?"
+def _lost(attempt: Callable) -> None:
+    import diffusers
+
+    own = diffusers.DDIMScheduler(
+        500, 0.002, 0.03, "scaled_linear", prediction_type="v_prediction", rescale_betas_zero_snr=True
+    )
+    same = diffusers.DDIMScheduler.from_config(own.config)
+    bare = diffusers.DDIMScheduler(500, 0.002, 0.03, "scaled_linear", timestep_spacing="trailing")
+    with warnings.catch_warnings(action="ignore"):  # it meets numpy 2
+        heun = diffusers.HeunDiscreteScheduler.from_config(own.config)
+    cases = {"the same scheduler twice": same, "DDIM from scratch": bare, "Heun by from_config": heun}
+    for what, new in cases.items():
+        got, settings = attempt(own, new), inspect.signature(type(own)).parameters
+        assert got is not None, "it returns None: is the return missing?"
+        assert isinstance(got, set | frozenset | list | tuple), f"expected a set of names, got {got!r}"
+        known = inspect.signature(type(new)).parameters
+        changed = {name for name in settings if name in new.config and new.config[name] != own.config[name]}
+        unknown = {name for name in settings if name not in known}
+        got, right = set(got), changed | unknown
+        assert not any(str(name).startswith("_") for name in got), "names that begin with _ are diffusers' own notes"
+        if got != right:
+            hidden = "from_config keeps settings that the new class doesn't know: they are in its config, and unused"
+            assert what != "Heun by from_config" or unknown <= got, f"{hidden}. Does Heun read rescale_betas_zero_snr?"
+            assert changed <= got, f"{what}: {', '.join(sorted(changed - got))} changed, and isn't in your answer"
+            more = ", ".join(sorted(map(str, got - right)))
+            raise AssertionError(f"{what}: {more} didn't change, or isn't a setting of the old scheduler")
 
 
 @exercise("9.4")

@@ -152,6 +152,7 @@ def runs(
     log: str = "",
     band: bool = False,
     height: float = 3.4,
+    top: float | None = None,
 ) -> None:
     """Draw a thin curve for each seed of several experiments, with the name of each experiment at its end.
 
@@ -164,10 +165,17 @@ def runs(
         log: Which axes are logarithmic: "x", "y" or "xy".
         band: Draw the seeds' mean, in a band from the least to the largest of them, in place of a curve for each.
         height: Of the figure, in inches.
+        top: The largest value there can be, at the end of a vertical axis from 0.
     """
     with sheet(height=height) as [[ax]]:
+        if top:
+            _from_zero(ax, top)
         _runs(ax, x, curves, levels or {}, log, band)
         ax.set(xlabel=xlabel, ylabel=ylabel)
+
+
+def _from_zero(ax: Axes, top: float) -> None:
+    ax.set(ylim=(0, 1.04 * top), yticks=np.linspace(0, top, 7))
 
 
 def run_panels(
@@ -219,6 +227,7 @@ def bars(
     log: bool = False,
     dots: Mapping | None = None,
     errors: Mapping | None = None,
+    dotted: str = "measured",
 ) -> None:
     """Draw one horizontal bar for each name, with its number; on a logarithmic axis dots on stems, the largest on top.
 
@@ -229,6 +238,7 @@ def bars(
         log: A logarithmic axis. Names with a colour of their own have it, the others are grey.
         dots: Name to another number, drawn as a black diamond and written after the first; names may be missing.
         errors: Name to one standard error, drawn to both sides and written after the number, which then has a sign.
+        dotted: What is written before the number of a diamond.
     """
     values = dict(sorted(values.items(), key=lambda item: -item[1])) if log else values
     left = min(filter(None, values.values())) / 4 if log else 0
@@ -247,7 +257,7 @@ def bars(
                     said, number = f"{number:+.2f} ± {error:.2f}".replace("-", "−"), max(number, 0) + error
             if dot is not None:
                 ax.plot(dot, row, "D", color=COLORS["data"], markersize=7)
-                said += f", measured {dot:.1f}"
+                said += f", {dotted} {dot:.1f}"
             ax.annotate(said, (max(number, dot or left, left), row), (11, 0), textcoords="offset points", va="center")
         if log:
             ax.set(xscale="log", xlim=(left, 8 * max(values.values())))
@@ -301,13 +311,14 @@ def brightness(rows: Mapping[str, ArrayLike], count: int = 16) -> None:
         ax.set(yticks=range(len(rows)), yticklabels=names, **look)
 
 
-def scores(panels: Mapping[str, Mapping[str, ArrayLike]], *, ylabel: str) -> None:
+def scores(panels: Mapping[str, Mapping[str, ArrayLike]], *, ylabel: str, top: float | None = None) -> None:
     """Draw scores as dots, one for each seed, one panel for each data set.
 
     Args:
         panels: Title to a dict of name ("GAN", "diffusion", ...) to scores (seeds,). A single number is a floor, drawn
             as a dashed line across.
         ylabel: With the unit.
+        top: The largest score there can be, at the end of the vertical axis.
     """
     with sheet(1, len(panels), sharey=True) as axes:
         for ax, (title, named) in zip(axes[0], panels.items(), strict=True):
@@ -315,12 +326,15 @@ def scores(panels: Mapping[str, Mapping[str, ArrayLike]], *, ylabel: str) -> Non
             for i, (name, values) in enumerate(dots.items()):
                 spread, color = i + np.linspace(-0.12, 0.12, len(values)), role_color(name)
                 color = CYCLE[i % len(CYCLE)] if color == GREY else color
-                ax.scatter(spread, values, s=36, color=color, marker=MARKERS[i % len(MARKERS)], zorder=3)
+                ax.scatter(spread, values, s=60, color=color, marker=MARKERS[i % len(MARKERS)], zorder=3)
             for name in named.keys() - dots.keys():
                 ax.axhline(named[name], color="#444444", linestyle="--", linewidth=1.2, label=name)
             ax.set(title=title, xticks=range(len(dots)), xticklabels=list(dots), xlim=(-0.5, len(dots) - 0.5))
             ax.set_ylim(bottom=0)
-            ax.locator_params(axis="y", steps=[1, 2, 5, 10])
+            if top:
+                _from_zero(ax, top)
+            else:
+                ax.locator_params(axis="y", steps=[1, 2, 5, 10])
         axes[0, 0].set_ylabel(ylabel)
         legend_below(axes[0, 0])
 
@@ -333,7 +347,7 @@ def sweep(
     ticks: Mapping[str, float],
     levels: Mapping[str, float],
     log: str = "xy",
-    orders: Sequence[int] = (),
+    each: Sequence[str] = (),
 ) -> None:
     """Draw how scores of several seeds change: a line through their means, and dots for them, side by side.
 
@@ -345,7 +359,7 @@ def sweep(
         ticks: What is written on the horizontal axis, and where.
         levels: Label to a score to compare with, drawn dashed.
         log: Which axes are logarithmic.
-        orders: For the curves one after another p: from the first mean, x ** -p is drawn as a dotted line.
+        each: Names of the columns of scores: each gets a line with its name at the end, in place of the means and dots.
     """
     with sheet(1, len(panels), 3.8, sharey=True) as axes:
         for ax, (title, curves) in zip(axes[0], panels.items(), strict=True):
@@ -357,9 +371,12 @@ def sweep(
                 color, seeds = CYCLE[2] if color in [end[2] for end in ends] else color, scores.shape[1]
                 if len(x) == 1:
                     ax.axhline(scores.mean(), color=color, linewidth=1)
+                for name, marker, column in zip(each, MARKERS, scores.T, strict=False):
+                    ax.plot(x, column, color=color, linestyle=STYLES[i], marker=marker)
+                    ends.append((column[-1], f"{label}: {name}", color))
+                if each:
+                    continue
                 ax.plot(x, scores.mean(1), color=color, linestyle=STYLES[i])
-                for order in orders[i : i + 1]:
-                    ax.plot(x, scores[0].mean() * (x / x[0]) ** -order, color=color, linestyle=":")
                 aside = (seeds > 1) * (0.2 * (i - (len(curves) - 1) / 2) + np.linspace(-0.08, 0.08, seeds))
                 moved = x * (x[1:] / x[:-1]).min(initial=2) ** aside if "x" in log else x + aside
                 ax.plot(moved, scores, MARKERS[i], color=color, markersize=4, alpha=0.6)
@@ -372,24 +389,26 @@ def sweep(
 
 
 def history(stages: Mapping[str, Sequence[dict]], chance: float) -> None:
-    """Draw the shares measured in several stages of training over the minutes since the first began.
+    """Draw the shares measured in several stages of training over the minutes since the first began, a panel for each.
 
     Args:
         stages: Name to the stage's lines of metrics, in their order.
-        chance: The adherence of guessing, drawn dashed.
+        chance: The adherence of guessing, drawn dashed in the last panel.
     """
-    begin = 0.0
-    with sheet() as [[ax]]:
-        for (stage, rows), color, marker in zip(stages.items(), CYCLE, MARKERS, strict=False):
+    begin, looks = 0.0, {"adherence": ("-", "o", 4), "held_out": (":", "s", 2), "retrieval": ("--", "^", 2)}
+    with sheet(1, len(stages), 3.1, sharey=True) as axes:
+        for ax, (stage, rows) in zip(axes[0], stages.items(), strict=True):
             minutes = begin + np.cumsum([row["seconds"] for row in rows]) / 60
-            for name, style in (("adherence", "-"), ("retrieval", "-"), ("held_out", ":")):
+            for (name, (style, marker, width)), color in zip(looks.items(), CYCLE, strict=False):
                 if name in rows[-1]:
-                    look = {"color": color, "marker": marker, "linestyle": style}
-                    ax.plot(minutes, [row[name] for row in rows], label=f"{stage}: {name.replace('_', ' ')}", **look)
+                    look = {"color": color, "marker": marker, "linestyle": style, "linewidth": width}
+                    ax.plot(minutes, [row[name] for row in rows], label=name.replace("_", " "), **look)
             begin = minutes[-1]
-        ax.axhline(chance, color=GREY, linestyle="--", linewidth=1, label="unet: by guessing")
-        ax.set(xlabel="minutes of training", ylabel="share that is right")
-        legend_beside(ax)
+            ax.set(title=stage, xlabel="minutes", ylim=(-0.03, 1.05))
+        ax.axhline(chance, color=GREY, linestyle="--", linewidth=1, label="guessing (clips)")
+        axes[0, 0].set_ylabel("share that is right")
+        named = {label: line for ax in axes[0] for line, label in zip(*ax.get_legend_handles_labels(), strict=True)}
+        ax.figure.legend(named.values(), named, loc="outside lower center", ncols=len(named))
 
 
 def cost_panels(panels: Mapping[str, tuple[Sequence[float], Mapping[str, ArrayLike]]], ylabel: str) -> None:
@@ -401,8 +420,9 @@ def cost_panels(panels: Mapping[str, tuple[Sequence[float], Mapping[str, ArrayLi
     """
     with sheet(1, len(panels), 3.1, sharey=True) as axes:
         for ax, (name, (x, curves)) in zip(axes[0], panels.items(), strict=True):
-            for (label, y), marker in zip(curves.items(), MARKERS, strict=False):
-                ax.plot(x, y, marker=marker, label=label)
+            looks = ({"linewidth": 4, "alpha": 0.6}, {"markerfacecolor": "white"})  # of two that agree, both are seen
+            for (label, y), marker, look in zip(curves.items(), MARKERS, looks, strict=False):
+                ax.plot(x, y, marker=marker, label=label, **look)
             ax.set(xlabel=name)
             scales(ax, "xy", x)
         axes[0, 0].set_ylabel(ylabel)
@@ -525,7 +545,7 @@ def memory(rows: Mapping[str, Mapping[str, float]], limit: float) -> None:
             left += lengths
         for row, total in enumerate(sums):
             look = {"textcoords": "offset points", "va": "center", "bbox": {"fc": "white", "ec": "none", "pad": 0.5}}
-            ax.annotate(f"{total:.1f}", (total, row), (6, 0), **look)
+            ax.annotate(f"{total:.1f}", (total, row), (-4, 0), ha="right", **look)
         _mark(ax, limit, f"a card of {limit:g} GB", color=COLORS["gan"], linestyle="--")
         ax.set(xlabel="memory on each GPU (GB)", ylim=(len(rows) - 0.5, -0.5), xlim=(0, 1.1 * max(sums)))
         legend_below(ax)

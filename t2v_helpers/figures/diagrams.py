@@ -135,3 +135,26 @@ def text_diagram(words: Sequence[str], length: int = 24) -> None:
         ax.annotate("", (3.9, 2.9), (edges[count - 1] + 0.3, 3.85), arrowprops=THIN | {"linestyle": "--"})
         ax.annotate("", (2.9, 2.35), (2.9, 1.95), arrowprops=THIN | {"arrowstyle": "<->"})
         ax.text(0.14, 2.05, "a pair should\nbe near (6.1)")
+
+
+def lora_diagram(side: int, rank: int) -> None:
+    """Draw a layer's weights W and the thin matrices B and A of its LoRA, areas in proportion to their numbers.
+
+    Args:
+        side: Inputs of the layer, and outputs.
+        rank: Of the LoRA.
+    """
+    gap, thin = side / 3, max(rank, side / 40)
+    boxes = {  # text below: left, width, height, role
+        f"$W$, frozen: {side} × {side} = {side * side:,}": (0, side, side, "data"),
+        f"$B$: {side} × {rank} = {side * rank:,}": (side + 2 * gap, thin, side, "gan"),
+        f"$A$: {rank} × {side} = {side * rank:,}": (side + 4 * gap, side, thin, "gan"),
+    }
+    with sheet(height=2.6, style={"font.size": 12.0}) as [[ax]]:
+        ax.axis("off")
+        for text, (left, width, height, role) in boxes.items():
+            ax.add_patch(Rectangle((left, side - height), width, height, facecolor=COLORS[role], alpha=0.6))
+            ax.text(left + width / 2, side + side / 10, text, ha="center", va="top")
+        for sign, x in (("+", side + gap), ("·", side + 3 * gap)):
+            ax.text(x, side / 2, sign, ha="center", va="center", fontsize=20)
+        ax.set(xlim=(-gap, 2 * side + 5 * gap), ylim=(1.3 * side, -side / 20), aspect="equal")

@@ -142,14 +142,15 @@ def winners(rows: Mapping[str, Sequence[str]], columns: Sequence[str], xlabel: s
             ax.axvline(edge - 0.5, color="white", linewidth=2)
 
 
-def images(pictures: Sequence[ArrayLike], *, titles: Sequence[str]) -> None:
+def images(pictures: Sequence[ArrayLike], *, titles: Sequence[str], most: int = 5) -> None:
     """Draw pictures side by side, in two rows when there are more than five.
 
     Args:
         pictures: (H, W, 3) each, in [0, 1].
         titles: One for each.
+        most: How many a row may hold.
     """
-    rows, columns = in_rows(len(pictures))
+    rows, columns = in_rows(len(pictures), most)
     with sheet(rows, columns, (8.5 / columns + 0.3) * rows, style=BOXED) as axes:
         for ax, picture, title in zip(axes.flat, pictures, titles, strict=False):
             ax.imshow(np.asarray(picture, dtype=float))

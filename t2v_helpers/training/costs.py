@@ -7,7 +7,6 @@ keeps, in one UNet of any width; models/counting.py counts what drawing a clip n
 import contextlib
 import typing
 
-import numpy as np
 import torch
 from torch.nn import functional as F
 
@@ -124,12 +123,3 @@ def _inputs(unet, frames, size, batch):
     x = torch.randn(batch, unet.config.in_channels, frames, size, size, device=unet.device)
     text = torch.randn(batch, TOKENS, unet.config.cross_attention_dim, device=unet.device)
     return x, torch.zeros(batch, device=unet.device), text
-
-
-def exponent(x, y):
-    """The power with which y grows: the slope of log y over log x, by least squares. x, y: sequences of floats > 0.
-
-    >>> round(exponent([1, 2, 4], [3, 12, 48]), 6)
-    2.0
-    """
-    return float(np.polyfit(np.log(x), np.log(y), 1)[0])

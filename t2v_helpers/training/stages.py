@@ -110,13 +110,18 @@ def train_autoencoder(
 
 
 @torch.no_grad()
-def reconstruction_adherence(vae, world, clips, seed=10**6):
-    """Share of rendered clips that the judge still reads rightly once the autoencoder has coded and decoded them."""
+def reconstruction_adherence(vae, world, clips, seed=10**6, margin=0):
+    """Share of rendered clips that the judge still reads rightly once the autoencoder has coded and decoded them.
+
+    margin: pixels of ground laid around a clip before it is encoded, and cut off again once it is decoded.
+    """
     right = 0
     for i in range(clips):
         kind = i * len(world.kinds) // clips
         images = to_model(world.clip(kind, rng(seed, i))).movedim(1, 0).to(vae.device)
-        decoded = vae.decode(vae.encode(images).latent_dist.mean).sample.float().cpu()
+        framed = nn.functional.pad(images, [margin] * 4, mode="replicate")
+        decoded = vae.decode(vae.encode(framed).latent_dist.mean).sample.float().cpu()
+        decoded = decoded[..., margin : margin + images.shape[-2], margin : margin + images.shape[-1]]
         seen = shapes.look((decoded / 2 + 0.5).clamp(0, 1).movedim(1, -1), fit=world.fit).scene
         right += shapes.compare(world.kinds[kind], seen).right
     return right / clips

@@ -18,6 +18,7 @@ LEAN = """() => { const seen = new Set(); for (const e of document.querySelector
 SEVERE = """rules => axe.run({preload: false, resultTypes: ['violations'], ...rules && {runOnly: rules}})
     .then(found => found.violations.filter(v => ['serious', 'critical'].includes(v.impact))
     .map(v => v.id + ': ' + v.nodes.map(n => n.target + ' ' + n.failureSummary).slice(0, 3).join(' | ')))"""
+ALTS = "[...document.images].map(image => image.alt)"
 RULES = {"dark": ["color-contrast", "link-in-text-block"], "light": None}  # other rules find the same in both
 PLAYING = "[...document.querySelectorAll('video')].every(v => v.videoWidth && v.currentTime > 0.1)"
 MATH = """[...document.querySelectorAll('article math')].filter(m => !m.closest('details'))
@@ -118,6 +119,8 @@ def test_every_page_is_readable_by_everyone_and_asks_nothing_of_others(site, hos
             page.emulate_media(color_scheme=scheme)
             page.wait_for_selector(f'html[data-theme="{scheme}"]', state="attached")
             found[name] += page.evaluate(SEVERE, rules)
+        wordless = re.compile(r"\.\./_images/|<Figure|[^a-z]*$")
+        found[name] += [alt for alt in page.evaluate(ALTS) if wordless.match(alt)]
     assert {name: problems for name, problems in found.items() if problems} == {}
     assert asked == [] and said == []
     page.close()

@@ -219,6 +219,9 @@ def test_a_sweep_has_its_seeds_side_by_side_and_its_names_in_the_last_panel():
     assert [tick.get_text() for tick in left.get_xticklabels()] == ["half", "all"] and not left.texts
     named = {text.get_text(): text.get_color() for text in right.texts}
     assert [*named] == ["diffusion, b", "diffusion, a", "GAN", "level"] and len({*named.values()}) == 4
+    ax = drawn(figures.sweep, {"": {"a": ([1.0, 2.0], [[1, 3], [0.2, 0.4]])}}, **labels, each=("one", "two"))[0]
+    assert [line.get_ydata().tolist() for line in ax.lines[1:]] == [[1, 0.2], [3, 0.4]]
+    assert [text.get_text() for text in ax.texts] == ["a: one", "a: two", "level"]
 
 
 def test_matrices_images_and_digits():
@@ -536,6 +539,19 @@ def test_memory_is_stacked_with_its_sum_at_the_end():
     ax = drawn(figures.memory, {"all": {"a": 3.0, "b": 4.0}, "LoRA": {"a": 1.0, "b": 4.0}}, 5)[0]
     assert [bar.get_width() for bar in ax.patches] == [3, 1, 4, 4] and [bar.get_x() for bar in ax.patches[2:]] == [3, 1]
     assert [text.get_text() for text in ax.texts] == ["7.0", "5.0", "a card of 5 GB"] and legend(ax) == ["a", "b"]
+
+
+def test_a_loras_areas_are_in_proportion():
+    ax = drawn(figures.lora_diagram, 64, 4)[0]
+    assert [patch.get_width() * patch.get_height() for patch in ax.patches] == [4096, 256, 256]
+    assert ax.texts[0].get_text() == "$W$, frozen: 64 × 64 = 4,096"
+
+
+def test_a_vertical_axis_ends_at_the_largest_score_there_can_be():
+    drawn(figures.scores, {"a": {"one": [1, 2]}}, ylabel="of 18", top=18)
+    assert plt.gca().get_yticks().tolist() == [0, 3, 6, 9, 12, 15, 18]
+    ax = drawn(figures.runs, [0, 1], {"A": [[1, 2], [3, 4]]}, xlabel="s", ylabel="of 18", top=18)[0]
+    assert ax.get_ylim() == (0, pytest.approx(18.72))
 
 
 def test_differences_are_sorted_and_counted_on_each_side_of_zero():

@@ -73,14 +73,14 @@ def test_what_a_machine_takes_and_how_long(memory, ram, plan, seconds):
 
 @pytest.mark.parametrize(("name", "embedding"), [("wan", 256_384), ("cogvideox", 32_128), ("ltx", 32_128)])
 def test_a_free_colab_reads_large_text_encoders_in_eight_bits(name, embedding):
-    """Its 12.7 GB of RAM are too few for them in sixteen; their embedding of 4096 numbers a word stays in those."""
+    """Its 13.6 GB of RAM are too few for them in sixteen; their embedding of 4096 numbers a word stays in those."""
     estimate = budget.plan(name, dtype="float16")
     took = {card.name: plan for card, plan, _ in estimate.choices}
     assert took["T4 in Colab, 15 GB"] == "int8-text" and took["H100, 80 GB"] == "full"
     text, *others = budget.weight_bytes(MODELS[name], COUNTS[name])
     eight_bits = text / 2 + embedding * 4096
     assert estimate.ram["int8-text"] == pytest.approx(budget.PROGRAM + eight_bits + sum(others), rel=0.005)
-    assert estimate.ram["int8-text"] < 12.7e9 < estimate.ram["full"] == budget.PROGRAM + text + sum(others)
+    assert estimate.ram["int8-text"] < 13.6e9 < estimate.ram["full"] == budget.PROGRAM + text + sum(others)
     assert estimate.need["int8-text"] >= eight_bits
 
 

@@ -215,7 +215,9 @@ def test_flow_and_variance_preserving_noise_are_not_mixed(scale):
     for scheduler in (pipe.t2v_scheduler, diffusers.UniPCMultistepScheduler(**flow)):
         pipe.scheduler = scheduler
         assert check_scheduler(pipe, 5) == []
-    for scheduler in (diffusers.UniPCMultistepScheduler(), diffusers.DDIMScheduler()):
+    kept = diffusers.DDIMScheduler.from_config(diffusers.UniPCMultistepScheduler(**flow).config)
+    assert kept.config.use_flow_sigmas, "a setting that DDIM does not know"
+    for scheduler in (diffusers.UniPCMultistepScheduler(), diffusers.DDIMScheduler(), kept):
         pipe.scheduler = scheduler
         with pytest.raises(ValueError, match=r"cannot run a WanPipeline: expected one with noise of flow matching"):
             check_scheduler(pipe, 5)

@@ -71,7 +71,8 @@ def adapt(source):
                 cell.metadata.setdefault("tags", []).append("remove-cell")
             for output in cell.get("outputs", []):
                 output.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None)
-                if alt := output.get("metadata", {}).get("image/png", {}).get("alt"):  # MyST-NB reads the cell's only
+                if "image/png" in output.get("data", {}):  # MyST-NB reads an alternative text from the cell alone
+                    alt = output.metadata.get("image/png", {}).get("alt", output.data.get("text/plain"))
                     cell.metadata["mystnb"] = {"image": {"alt": alt}}
             if (found := EXPLORER.search(cell.source)) and cell.get("outputs"):
                 cell.outputs.append(nbformat.v4.new_output("display_data", {"text/html": PLACE.format(found[1])}))
