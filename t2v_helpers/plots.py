@@ -14,6 +14,7 @@ import torch
 from .schedules import NoiseSchedule
 
 if TYPE_CHECKING:
+    from IPython.core.formatters import PNGFormatter
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -57,26 +58,8 @@ STYLE = {
 
 
 def use_style() -> None:
-    """Draw everything from here on in the course's style, and give each figure shown an alternative text.
-
-    A notebook calls this once, after its imports. The text is `describe`'s.
-    """
+    """Draw everything from here on in the course's style. A notebook calls this once, after its imports."""
     pyplot().rcParams.update(STYLE)
-    from IPython import get_ipython
-    from matplotlib.figure import Figure
-
-    formatter = shell.display_formatter.formatters["image/png"] if (shell := get_ipython()) else None
-    draw = formatter and formatter.type_printers.get(Figure)
-    if draw is None or hasattr(draw, "describes"):  # no notebook, or done already
-        return
-
-    def draw_and_describe(figure: "Figure") -> tuple[str | bytes, dict[str, object]] | None:
-        drawn = draw(figure)
-        picture, metadata = drawn if isinstance(drawn, tuple) else (drawn, {})
-        return picture and (picture, metadata | {"alt": describe(figure)})
-
-    draw_and_describe.describes = True
-    formatter.for_type(Figure, draw_and_describe)
 
 
 def describe(figure: "Figure") -> str:
@@ -116,12 +99,34 @@ def describe(figure: "Figure") -> str:
 
 
 def pyplot() -> ModuleType:
-    """Return matplotlib.pyplot with its backend loaded: if an rc_context loads it first, no later figure is shown."""
+    """Return matplotlib.pyplot with its backend loaded: if an rc_context loads it first, no later figure is shown.
+
+    In a notebook, from here on each figure has an alternative text, which is `describe`'s.
+    """
     import matplotlib.pyplot as plt
+    from IPython import get_ipython
 
     if not plt.get_fignums():
         plt.switch_backend(plt.get_backend())
+    if shell := get_ipython():
+        _add_alternative_texts(shell.display_formatter.formatters["image/png"])
     return plt
+
+
+def _add_alternative_texts(formatter: "PNGFormatter") -> None:
+    from matplotlib.figure import Figure
+
+    draw = formatter.type_printers.get(Figure)
+    if draw is None or hasattr(draw, "describes"):  # no figures here, or done already
+        return
+
+    def draw_and_describe(figure: "Figure") -> tuple[str | bytes, dict[str, object]] | None:
+        drawn = draw(figure)
+        picture, metadata = drawn if isinstance(drawn, tuple) else (drawn, {})
+        return picture and (picture, metadata | {"alt": describe(figure)})
+
+    draw_and_describe.describes = True
+    formatter.for_type(Figure, draw_and_describe)
 
 
 def role_color(title: str, other: str = "#666666") -> str:
