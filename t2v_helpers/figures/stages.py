@@ -25,10 +25,10 @@ CLOSED = "#A8A8A8"
 # Where the middle of what comes out of a stage is drawn, and its width and height.
 PLACES = {
     "tokenizer": (2.25, 3.25, 2.1, 0.8),
-    "text encoder": (4.75, 3.25, 2.1, 0.8),
-    "UNet": (8.5, 3.38, 1.25, 0.42),
-    "scheduler": (11.4, 3.2, 1.9, 0.65),
-    "latents": (7.7, 1.0, 1.8, 0.6),
+    "text encoder": (4.75, 3.2, 2.4, 1.0),
+    "UNet": (8.48, 3.44, 1.36, 0.46),
+    "scheduler": (11.4, 3.25, 1.9, 0.65),
+    "latents": (7.7, 0.95, 2.1, 0.7),
     "decoder": (10.75, 0.77, 2.85, 0.95),
 }
 NOTES = {
@@ -56,7 +56,7 @@ def pipeline_diagram(opened: Mapping[str, object] | None = None) -> None:
     opened = opened or {}
     if unknown := set(opened) - set(STAGES):
         raise ValueError(f"stages {sorted(unknown)}: expected some of {', '.join(STAGES)}")
-    foot = -0.12 if {"latents", "decoder"} & set(opened) else 0.85
+    foot = -0.2 if {"latents", "decoder"} & set(opened) else 0.85
     with sheet(height=0.725 * (4.75 - foot), style={"font.size": 11.5}) as [[ax]]:
         ends = {"prompt": (0.5, 4.1), "clip": (12.5, 1.75), "noise": (2.25, 1.75)}
         drawn = {name: _box(ax, name, at, COLORS["noise"] if name == "noise" else GREY) for name, at in ends.items()}
@@ -66,8 +66,8 @@ def pipeline_diagram(opened: Mapping[str, object] | None = None) -> None:
             if opened.get(name) is not None:
                 x, y, width, height = PLACES[name]
                 _draw(ax, opened[name], x, y, width, height, color)
-                _note(ax, x, y - height / 2 - 0.15, NOTES.get(name, ""))
-                _note(ax, x, y - height / 2 - (0.4 if name in NOTES else 0.15), SHAPES.get(name, ""))
+                _note(ax, x, y - height / 2 - 0.18, NOTES.get(name, ""))
+                _note(ax, x, y - height / 2 - (0.43 if name in NOTES else 0.18), SHAPES.get(name, ""))
             else:
                 _note(ax, at[0], at[1] - 0.55, SHAPES.get(name, ""))
         row = [("prompt", "tokenizer"), ("tokenizer", "text encoder"), ("text encoder", "UNet"), ("noise", "latents")]
