@@ -389,22 +389,21 @@ def sweep(
 
 
 def history(stages: Mapping[str, Sequence[dict]], chance: float) -> None:
-    """Draw the shares measured in several stages of training over the minutes since the first began, a panel for each.
+    """Draw the shares measured in several stages of training over its minutes, a panel for each stage.
 
     Args:
         stages: Name to the stage's lines of metrics, in their order.
         chance: The adherence of guessing, drawn dashed in the last panel.
     """
-    begin, looks = 0.0, {"adherence": ("-", "o", 4), "held_out": (":", "s", 2), "retrieval": ("--", "^", 2)}
+    looks = {"adherence": ("-", "o", 4), "held_out": (":", "s", 2), "retrieval": ("--", "^", 2)}
     with sheet(1, len(stages), 3.1, sharey=True) as axes:
         for ax, (stage, rows) in zip(axes[0], stages.items(), strict=True):
-            minutes = begin + np.cumsum([row["seconds"] for row in rows]) / 60
+            minutes = np.cumsum([row["seconds"] for row in rows]) / 60
             for (name, (style, marker, width)), color in zip(looks.items(), CYCLE, strict=False):
                 if name in rows[-1]:
                     look = {"color": color, "marker": marker, "linestyle": style, "linewidth": width}
                     ax.plot(minutes, [row[name] for row in rows], label=name.replace("_", " "), **look)
-            begin = minutes[-1]
-            ax.set(title=stage, xlabel="minutes", ylim=(-0.03, 1.05))
+            ax.set(title=stage, xlabel="minutes", xlim=(0, 1.05 * minutes[-1]), ylim=(-0.03, 1.05))
         ax.axhline(chance, color=GREY, linestyle="--", linewidth=1, label="guessing (clips)")
         axes[0, 0].set_ylabel("share that is right")
         named = {label: line for ax in axes[0] for line, label in zip(*ax.get_legend_handles_labels(), strict=True)}

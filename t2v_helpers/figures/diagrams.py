@@ -153,7 +153,7 @@ def lora_diagram(side: int, rank: int) -> None:
     with sheet(height=2.6, style={"font.size": 12.0}) as [[ax]]:
         ax.axis("off")
         for text, (left, width, height, role) in boxes.items():
-            ax.add_patch(Rectangle((left, side - height), width, height, facecolor=COLORS[role], alpha=0.6))
+            ax.add_patch(Rectangle((left, (side - height) / 2), width, height, facecolor=COLORS[role], alpha=0.6))
             ax.text(left + width / 2, side + side / 10, text, ha="center", va="top")
         for sign, x in (("+", side + gap), ("·", side + 3 * gap)):
             ax.text(x, side / 2, sign, ha="center", va="center", fontsize=20)

@@ -96,20 +96,27 @@ class Watch(Explorer):
         shares = [n for n in ("adherence", "held_out", "color", "shape", "motion", "retrieval") if n in last]
         figure.set_layout_engine("constrained")
         figure.suptitle(title)
-        groups = {"each attribute": ("color", "shape", "motion"), "all of them": ("adherence", "held_out", "retrieval")}
+        groups = {
+            "each attribute": ("color", "shape", "motion"),
+            "the whole caption": ("adherence", "held_out", "retrieval"),
+        }
         groups = {title: [name for name in names if name in last] for title, names in groups.items()}
         left, *others = figure.subplots(1, 1 + sum(map(bool, groups.values())), squeeze=False)[0]
         left.plot(steps, [line["loss"] for line in self._lines], marker="o", color=COLORS["data"])
-        left.set(xlabel="step", ylabel="loss", xlim=(0, None), ylim=(0, None))
+        top = 1.1 * max(line["loss"] for line in self._lines)
+        left.set(xlabel="step", ylabel="loss", xlim=(0, 1.05 * steps[-1]), ylim=(0, top))
         for ax, (title, names) in zip(others, filter(lambda group: group[1], groups.items()), strict=True):
             for i, (name, marker) in enumerate(zip(names, MARKERS, strict=False)):
                 look = {
                     "marker": marker,
-                    "linewidth": 5 - 2 * i,
-                    "markersize": 11 - 3 * i,
+                    "linewidth": 1.5 + 1.5 * i,
+                    "markersize": 5 + 3 * i,
+                    "zorder": 3 - 0.1 * i,
                 }  # all are seen where they agree
                 ax.plot(steps, [line[name] for line in self._lines], label=name.replace("_", " "), **look)
-            ax.set(xlabel="step", ylabel="share that is right", title=title, xlim=(0, None), ylim=(-0.05, 1.05))
+            ax.set(
+                xlabel="step", ylabel="share that is right", title=title, xlim=(0, 1.05 * steps[-1]), ylim=(-0.05, 1.05)
+            )
             legend_beside(ax)
         return f"step {last['step']}: loss {last['loss']:.4f}" + "".join(f", {n} {last[n]:.2f}" for n in shares)
 

@@ -120,12 +120,12 @@ def test_a_notebook_keeps_the_last_picture_of_a_watch(monkeypatch):
     assert len({*kept}) == 2 and base64.b64decode(kept[-1]) == watch.picture.value
 
 
-def test_history_draws_stages_one_after_another():
+def test_history_draws_each_stage_over_its_own_minutes():
     plt = plots.pyplot()
     figures.history({"image": LINES, "clips": LINES}, chance=0.04)
     first, last = plt.gcf().axes
     assert [list(line.get_xdata()) for line in first.lines] == [[1, 2, 3]] * 2 and first.get_title() == "image"
-    assert list(last.lines[1].get_xdata()) == [4, 5, 6] and list(last.lines[2].get_ydata()) == [0.04, 0.04]
+    assert list(last.lines[1].get_xdata()) == [1, 2, 3] and list(last.lines[2].get_ydata()) == [0.04, 0.04]
     named = [text.get_text() for text in plt.gcf().legends[0].texts]
     assert named == ["adherence", "held out", "guessing (clips)"]
     plt.close("all")
