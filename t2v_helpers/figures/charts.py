@@ -14,6 +14,8 @@ from .sheet import BOXED, GREY, legend_below, legend_beside, name_ends, plain_lo
 STYLES = ("-", "--", "-.", ":")
 NAMED = COLORS | {"generator": COLORS["gan"], "Wasserstein": CYCLE[2], "GAN 1": CYCLE[2], "GAN 2": CYCLE[4]}
 NAMED |= {"linear (DDPM)": CYCLE[0], "ModelScope": CYCLE[1], "ModelScope, rescaled": CYCLE[2]}
+NAMED |= {"UNet": COLORS["diffusion"], "transformer": COLORS["discriminator"], "tiny-wan": COLORS["discriminator"]}
+NAMED |= {"Wan 1.3B": CYCLE[1]}
 NAMED |= {"network 1": CYCLE[1], "network 2": CYCLE[2]}  # what has one colour in every chart
 OTHERS = (COLORS["data"], CYCLE[3])  # of dots without a role
 Series = ArrayLike | tuple  # values (n,) as a list, array or tensor; or a tuple (x, values) or (x, values, errors)

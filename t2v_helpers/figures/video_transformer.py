@@ -53,6 +53,7 @@ def two_architectures() -> None:
         ax.text(5.55, 4.1, "in each of 6 blocks: all tokens look at all tokens, then at the text;", color=GREY)
         ax.text(5.55, 3.5, "then an MLP; the time modulates the first and the last of the three", color=GREY)
         _reads(ax, "UMT5: the text", 8.5, 0.6, (8.5, 1.5))
+        ax.text(10.05, 0.45, "each step calls the network; the decoder runs once", color=GREY)
         ax.add_patch(Rectangle((5.55, 1.6), 5.95, 1.4, fill=False, edgecolor=COLORS[DIT], linestyle=":"))
 
 
@@ -120,30 +121,34 @@ def _reads(ax: Axes, text: str, x: float, y: float, *ends: tuple[float, float]) 
         ax.annotate("", end, (x, y), arrowprops=THIN | {"color": COLORS[TEXT], "patchA": drawn.get_bbox_patch()})
 
 
-def reach(panels: Mapping[str, ArrayLike], xlabel: str, ylabel: str) -> None:
+def reach(panels: Mapping[str, ArrayLike], xlabel: str, ylabel: str, marked: int | None = None) -> None:
     """Draw what moves when one frame is changed: a row for each changed frame; white where nothing moves.
 
     Args:
         panels: Title to how far each result moves (changed, moved), 0 or more, each drawn as a share of its largest.
         xlabel: What may move.
         ylabel: What is changed.
+        marked: A row that gets a frame.
     """
     with sheet(1, len(panels), 4.1, style=BOXED) as axes:
         for ax, (title, moved) in zip(axes[0], panels.items(), strict=True):
             share = np.asarray(moved) / np.max(np.asarray(moved))
-            shown = ax.imshow(np.where(share < FLOOR, np.nan, share), cmap=PALE, norm=LogNorm(1e-3, 1), aspect="auto")
+            shown = ax.imshow(np.where(share < FLOOR, np.nan, share), cmap=PALE, norm=LogNorm(FLOOR, 1), aspect="auto")
             ax.set(title=title, xlabel=xlabel)
             ax.set(
                 xticks=range(0, share.shape[1], 1 + share.shape[1] // 8),
                 yticks=range(0, len(share), 1 + len(share) // 8),
             )
+            if marked is not None:
+                corner = -0.5, marked - 0.5
+                ax.add_patch(Rectangle(corner, share.shape[1], 1, fill=False, edgecolor="black", lw=1.6, clip_on=False))
         axes[0, 0].set_ylabel(ylabel)
         label = "how far, as a share of the largest"
-        ax.figure.colorbar(shown, ax=axes[0].tolist(), label=label, extend="min", shrink=0.9)
+        ax.figure.colorbar(shown, ax=axes[0].tolist(), label=label, shrink=0.9)
 
 
 def modulation(t: ArrayLike, panels: Mapping[str, ArrayLike]) -> None:
-    """Draw what modulation does to each channel at each flow time, one thin line a channel, and their middle half.
+    """Draw what modulation does to channels at each flow time: a line for each of about 12, and the middle half of all.
 
     Args:
         t: Flow times (n,).
@@ -153,10 +158,10 @@ def modulation(t: ArrayLike, panels: Mapping[str, ArrayLike]) -> None:
     with sheet(rows, columns, 0.8 + 2.4 * rows, sharex=True, sharey=True) as axes:
         for ax, (title, values) in zip(axes.flat, panels.items(), strict=False):
             values = np.asarray(values)
-            ax.plot(t, values, color=COLORS[DIT], linewidth=0.5, alpha=0.25)
+            ax.plot(t, values[:, :: max(1, values.shape[1] // 12)], color=COLORS[DIT], linewidth=1, alpha=0.7)
             low, high = np.quantile(values, (0.25, 0.75), axis=1)
             ax.fill_between(t, low, high, color=COLORS[UNET], alpha=0.35, linewidth=0, zorder=3)
             ax.axhline(0, color=GREY, linewidth=1, linestyle=":")
-            ax.set(title=title, xlim=(1, 0))
+            ax.set(title=title, xlim=(1, 0), xticks=(0.75, 0.5, 0.25))
         axes[0, 0].figure.supxlabel("flow time $t$: noise left, data right", fontsize=10)
-        axes[0, 0].figure.supylabel("value (blue: middle half of the features)", fontsize=10)
+        axes[0, 0].figure.supylabel("value (blue: middle half of all features)", fontsize=10)
