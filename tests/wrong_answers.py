@@ -64,6 +64,14 @@ def fitted(n, values, power):
     return np.polyfit(np.array(n, dtype=float) ** power, values, 1)
 
 
+def added(n, m):
+    return 1 / np.array(n) + 1 / np.array(m)
+
+
+def two_slopes(n, values, m):
+    return np.linalg.lstsq(np.stack([1 / np.array(n), 1 / np.array(m), np.ones(len(n))], 1), values, rcond=None)[0]
+
+
 def flipped(a, b, generator, size=torch.abs, slack=-1e-12, extra=1, times=4000):
     signs = torch.randint(2, (times, len(a)), generator=generator) * 2 - 1
     as_far = size((signs * (a - b)).mean(1)) >= (a - b).mean().abs() + slack
@@ -611,12 +619,14 @@ WRONG = {
     },
     "12.1": {
         "still in it": lambda n, v, m: fitted(n, v, -1.0)[1],
-        "subtract": lambda n, v, m: fitted(n, v, -1.0) @ [1 / m, 1],
-        "the slope": lambda n, v, m: fitted(n, v, -1.0)[0],
-        "fitted against n": lambda n, v, m: fitted(n, v, 1.0)[1] - fitted(n, v, -1.0)[0] / m,
-        "1/sqrt": lambda n, v, m: fitted(n, v, -0.5)[1] - fitted(n, v, -1.0)[0] / m,
-        "largest set": lambda n, v, m: v[-1] - fitted(n, v, -1.0)[0] / m,
-        "it is 0.279": lambda n, v, m: 0.0,
+        "the references differ": lambda n, v, m: fitted(n, v, -1.0) @ [-np.mean(1 / np.array(m)), 1],
+        "the biases add up": lambda n, v, m: fitted(np.add(n, m), v, -1.0)[1],
+        "one slope": lambda n, v, m: two_slopes(n, v, m)[2],
+        "the slope": lambda n, v, m: fitted(added(n, m), v, 1.0)[0],
+        "fitted against n": lambda n, v, m: fitted(n, v, 1.0)[1],
+        "roots": lambda n, v, m: fitted(np.sqrt(1 / np.array(n)) + np.sqrt(1 / np.array(m)), v, 1.0)[1],
+        "one score": lambda n, v, m: v[-1] - fitted(added(n, m), v, 1.0)[0] * added(n, m)[-1],
+        "for these sets it is": lambda n, v, m: 0.0,
         "None": lambda n, v, m: None,
     },
     "12.2": {

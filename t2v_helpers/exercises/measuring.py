@@ -12,20 +12,28 @@ from . import ANYTHING, exercise, first_mistake
 
 @exercise("12.1")
 def _extrapolated(attempt: Callable) -> None:
-    n, m = np.array([128, 256, 512, 1024]), 400
-    values = 0.3 + 21 / n + 21 / m + np.array([0.05, -0.04, 0.02, 0.01])
-    slope, limit = np.polyfit(1 / n, values, 1)
-    by_n, by_root = (np.polyfit(n**power, values, 1)[1] - slope / m for power in (1.0, -0.5))
+    n, m = np.array([128, 256, 512, 1024]), np.array([1000, 200, 150, 400])
+    both = 1 / n + 1 / m
+    values = 0.3 + 21 * both + np.array([0.02, -0.015, 0.01, 0.005])
+    slope, limit = np.polyfit(both, values, 1)
+    one, above = np.polyfit(1 / n, values, 1)
     mistakes = {
-        "the bias of the reference is still in it: by (12.3) it is c / m": limit,
-        "both biases push the score up: subtract c / m": limit + slope / m,
+        "the bias of the references is still in it: each score has its own c / n_ref": above,
+        "the references differ: take off each one's bias before the fit, not their mean after it": above
+        - one * np.mean(1 / m),
+        "the biases add up: 1/n + 1/n_ref, and that is not 1/(n + n_ref)": np.polyfit(1 / (n + m), values, 1)[1],
+        "the same c belongs to both biases: fit one slope, not two": np.linalg.lstsq(
+            np.stack([1 / n, 1 / m, np.ones(4)], 1), values, rcond=None
+        )[0][2],
         "that is the slope c, not a score": slope,
-        "fitted against n: (12.3) is a line in 1/n": by_n,
-        "fitted against 1/sqrt(n): that is how errors of a mean shrink, and a bias shrinks as 1/n": by_root,
-        "that begins with the value of the largest set, which still has the bias of its clips": values[-1] - slope / m,
-        f"for these sets it is {limit - slope / m:.4f}": ANYTHING,
+        "fitted against n: (12.3) is a line in 1/n": np.polyfit(n, values, 1)[1],
+        "fitted against roots: that is how errors of a mean shrink, and a bias shrinks as 1/n": np.polyfit(
+            n**-0.5 + m**-0.5, values, 1
+        )[1],
+        "that begins with one score, whose noise stays: take the end of the line": values[-1] - slope * both[-1],
+        f"for these sets it is {limit:.4f}": ANYTHING,
     }
-    first_mistake(attempt(n.tolist(), values.tolist(), m), float(limit - slope / m), mistakes, 1e-6)
+    first_mistake(attempt(n.tolist(), values.tolist(), m.tolist()), float(limit), mistakes, 1e-6)
 
 
 @exercise("12.2")

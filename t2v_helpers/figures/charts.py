@@ -102,7 +102,7 @@ def lines(
         scales(ax, log, list(ticks.values()) if names else ticks, names)
         for said, place in (rings or {}).items():
             ax.plot(*place, "o", markersize=15, markerfacecolor="none", color=COLORS["data"], markeredgewidth=1.4)
-            at = {"xytext": (12, 0), "va": "center"} if place[0] >= max(x) else {"xytext": (6, 12), "ha": "right"}
+            at = {"xytext": (12, 0), "va": "center"} if place[0] >= max(x) else {"xytext": (-18, 14), "ha": "center"}
             ax.annotate(said, place, textcoords="offset points", annotation_clip=False, **at)
         if x[0] > x[-1]:
             ax.invert_xaxis()
@@ -478,8 +478,8 @@ def differences(panels: Mapping[str, tuple]) -> None:
     """Draw differences of pairs as dots, sorted, with how many lie on each side of 0, and the interval of their mean.
 
     Args:
-        panels: What differs, with its unit, to (differences (n,), (low, high)), or to a tuple of these and of some
-            pairs' numbers, from 0, with what to write beside them.
+        panels: What differs, with its unit, to (differences (n,), (low, high)), or to a tuple of these and of
+            {some pairs' numbers, from 0: what to write beside the last of them}. All of these get a ring.
     """
     with sheet(1, len(panels), style={"axes.grid.axis": "x"}) as axes:
         for ax, (title, (values, (low, high), *said)) in zip(axes[0], panels.items(), strict=True):
@@ -496,9 +496,11 @@ def differences(panels: Mapping[str, tuple]) -> None:
             ax.errorbar(mean, -0.15 * count, xerr=[[mean - low], [high - mean]], **look)
             at = (high, -0.15 * count)
             ax.annotate("mean, 95 %", at, (8, 0), textcoords="offset points", va="center")
-            for pair, text in (said[0] if said else {}).items():
-                row = int(np.flatnonzero(order == pair)[0])
-                ends = {"ha": "right", "xytext": (5, -6)} if values[row] > 0 else {"ha": "left", "xytext": (-5, -6)}
+            for pairs, text in (said[0] if said else {}).items():
+                rows = [int(np.flatnonzero(order == pair)[0]) for pair in pairs]
+                ax.plot(values[rows], rows, "o", markersize=13, markerfacecolor="none", color=COLORS["data"])
+                row = rows[-1]
+                ends = {"ha": "right", "xytext": (5, -10)} if values[row] > 0 else {"ha": "left", "xytext": (-5, -10)}
                 ax.annotate(text, (values[row], row), textcoords="offset points", va="top", **ends)
             ax.set(xlabel=title, yticks=[], ylim=(-0.25 * count, count))
         axes[0, 0].set_ylabel("pairs, sorted")

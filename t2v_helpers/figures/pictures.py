@@ -10,6 +10,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import ConnectionPatch, Rectangle
+from matplotlib.patheffects import withStroke
 from numpy.typing import ArrayLike
 
 from ..plots import COLORS, CYCLE, STYLE, role_color
@@ -47,7 +48,7 @@ def heatmap(
         gaps: Before which rows and before which columns a white line sets groups apart.
         table: Look like a table: as wide as the page, with the columns' names above.
         frames: (row, column, how many rows, how many columns) of blocks with a black line around them.
-        above: Fields with a number above this one get a frame.
+        above: Fields with a number above this one get a frame, and numbers between -10 and 10 one more digit.
         groups: Name of some columns to the middle of their places. Then all names are at the top.
     """
     matrix = np.asarray(matrix, dtype=float)
@@ -58,7 +59,7 @@ def heatmap(
         if table or groups:
             ax.tick_params(top=True, labeltop=True, bottom=False, labelbottom=False)
         if groups:
-            ax.set(title="", xlabel=title)
+            ax.set_title(title, pad=64)
             for name, place in groups.items():
                 at = {"xytext": (0, 40), "textcoords": "offset points", "ha": "center", "weight": "bold"}
                 ax.annotate(name, (place, 1), xycoords=ax.get_xaxis_transform(), **at)
@@ -70,11 +71,13 @@ def heatmap(
             ax.add_patch(Rectangle((column - 0.5, row - 0.5), across, height, **look))
         for (row, column), value in np.ndenumerate(matrix):
             dark = np.dot(shown.to_rgba(value)[:3], (0.3, 0.6, 0.1)) < 0.5
-            said = f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−")  # + 0.0: not -0.00
+            places = digits + (above is not None and abs(value) < 9.95)
+            said = f"{round(value, places) + 0.0:.{places}f}".replace("-", "−")  # + 0.0: not -0.00
             ax.text(column, row, said, ha="center", va="center", color="white" if dark else "#222222")
             if above is not None and value > above:
                 frame = {"facecolor": "none", "edgecolor": "black", "linewidth": 2.2, "zorder": 3}
-                ax.add_patch(Rectangle((column - 0.44, row - 0.4), 0.88, 0.8, **frame))
+                frame["path_effects"] = [withStroke(linewidth=6, foreground="white")]
+                ax.add_patch(Rectangle((column - 0.39, row - 0.34), 0.78, 0.68, **frame))
 
 
 def word_maps(

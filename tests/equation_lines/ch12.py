@@ -53,7 +53,7 @@ LINES = [
         rtol=1e-6,
         wrong=("1 / np", "np"),
     ),
-    Line("12.4", {"vectors": lambda s: torch.nn.functional.normalize(s, dim=-1)}, similar, call=(text, stills)),
+    Line("12.4", {"to_shared": lambda s: torch.nn.functional.normalize(s, dim=-1)}, similar, call=(text, stills)),
     Line("12.5", {"torch": torch}, steady, call=(stills,)),
     Line("12.6", {}, 1 - torch.stack(filled).mean(), call=(clips,)),
     Line("12.7", {"table": table, "fresh": fresh}, (table - fresh.sum(0) / 8) / fresh.var(0).sqrt()),

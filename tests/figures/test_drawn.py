@@ -235,9 +235,9 @@ def test_matrices_images_and_digits():
     assert [*ax.lines[0].get_ydata()] == [0.5, 0.5]
     look = {"above": 3, "groups": {"both": 0.5}}
     ax = drawn(figures.heatmap, [[8, 3], [2, 4]], "ab", "cd", low=0, high=8, title="", digits=0, **look)[0]
-    framed = [(patch.get_x() + 0.44, patch.get_y() + 0.4) for patch in ax.patches]
+    framed = [(patch.get_x() + 0.39, patch.get_y() + 0.34) for patch in ax.patches]
     np.testing.assert_allclose(framed, [(0, 0), (1, 1)])
-    assert ax.texts[0].get_text() == "both" and ax.texts[0].xy == (0.5, 1)
+    assert ax.texts[0].get_text() == "both" and ax.texts[0].xy == (0.5, 1) and ax.texts[1].get_text() == "8.0"
     look = {"low": 0, "high": 1, "title": "table", "table": True, "frames": [(1, 0, 2, 2)]}
     ax = drawn(figures.heatmap, np.eye(3), "abc", "def", **look)["table"]
     assert ax.patches[0].get_bbox().bounds == (-0.5, 0.5, 2, 2) and ax.figure.get_figwidth() == 9
@@ -568,9 +568,12 @@ def test_differences_are_sorted_and_counted_on_each_side_of_zero():
     assert right.lines[1].get_xdata().tolist() == [-2, -1] and right.get_xlabel() == "jerk"
     assert below.get_color() != above.get_color()
     plt.close("all")
-    (ax,) = drawn(figures.differences, {"fit": ([0.3, -0.1, 0.2], (0.0, 0.25), {2: "this", 1: "that"})}).values()
+    (ax,) = drawn(
+        figures.differences, {"fit": ([0.3, -0.1, 0.2], (0.0, 0.25), {(0, 2): "this", (1,): "that"})}
+    ).values()
     said = {text.get_text(): tuple(np.round(text.xy, 9)) for text in ax.texts if text.get_text() in ("this", "that")}
     assert said == {"this": (0.2, 1), "that": (-0.1, 0)}
+    assert [[*line.get_xdata()] for line in ax.lines if line.get_markersize() == 13] == [[0.3, 0.2], [-0.1]]
 
 
 def test_dots_of_a_curve_have_its_colour_and_rings_say_what_a_point_is():
