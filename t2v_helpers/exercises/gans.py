@@ -16,7 +16,8 @@ from . import ANYTHING, exercise, first_mistake
 def _chance(attempt: Callable) -> None:
     prompts = ["a red disc going left", "a red circle growing", "a blue circle rising", "a green star going right"]
     prompts.append("a white heart bouncing")
-    got = attempt(prompts, [shapes.render(prompt, 1) for prompt in prompts])
+    clips = [shapes.render(prompt, 1) for prompt in prompts]
+    got = attempt(prompts, clips)
     mistakes = {
         "that is how many agree; divide by the number of pairs to get a share": 6,
         "a clip and its own prompt agree by merit, not by chance: leave these pairs out": 0.44,
@@ -28,6 +29,7 @@ def _chance(attempt: Callable) -> None:
         f"6 of these 20 pairs agree in shape, expected 0.3, got {got}": ANYTHING,
     }
     first_mistake(got, 0.3, mistakes)
+    assert attempt(prompts[:3], clips[:3]) == 1, "with three circles every pair agrees in shape: expected 1"
 
 
 @exercise("0.2")

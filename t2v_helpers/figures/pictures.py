@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 
 from ..plots import COLORS, CYCLE, STYLE, role_color
 from ..shapes import ground_of
-from .sheet import BOXED, GREY, WIDTH, in_rows, legend_beside, sheet
+from .sheet import BOXED, GREY, WIDTH, in_rows, sheet
 
 
 def heatmap(
@@ -249,17 +249,17 @@ def trails(clips: Mapping[str, ArrayLike]) -> None:
     """Draw where the thing in each clip goes: its outline in the first frame, dashed, and in the last, and its path.
 
     Args:
-        clips: Name to frames (F, H, W, 3) of the moving shapes, one thing in each.
+        clips: Name to frames (F, H, W, 3) of the moving shapes, one thing in each; a panel each, side by side.
     """
-    with sheet(height=4.2, style=BOXED) as [[ax]]:
-        for color, (name, frames) in zip(CYCLE, clips.items(), strict=False):
+    with sheet(1, len(clips), WIDTH / len(clips) + 0.4, style=BOXED, sharey=True) as [panels]:
+        for ax, color, (name, frames) in zip(panels, itertools.cycle(CYCLE), clips.items(), strict=False):
             contrast = np.abs(frames - ground_of(frames)).max(-1)  # (F, H, W), 0 where the ground shows
             height, width = contrast.shape[1:]
             for one, line in ((contrast[0], "dashed"), (contrast[-1], "solid")):
                 axes = (np.arange(-1, side + 1) + 0.5 for side in (width, height))
                 ax.contour(*axes, np.pad(one, 1), [0.5 * one.max()], colors=color, linestyles=line)
             y, x = np.array([np.argwhere(one > 0.5 * one.max()).mean(0) + 0.5 for one in contrast]).T
-            ax.plot(x, y, ".-", color=color, markersize=4, linewidth=1, label=name)
-        ax.set(xlim=(0, width), ylim=(height, 0), aspect="equal", xticks=range(0, width + 1, 16))
-        ax.set(yticks=range(0, height + 1, 16), xlabel="pixels from the left", ylabel="pixels below the top")
-        legend_beside(ax)
+            ax.plot(x, y, ".-", color=color, markersize=4, linewidth=1)
+            ax.set(xlim=(0, width), ylim=(height, 0), aspect="equal", xticks=range(0, width + 1, 16), title=name)
+            ax.set(yticks=range(0, height + 1, 16), xlabel="pixels from the left")
+        panels[0].set_ylabel("pixels below the top")

@@ -1,11 +1,13 @@
 """Notebook 00 with `MODEL = "modelscope"`: every cell runs, and nothing in it expects the scale model's world."""
 
 import dataclasses
+import math
 
 import pytest
 
 import t2v_helpers
 from t2v_helpers.shapes import COLORS, MOTIONS, SHAPES
+from t2v_helpers.shapes.judge import ENOUGH
 from tools import course
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
@@ -43,3 +45,7 @@ def test_what_it_says_of_the_scale_model_is_so():
     assert f"about {1_835_275_563 / weights:.0f} times smaller" in prose
     said = [f"{len(kind)} {name}" for name, kind in (("colours", COLORS), ("shapes", SHAPES), ("motions", MOTIONS))]
     assert f"each with one of {said[0]}, {said[1]} and {said[2]}" in prose
+    card = (course.ROOT / "assets" / "tiny-t2v" / "README.md").read_text(encoding="utf-8")
+    (row,) = [line.split("|") for line in card.splitlines() if line.startswith("| two things, trained pairs | 128 |")]
+    assert f"Over 128 random prompts it is {100 * float(row[8].split()[0]):.0f} % (model card)" in prose
+    assert f"gives up if fewer than {math.ceil(ENOUGH * pipe.t2v_model.num_frames)} of the 16 remain" in prose
