@@ -13,9 +13,8 @@ from tools.pictures.sheet import GREY, LARGE, WIDTH, Sheet
 TIMES = (0, 100, 300, 500, 700, 1000)  # shown by the forward chain, and from the last to the first by the reverse one
 ENDS = (0, -1)  # which frames of the clip
 ZOOM, LEFT, GAP = 3, 330, 14
-TWICE = (
-    r"\Aimport copy|\Apipeline, prompt =|def guided_v|\Asteps ="  # in the cells of notebook 10 that sample a clip twice
-)
+# In the cells of notebook 10 that sample a clip twice.
+TWICE = r"from t2v_helpers\.flow import|\Apipeline, prompt =|def guided_v|\Asteps =|\Afor i, step in"
 
 
 def forward_chain():
