@@ -82,17 +82,8 @@ def lines(
         for (label, values), marker, other in zip((dots or {}).items(), cycle(MARKERS), cycle(OTHERS), strict=False):
             curve = [*curves].index(label) if label in curves else None
             own = COLORS.get(label.split(",")[0].lower(), other) if curve is None else ax.lines[curve].get_color()
-            look = {"color": own, "markerfacecolor": "none"}
-            _draw(
-                ax,
-                x,
-                values,
-                label="_" * (curve is not None) + label,
-                linestyle="none",
-                marker=marker,
-                zorder=3,
-                **look,
-            )
+            look = {"color": own, "markerfacecolor": "none", "linestyle": "none", "marker": marker, "zorder": 3}
+            _draw(ax, x, values, label="_" * (curve is not None) + label, **look)
         for label, value in (levels or {}).items():
             ax.axhline(value, color=GREY, linestyle="--", linewidth=1, label=label)
         for label, place in (marks or {}).items():

@@ -14,7 +14,7 @@ from matplotlib.patheffects import withStroke
 from numpy.typing import ArrayLike
 
 from ..plots import COLORS, CYCLE, STYLE, role_color
-from ..shapes import ground_of
+from ..shapes import ground_of, track
 from .sheet import BOXED, GREY, WIDTH, in_rows, sheet
 
 
@@ -258,8 +258,7 @@ def trails(clips: Mapping[str, ArrayLike]) -> None:
             for one, line in ((contrast[0], "dashed"), (contrast[-1], "solid")):
                 axes = (np.arange(-1, side + 1) + 0.5 for side in (width, height))
                 ax.contour(*axes, np.pad(one, 1), [0.5 * one.max()], colors=color, linestyles=line)
-            y, x = np.array([np.argwhere(one > 0.5 * one.max()).mean(0) + 0.5 for one in contrast]).T
-            ax.plot(x, y, ".-", color=color, markersize=4, linewidth=1)
+            ax.plot(*track(frames)[0].T, ".-", color=color, markersize=4, linewidth=1)
             ax.set(xlim=(0, width), ylim=(height, 0), aspect="equal", xticks=range(0, width + 1, 16), title=name)
             ax.set(yticks=range(0, height + 1, 16), xlabel="pixels from the left")
         panels[0].set_ylabel("pixels below the top")

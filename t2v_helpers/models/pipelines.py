@@ -273,11 +273,11 @@ def check_scheduler(pipe: "DiffusionPipeline", steps: int) -> list[str]:
     missing = [name for name in needs if not hasattr(scheduler, name)]
     if not flow and not missing and scheduler.config.get("use_flow_sigmas"):
         missing = ["noise of the variance-preserving kind (use_flow_sigmas is set)"]
-    # from_config keeps settings that a class does not know, and such a class makes no use of them
-    flows = scheduler.config.get("use_flow_sigmas") if not missing else False
-    flows = flows and "use_flow_sigmas" in inspect.signature(type(scheduler)).parameters
-    if flow and not missing and hasattr(scheduler, "alphas_cumprod") and not flows:
-        missing = ["noise of flow matching (use_flow_sigmas)"]
+    if flow and not missing and hasattr(scheduler, "alphas_cumprod"):
+        # from_config keeps settings that a class does not know, and such a class makes no use of them
+        known = "use_flow_sigmas" in inspect.signature(type(scheduler)).parameters
+        if not (known and scheduler.config.get("use_flow_sigmas")):
+            missing = ["noise of flow matching (use_flow_sigmas)"]
     if not missing and (kind, class_name) != ("CogVideoXDPMScheduler", "CogVideoXPipeline"):  # those know each other
         takes = inspect.signature(scheduler.step).parameters.values()
         more = [p.name for p in takes if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD][3:]
