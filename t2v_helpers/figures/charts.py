@@ -45,8 +45,6 @@ def lines(
     ticks: Sequence[float] | Mapping[str, float] | None = None,
     log: str = "",
     peaks: bool = False,
-    direct: bool = False,
-    dashed: Mapping[str, str] | None = None,
     rings: Mapping[str, tuple[float, float]] | None = None,
     below: Mapping[str, Series] | None = None,
 ) -> None:
@@ -63,8 +61,6 @@ def lines(
         ticks: Where the horizontal axis has ticks, if not where matplotlib puts them; or their names to their places.
         log: Which axes are logarithmic: "x", "y" or "xy".
         peaks: Write the curves' names over their peaks in place of a legend.
-        direct: Write each curve's label at its end, in place of a legend.
-        dashed: Label of a curve to that of an earlier one; it is drawn dashed, in the other's colour.
         rings: What to say about a point to its place (x, y), which gets a ring.
         below: Label of a second panel's vertical axis, from 0, to the one curve in it, over the same horizontal axis.
     """
@@ -74,11 +70,7 @@ def lines(
         ax = axes[0, 0]
         for (label, values), marker, style in zip(curves.items(), cycle(MARKERS), cycle(STYLES), strict=False):
             look = {"linestyle": style} if plain else {"linestyle": "-", "marker": marker}
-            color = NAMED.get(label)
-            if label in (dashed or {}):
-                (color,) = (line.get_color() for line in ax.lines if line.get_label() == dashed[label])
-                look["linestyle"] = "--"
-            _draw(ax, x, values, label=label, color=color, **look)
+            _draw(ax, x, values, label=label, color=NAMED.get(label), **look)
         for (label, values), marker, other in zip((dots or {}).items(), cycle(MARKERS), cycle(OTHERS), strict=False):
             curve = [*curves].index(label) if label in curves else None
             own = COLORS.get(label.split(",")[0].lower(), other) if curve is None else ax.lines[curve].get_color()
@@ -102,11 +94,7 @@ def lines(
             ax.annotate(line.get_label(), line.get_xydata()[top], (0, 9), "data", "offset points", ha="center", **look)
             line.set_label("")
             ax.margins(y=0.15)
-        if direct:
-            shown = ax.lines[: len(curves)]
-            name_ends(ax, [(line.get_ydata()[-1], line.get_label(), line.get_color()) for line in shown])
-        else:
-            legend_beside(ax)
+        legend_beside(ax)
         for panel, (label, values) in zip(axes[1:, 0], (below or {}).items(), strict=True):
             _draw(panel, x, values, linestyle="-", marker="o", color=COLORS["data"])
             panel.set(xlabel=ax.get_xlabel(), ylabel=label, ylim=(0, None))

@@ -66,19 +66,20 @@ def clocks(schedules: Mapping[str, NoiseSchedule], dots: Mapping[str, ArrayLike]
             its own dashes. The legend lists them from the top down, as the curves are half way.
         dots: Name of a schedule to some of its steps, drawn as dots on its curve.
     """
-    dashes = itertools.cycle(["--", "-.", ":", (0, (6, 1.5, 1, 1.5, 1, 1.5))])
+    colors, dashes = itertools.cycle(CYCLE), itertools.cycle(["--", "-.", ":", (0, (6, 1.5, 1, 1.5, 1, 1.5))])
     schedules = dict(sorted(schedules.items(), key=lambda item: -item[1].snr[len(item[1]) // 2]))
     flows = [name for name in schedules if name.startswith("flow")]
     with sheet(height=4.4) as [[ax]]:
-        for (name, schedule), color in zip(schedules.items(), CYCLE, strict=False):
+        for name, schedule in schedules.items():
             time = np.arange(1, len(schedule) + 1) / len(schedule)
-            look = {"color": color, "linestyle": next(dashes)}
             if name in flows:
                 look = {"color": COLORS["data"], "linewidth": 3 - 1.6 * flows.index(name)}
+            else:
+                look = {"color": next(colors), "linestyle": next(dashes)}
             ax.plot(time, schedule.snr.log(), label=name, **look)
             steps = np.asarray((dots or {}).get(name, ()), dtype=int)
             if len(steps):
-                ax.plot(steps / len(schedule), schedule.snr.log()[steps - 1], "o", color=color, markersize=7)
+                ax.plot(steps / len(schedule), schedule.snr.log()[steps - 1], "o", color=look["color"], markersize=7)
         ax.axhline(0, color=GREY, linewidth=1, linestyle=":")
         ax.annotate("as much noise as signal", (1, 0), (-4, 4), textcoords="offset points", color=GREY, ha="right")
         ax.set(xlim=(0, 1), ylim=(-12, 12), xlabel="time, as a share of all steps", ylabel="ln SNR (natural log)")

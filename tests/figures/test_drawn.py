@@ -148,12 +148,6 @@ def test_the_way_back_from_noise_to_data():
     assert (film[0] != figures.film({"a": moving}, centres=centres)[0]).any()
 
 
-def test_a_dashed_curve_has_the_colour_of_the_other():
-    ax = drawn(figures.lines, [1, 2], {"a": [1, 2], "b": [2, 3]}, xlabel="", ylabel="", dashed={"b": "a"})[0]
-    assert ax.lines[0].get_color() == ax.lines[1].get_color()
-    assert [line.get_linestyle() for line in ax.lines] == ["-", "--"]
-
-
 def test_lines_dots_errors_levels_and_marks():
     x, labels = [1, 2, 4], {"xlabel": "steps", "ylabel": "distance"}
     curves = {"discriminator": ([5, 6, 7], [0.1, 0.2, 0.3], [0.01] * 3), "generator": np.array([1.0, 2.0, 3.0])}
@@ -172,9 +166,8 @@ def test_lines_dots_errors_levels_and_marks():
     line, dots = ax.lines
     assert line.get_marker() == "None" and dots.get_linestyle() == "None" and dots.get_color() == COLORS["gan"]
     assert dots.get_xydata().tolist() == [[3, 4]] and ax.get_yscale() == "log"
-    (ax,) = drawn(figures.lines, [4, 2, 1], {"a": [5, 6, 7]}, direct=True, **labels).values()
+    (ax,) = drawn(figures.lines, [4, 2, 1], {"a": [5, 6, 7]}, **labels).values()
     assert ax.get_legend() is None and ax.xaxis_inverted()
-    assert (ax.texts[0].get_text(), ax.texts[0].xy[1]) == ("a", 7)
 
 
 def test_a_loss_is_its_least_and_a_distance_and_names_can_stand_over_peaks():
@@ -577,14 +570,14 @@ def test_differences_are_sorted_and_counted_on_each_side_of_zero():
 
 
 def test_dots_of_a_curve_have_its_colour_and_rings_say_what_a_point_is():
-    names = {"xlabel": "n", "ylabel": "d", "direct": True, "ticks": {"many": 0, "few": 1}}
+    names = {"xlabel": "n", "ylabel": "d", "ticks": {"many": 0, "few": 1}}
     dots = {"a": ([1], [2.0]), "b": ([0.5], [1.0])}
     curves = {"b": [0.0, 2.0], "a": [0.0, 1.0]}
     ax = drawn(figures.lines, [0, 1], curves, dots=dots, rings={"this one": (1, 2.0), "that": (0.5, 1.0)}, **names)[0]
     b, a, dots_a, dots_b, *rings = ax.lines
     assert dots_a.get_color() == a.get_color() != b.get_color() == dots_b.get_color()
     assert [ring.get_xydata().tolist() for ring in rings] == [[[1, 2]], [[0.5, 1]]]
-    assert [text.get_text() for text in ax.texts] == ["this one", "that", "a", "b"]
+    assert [text.get_text() for text in ax.texts] == ["this one", "that"]
     assert [tick.get_text() for tick in ax.get_xticklabels()] == ["many", "few"]
 
 
