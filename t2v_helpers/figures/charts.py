@@ -218,7 +218,7 @@ def bars(
         line: (name, x) of an upright line to compare with.
         log: A logarithmic axis. Names with a colour of their own have it, the others are grey.
         dots: Name to another number, drawn as a black diamond and written after the first; names may be missing.
-        errors: Name to one standard error, drawn to both sides and written after the number, which then has a sign.
+        errors: Name to one standard error, drawn to both sides. The numbers then have a sign, in a column on the right.
         dotted: What is written before the number of a diamond.
     """
     values = dict(sorted(values.items(), key=lambda item: -item[1])) if log else values
@@ -234,12 +234,12 @@ def bars(
                 color = COLORS["diffusion"] if number >= 0 else COLORS["gan"]
                 error = (errors or {}).get(name, 0.0)
                 ax.barh(row, number, xerr=error or None, color=color, height=0.6, capsize=3)
-                if errors:
-                    said, number = f"{number:+.2f} ± {error:.2f}".replace("-", "−"), max(number, 0) + error
+                said = f"{number:+.2f} ± {error:.2f}".replace("-", "−") if errors else said
             if dot is not None:
                 ax.plot(dot, row, "D", color=COLORS["data"], markersize=7)
                 said += f", {dotted} {dot:.1f}"
-            ax.annotate(said, (max(number, dot or left, left), row), (11, 0), textcoords="offset points", va="center")
+            at = ((1, row), ax.get_yaxis_transform()) if errors else ((max(number, dot or left, left), row), "data")
+            ax.annotate(said, at[0], (11, 0), at[1], "offset points", va="center")
         if log:
             ax.set(xscale="log", xlim=(left, 8 * max(values.values())))
         ax.set_ylim(len(values) - 0.4, -0.6)  # the first on top

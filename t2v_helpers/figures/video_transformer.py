@@ -162,6 +162,8 @@ def modulation(t: ArrayLike, panels: Mapping[str, ArrayLike]) -> None:
             low, high = np.quantile(values, (0.25, 0.75), axis=1)
             ax.fill_between(t, low, high, color=COLORS[UNET], alpha=0.35, linewidth=0, zorder=3)
             ax.axhline(0, color=GREY, linewidth=1, linestyle=":")
-            ax.set(title=title, xlim=(1, 0), xticks=(0.75, 0.5, 0.25))
-        axes[0, 0].figure.supxlabel("flow time $t$: noise left, data right", fontsize=10)
-        axes[0, 0].figure.supylabel("value (blue: middle half of all features)", fontsize=10)
+            ax.set(title=title, xlim=(1, 0), xticks=(1, 0.5, 0), xticklabels=("1", "0.5", "0"))
+            for label, side in zip(ax.get_xticklabels()[::2], ("left", "right"), strict=False):
+                label.set_ha(side)  # or it would touch the next panel
+        axes[0, 0].figure.supxlabel("flow time $t$, from noise (1) to data (0)", fontsize=10)
+        axes[0, 0].figure.supylabel("value", fontsize=10)
