@@ -17,7 +17,7 @@ from ..video import InlineVideo, save_video
 class PromptBox(ipywidgets.VBox):
     """A box to type a prompt into: seed, steps, guidance, a button and its progress, and the clip that comes out.
 
-    Where no kernel runs, a page shows the clip that it began with.
+    Where no kernel runs, a page shows a still picture of the box, and the clip that it began with.
 
     Args:
         generate: `t2v_helpers.generate`.
@@ -97,4 +97,10 @@ class PromptBox(ipywidgets.VBox):
         return "[a box for prompts; it answers where a kernel runs]"
 
     def _repr_mimebundle_(self, **options: object) -> dict:
-        return super()._repr_mimebundle_(**options) | {"text/html": self._inline.html}
+        edge = '<span style="border:1px solid #8888;border-radius:4px;padding:2px 10px">{}</span>'
+        lines = ["<i>A still picture of the box: run this cell to use it.</i>"]
+        for name, control in self.controls.items():
+            lines.append(f"{name} {edge.format(html.escape(str(control.value)))}")
+        lines.append(" ".join(edge.format(f"<b>{button.description}</b>") for button in (self.make, self.keep)))
+        still = f'<div style="flex:0 1 360px">{"".join(f"<p>{line}</p>" for line in lines)}</div><figure'
+        return super()._repr_mimebundle_(**options) | {"text/html": self._inline.html.replace("<figure", still, 1)}

@@ -31,7 +31,7 @@ def test_every_cell_runs_with_modelscope(cached, tmp_path, monkeypatch, capsys):
     assert asked == ["modelscope"] and str(film) == f"{names['FOLDER']}/first_video.mp4"
     said = " ".join(map(repr, shown))
     assert "Two hearts jump for joy" in said and "bouncing" not in said  # the story's lines are its prompts
-    assert said.count("2 frames of 64x64 at 8 fps") == 49, "the elephant is drawn as well"
+    assert said.count("2 frames of 64x64 at 8 fps") == 46, "the elephant is drawn as well"
     assert "judge" not in capsys.readouterr().out
 
 

@@ -1,16 +1,16 @@
 """nbconvert's settings for `make notebooks`: run a notebook in a fresh kernel and replace it if nothing fails.
 
 Metadata that differs from machine to machine (times, the kernel's version) is dropped. Figures get a white ground
-and a palette of 256 colours, which makes the files a third as large. It covers rare colours too: the usual method drops
-the colour of a single word. A widget that can say in HTML what it shows is stored as that: a page without a kernel
-prefers the widget, and then shows nothing.
+and a palette of 256 colours, dithered, which makes the files a third as large. It covers rare colours too: the usual
+method drops the colour of a single word. A widget that can say in HTML what it shows is stored as that: a page without
+a kernel prefers the widget, and then shows nothing.
 """
 
 import base64
 import io
 
 from nbconvert.preprocessors import Preprocessor
-from PIL import Image
+from PIL import Image, ImageChops
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
@@ -26,7 +26,10 @@ class Palette(Preprocessor):
             if "image/png" in data:
                 picture = Image.open(io.BytesIO(base64.b64decode(data["image/png"]))).convert("RGBA")
                 picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
-                picture = picture.quantize(256, Image.Quantize.MAXCOVERAGE, kmeans=1, dither=Image.Dither.NONE)
+                plain = picture.quantize(256, Image.Quantize.MAXCOVERAGE, kmeans=1)
+                off = ImageChops.difference(picture, plain.convert("RGB")).convert("L").point(lambda by: 255 * (by > 1))
+                plain.paste(picture.quantize(palette=plain), mask=off)  # dithered, where the palette lacks the colour
+                picture = plain
                 picture.save(file := io.BytesIO(), "png", optimize=True)
                 data["image/png"] = base64.b64encode(file.getvalue()).decode()
         return cell, resources
