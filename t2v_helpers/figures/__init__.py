@@ -4,7 +4,7 @@ from .._support.lazy import attach
 
 _NAMES = {
     "points": "plane clouds discriminators chain paths film noise_map game_strip before_after",
-    "charts": "lines sweep bars intervals brightness scores history cost_panels dot_rows runs run_panels memory "
+    "charts": "lines sweep bars intervals brightness scores history dot_rows runs run_panels memory "
     "loss_parts differences carried",
     "pictures": "heatmap word_maps winners images digit_sheet forward_strip with_clock digit_film trails",
     "solvers": "orders quality enlarged shrinking",

@@ -391,25 +391,6 @@ def history(stages: Mapping[str, Sequence[dict]], chance: float) -> None:
         ax.figure.legend(named.values(), named, loc="outside lower center", ncols=len(named))
 
 
-def cost_panels(panels: Mapping[str, tuple[Sequence[float], Mapping[str, ArrayLike]]], ylabel: str) -> None:
-    """Draw how costs grow, both axes logarithmic, one panel for each thing that grows.
-
-    Args:
-        panels: What grows, to (values, {label: costs}).
-        ylabel: With the unit.
-    """
-    with sheet(1, len(panels), 3.1, sharey=True) as axes:
-        for ax, (name, (x, curves)) in zip(axes[0], panels.items(), strict=True):
-            looks = ({"linewidth": 4, "alpha": 0.6}, {"markerfacecolor": "white"})  # of two that agree, both are seen
-            for (label, y), marker, look in zip(curves.items(), MARKERS, looks, strict=False):
-                ax.plot(x, y, marker=marker, label=label, **look)
-            ax.set(xlabel=name)
-            scales(ax, "xy", x)
-        axes[0, 0].set_ylabel(ylabel)
-        plain_log(axes[0, 0])
-        legend_below(ax)
-
-
 def dot_rows(
     panels: Mapping[str, Mapping[str, tuple[float, float]]],
     levels: Mapping[str, tuple[str, float]],

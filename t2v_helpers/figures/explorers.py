@@ -21,7 +21,7 @@ from ..measures import energy_distance
 from ..plots import COLORS, CYCLE, MARKERS, STYLE
 from ..schedules import NoiseSchedule
 from .points import FAINT, TOYS, belief, square
-from .sheet import legend_beside
+from .sheet import name_ends
 
 FAMILIES = {
     "linear": NoiseSchedule.linear,
@@ -106,18 +106,15 @@ class Watch(Explorer):
         top = 1.1 * max(line["loss"] for line in self._lines)
         left.set(xlabel="step", ylabel="loss", xlim=(0, 1.05 * steps[-1]), ylim=(0, top))
         for ax, (title, names) in zip(others, filter(lambda group: group[1], groups.items()), strict=True):
-            for i, (name, marker) in enumerate(zip(names, MARKERS, strict=False)):
-                look = {
-                    "marker": marker,
-                    "linewidth": 1.5 + 1.5 * i,
-                    "markersize": 5 + 3 * i,
-                    "zorder": 3 - 0.1 * i,
-                }  # all are seen where they agree
-                ax.plot(steps, [line[name] for line in self._lines], label=name.replace("_", " "), **look)
-            ax.set(
-                xlabel="step", ylabel="share that is right", title=title, xlim=(0, 1.05 * steps[-1]), ylim=(-0.05, 1.05)
-            )
-            legend_beside(ax)
+            ends = []
+            for i, (name, marker, color) in enumerate(zip(names, MARKERS, CYCLE, strict=False)):
+                look = {"marker": marker, "markersize": 5 + 2 * i, "zorder": 3 - 0.1 * i}  # where they agree, all show
+                ax.plot(steps, [line[name] for line in self._lines], color=color, **look)
+                ends.append((last[name], name.replace("_", " "), color))
+            ax.set(xlabel="step", title=title, xlim=(0, 1.05 * steps[-1]), ylim=(-0.05, 1.05))
+            name_ends(ax, ends)
+        for ax in others[:1]:
+            ax.set_ylabel("share that is right")
         return f"step {last['step']}: loss {last['loss']:.4f}" + "".join(f", {n} {last[n]:.2f}" for n in shares)
 
 

@@ -35,7 +35,8 @@ def in_rows(count: int, most: int = 5) -> tuple[int, int]:
 
 def scales(ax: Axes, log: str, ticks: Sequence[float] | None = None, names: Sequence[str] | None = None) -> None:
     """Make the axes that `log` names logarithmic, "x", "y" or "xy", and set the ticks of the horizontal one."""
-    ax.set(xscale="log" if "x" in log else "linear", yscale="log" if "y" in log else "linear")
+    for axis in log:
+        ax.set(**{f"{axis}scale": "log"})
     if ticks is not None:
         ax.set_xticks(ticks, names or [f"{value:g}" for value in ticks])
         ax.xaxis.minorticks_off()

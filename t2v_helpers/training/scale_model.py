@@ -167,6 +167,14 @@ def encode(vae, clip):
     return mean.unflatten(0, frames.shape[:-3]).movedim(-4, -3)
 
 
+@torch.no_grad()
+def decode(vae, latents):
+    """Clips' frames (..., F, H, W, 3) in [0, 1], as an array, of latents as `encode` gives them."""
+    latents = latents.float().movedim(-4, -3) / vae.config.scaling_factor
+    frames = vae.decode(latents.flatten(0, -4)).sample.unflatten(0, latents.shape[:-3])
+    return (frames / 2 + 0.5).clamp(0, 1).movedim(-3, -1).cpu().numpy()
+
+
 def new_scheduler():
     """DDIM that predicts v on ModelScope's scaled-linear betas, up to 0.03 and rescaled to zero terminal SNR.
 

@@ -544,7 +544,7 @@ def test_a_vertical_axis_ends_at_the_largest_score_there_can_be():
     drawn(figures.scores, {"a": {"one": [1, 2]}}, ylabel="of 18", top=18)
     assert plt.gca().get_yticks().tolist() == [0, 3, 6, 9, 12, 15, 18]
     ax = drawn(figures.runs, [0, 1], {"A": [[1, 2], [3, 4]]}, xlabel="s", ylabel="of 18", top=18)[0]
-    assert ax.get_ylim() == (0, pytest.approx(18.72))
+    assert ax.get_ylim() == (0, pytest.approx(18.72)) and ax.get_yticks().tolist() == [0, 3, 6, 9, 12, 15, 18]
 
 
 def test_differences_are_sorted_and_counted_on_each_side_of_zero():

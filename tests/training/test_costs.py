@@ -129,12 +129,3 @@ def test_history_draws_each_stage_over_its_own_minutes():
     named = [text.get_text() for text in plt.gcf().legends[0].texts]
     assert named == ["adherence", "held out", "guessing (clips)"]
     plt.close("all")
-
-
-def test_cost_panels_have_their_data_and_labels():
-    plt = plots.pyplot()
-    figures.cost_panels({"frames": ([1, 2], {"GFLOP": [3, 6]}), "width": ([8, 16], {"GFLOP": [3, 12]})}, "a step")
-    left, right = plt.gcf().axes
-    assert left.get_xlabel() == "frames" and left.get_ylabel() == "a step"
-    assert list(right.lines[0].get_ydata()) == [3, 12] and right.get_xscale() == "log"
-    plt.close("all")

@@ -126,6 +126,14 @@ def test_the_video_tower_tells_clips_apart(pipeline):
     assert cosine.diagonal().mean() > cosine.mean() + 0.1
 
 
+def test_clips_survive_the_autoencoder_one_by_one_and_in_a_batch(pipeline):
+    clips = np.stack([shapes.render(caption, 7) for caption in ("a red circle moving left", "a green star growing")])
+    decoded = scale_model.decode(pipeline.vae, scale_model.encode(pipeline.vae, clips))
+    assert decoded.shape == clips.shape and np.abs(decoded - clips).mean() < 0.02
+    one = scale_model.decode(pipeline.vae, scale_model.encode(pipeline.vae, clips[1]))
+    np.testing.assert_allclose(one, decoded[1], atol=1e-4)
+
+
 EVALUATION = {name: json.loads((folder / "evaluation.json").read_text()) for name, folder in FOLDERS.items()}
 
 
