@@ -8,7 +8,7 @@ _NAMES = {
     "loss_parts differences carried",
     "pictures": "heatmap word_maps winners images digit_sheet forward_strip with_clock digit_film trails",
     "solvers": "orders quality enlarged shrinking",
-    "diagrams": "gan_diagram gan_beside_diffusion text_diagram lora_diagram",
+    "diagrams": "gan_diagram gan_beside_diffusion text_diagram guidance_diagram lora_diagram",
     "reverse": "chain_diagram basins density_paths",
     "flows": "flow_paths continuity clocks",
     "explorers": "Watch schedule_explorer forward_explorer sampler_explorer training_explorer",

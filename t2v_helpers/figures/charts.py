@@ -398,6 +398,7 @@ def dot_rows(
     around: tuple[float, float] | None = None,
     strong: Collection[str] = (),
     gaps: Collection[int] = (),
+    zero: bool = False,
 ) -> None:
     """Draw a row for each setting and a panel for each measure: a dot with its number, one standard error to each side.
 
@@ -408,6 +409,7 @@ def dot_rows(
         around: Where each axis begins and ends, less its level, if lengths are to be compared between panels.
         strong: The settings whose dots stand out.
         gaps: Before which settings a gap sets groups apart.
+        zero: Begin each axis at 0, and write the numbers above the dots.
     """
     names = list(next(iter(panels.values())))
     rows = [row + 0.7 * sum(gap <= row for gap in gaps) for row in range(len(names))]
@@ -424,14 +426,15 @@ def dot_rows(
             for name, mean, error, row in zip(names, means, errors, rows, strict=True):
                 said, side = f"{mean:.{digits if error else 0}f}".replace("-", "−"), -1 if mean + error < level else 1
                 at = {"xytext": (7 * side, 0), "ha": "left" if side > 0 else "right"}  # away from the level
-                ax.annotate(said, (mean + side * error, row), **at, **place)
+                x, at = (mean, {"xytext": (0, 10), "ha": "center"}) if zero else (mean + side * error, at)
+                ax.annotate(said, (x, row), **at, **place)
                 if name in strong:
                     ax.plot(mean, row, "s", color=CYCLE[1], markersize=7)
             ax.set(yticks=rows, yticklabels=names, ylim=(rows[-1] + 0.7, -0.8))
             ax.set_title(textwrap.fill(title, 96 // len(panels)), pad=20 if levels else 8)
             ax.margins(x=0.12 + 0.1 * len(panels))
             ax.locator_params(axis="x", nbins=4, steps=(1, 2, 4, 5, 10))
-            ax.set_xlim(np.add(levels[title][1], around) if around else None)
+            ax.set_xlim(np.add(levels[title][1], around) if around else 0 if zero else None)
 
 
 def differences(panels: Mapping[str, tuple]) -> None:

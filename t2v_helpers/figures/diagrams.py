@@ -118,9 +118,8 @@ def text_diagram(words: Sequence[str], length: int = 24) -> None:
             for y in (5.8, 4.7) if i < count or not (i - count) % 4 else ():  # a few of the padding's will do
                 ax.annotate("", ((left + right) / 2, y - 0.45), ((left + right) / 2, y), arrowprops=THIN)
         ax.add_patch(Rectangle((0.14, 4.72), 13.72, 0.58, facecolor="white", edgecolor=color, linewidth=2))
-        ax.text(
-            7, 5.0, "text tower: three layers, in which each token takes in those before it", ha="center", va="center"
-        )
+        said = "text tower: three layers, in which each token takes in those before it"
+        ax.text(7, 5.0, said, ha="center", va="center")
         ax.text(0.14, 6.55, f"the prompt: {count} tokens", color=color)
         ax.text(7.64, 6.55, f"padding: {length - count} more end tokens", color=GREY)
         ax.plot([0.14, 13.86], [3.65, 3.65], color=color, linewidth=2)
@@ -135,6 +134,19 @@ def text_diagram(words: Sequence[str], length: int = 24) -> None:
         ax.annotate("", (3.9, 2.9), (edges[count - 1] + 0.3, 3.85), arrowprops=THIN | {"linestyle": "--"})
         ax.annotate("", (2.9, 2.35), (2.9, 1.95), arrowprops=THIN | {"arrowstyle": "<->"})
         ax.text(0.14, 2.05, "a pair should\nbe near (6.1)")
+
+
+def guidance_diagram() -> None:
+    """Draw (6.7) as arrows from one point: the predictions without a prompt and with it, and guided ones beyond."""
+    ends = {0: r"$v_\varnothing$", 1: "$v_c$", 2: "$v_w$", 4: "$v_w$"}
+    with sheet(height=2.3, style={"font.size": 12.0}) as [[ax]]:
+        ax.set(xlim=(-0.4, 4.4), ylim=(-0.05, 1.3))
+        ax.axis("off")
+        ax.plot([0, 4], [1, 1], color=GREY, linestyle=":")
+        for w, name in ends.items():
+            color = COLORS["gan" if w > 1 else "diffusion"]
+            ax.annotate("", (w, 1), (0.5, 0), arrowprops=THIN | {"color": color, "linewidth": 1.8})
+            ax.text(w, 1.08, f"{name}, $w = {w}$", color=color, ha="center", va="bottom")
 
 
 def lora_diagram(side: int, rank: int) -> None:

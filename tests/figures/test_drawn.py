@@ -343,6 +343,8 @@ def test_text_meets_video_by_all_its_tokens_and_no_box_lies_on_another():
     assert [text for text in said if text in words] == words and "padding: 5 more end tokens" in said
     boxes = [text.get_bbox_patch().get_window_extent() for text in ax.texts if text.get_bbox_patch()]
     assert len(boxes) == 9 and not [1 for a, b in itertools.combinations(boxes, 2) if a.overlaps(b)]
+    (ax,) = drawn(figures.guidance_diagram).values()
+    assert [text.xy[0] for text in ax.texts if not text.get_text()] == [0, 1, 2, 4]  # where arrows end: at w
 
 
 def test_maps_of_words_are_drawn_as_multiples_of_their_mean_with_the_outline_of_the_object():
@@ -523,7 +525,8 @@ def test_rows_of_dots_have_their_means_errors_and_levels():
 
 def test_rows_of_dots_can_have_gaps_between_groups():
     panels = {"fit": {"a": (1.0, 0.1), "b": (2.0, 0.1), "c": (3.0, 0.1)}}
-    (ax,) = drawn(figures.dot_rows, panels, {}, gaps=(1, 2)).values()
+    (ax,) = drawn(figures.dot_rows, panels, {}, gaps=(1, 2), zero=True).values()
+    assert ax.get_xlim()[0] == 0 and [text.get_ha() for text in ax.texts] == ["center"] * 3
     np.testing.assert_allclose(ax.get_yticks(), [0, 1.7, 3.4])
     np.testing.assert_allclose(ax.containers[0][0].get_xydata(), [(1, 0), (2, 1.7), (3, 3.4)])
 
