@@ -14,29 +14,27 @@ from .sheet import BOXED, GREY, WIDTH, sheet
 
 # name -> middle of the box, colour once it is open, what it is for
 STAGES = {
-    "tokenizer": ((2.25, 4.1), COLORS["data"], "words to numbers"),
-    "text encoder": ((4.75, 4.1), COLORS["data"], "numbers to vectors"),
-    "UNet": ((7.7, 4.1), COLORS["diffusion"], "predicts"),
-    "scheduler": ((10.75, 4.1), COLORS["diffusion"], "takes a step"),
-    "latents": ((7.7, 1.75), COLORS["noise"], ""),
-    "decoder": ((10.75, 1.75), COLORS["data"], "latents to frames"),
+    "tokenizer": ((2.2, 5.3), COLORS["data"], "words to numbers"),
+    "text encoder": ((4.7, 5.3), COLORS["data"], "numbers to vectors"),
+    "UNet": ((7.1, 5.3), COLORS["diffusion"], "predicts"),
+    "scheduler": ((10.8, 5.3), COLORS["diffusion"], "takes a step"),
+    "noise": ((2.2, 1.9), COLORS["noise"], ""),
+    "latents": ((7.35, 1.9), COLORS["noise"], ""),
+    "decoder": ((10.6, 1.9), COLORS["data"], "latents to frames"),
 }
 CLOSED = "#A8A8A8"
 # Where the middle of what comes out of a stage is drawn, and its width and height.
 PLACES = {
-    "tokenizer": (2.25, 3.25, 2.1, 0.8),
-    "text encoder": (4.75, 3.2, 2.4, 1.0),
-    "UNet": (8.48, 3.44, 1.36, 0.46),
-    "scheduler": (11.4, 3.25, 1.9, 0.65),
-    "latents": (7.7, 0.95, 2.1, 0.7),
-    "decoder": (10.75, 0.77, 2.85, 0.95),
+    "tokenizer": (2.05, 4.4, 2.1, 0.7),
+    "text encoder": (4.85, 3.95, 3.3, 1.6),
+    "UNet": (9.15, 4.2, 2.85, 0.95),
+    "scheduler": (12.05, 4.1, 1.8, 1.25),
+    "noise": (2.2, 0.75, 3.9, 1.3),
+    "latents": (6.5, 0.75, 3.9, 1.3),
+    "decoder": (10.85, 0.75, 3.9, 1.3),
 }
-NOTES = {
-    "text encoder": "one row for each token",
-    "scheduler": "signal left, $t$ = 0 to 999",
-    "UNet": "its first guess",
-}
-NOTES |= {"latents": "three frames", "decoder": "the same three frames"}
+NOTES = {"text encoder": "one row for each token", "scheduler": "signal left,\n$t$ = 0 to 999"}
+NOTES |= {"UNet": "its first guess", "noise": "three frames", "latents": "the same three", "decoder": "the same three"}
 # How many numbers come out of a stage of the scale model, for one prompt.
 SHAPES = {"tokenizer": "24", "text encoder": "24 × 64", "latents": "8 × 16 × 8 × 8", "decoder": "16 × 64 × 64 × 3"}
 
@@ -44,11 +42,12 @@ SHAPES = {"tokenizer": "24", "text encoder": "24 × 64", "latents": "8 × 16 × 
 def pipeline_diagram(opened: Mapping[str, object] | None = None) -> None:
     """Draw the pipeline from prompt to clip, closed stages dashed, each open one with what comes out of it.
 
-    Below the stages are the shapes of what comes out of those of the scale model.
+    Below the stages are the shapes of what comes out of those of the scale model. Noise and latents, which aren't
+    stages, are never dashed.
 
     Args:
         opened: Name of a stage (see `STAGES`) to what to draw: words, a curve (n,), numbers (h, w) from blue to red, a
-            picture (h, w, 3) in [0, 1], or None for nothing but the open box.
+            picture (h, w, 3) in [0, 1], of square frames side by side, or None for nothing but the open box.
 
     Raises:
         ValueError: A name is not one.
@@ -56,31 +55,33 @@ def pipeline_diagram(opened: Mapping[str, object] | None = None) -> None:
     opened = opened or {}
     if unknown := set(opened) - set(STAGES):
         raise ValueError(f"stages {sorted(unknown)}: expected some of {', '.join(STAGES)}")
-    foot = -0.2 if {"latents", "decoder"} & set(opened) else 0.85
-    with sheet(height=0.725 * (4.75 - foot), style={"font.size": 11.5}) as [[ax]]:
-        ends = {"prompt": (0.5, 4.1), "clip": (12.5, 1.75), "noise": (2.25, 1.75)}
-        drawn = {name: _box(ax, name, at, COLORS["noise"] if name == "noise" else GREY) for name, at in ends.items()}
-        for name, (at, color, what) in STAGES.items():
-            drawn[name] = _box(ax, name, at, color if name in opened else CLOSED)
-            ax.text(at[0], at[1] + 0.5, what, ha="center", va="center", fontsize=9, color=GREY)
+    lift = 0 if opened else 1.4  # nothing is drawn between the rows
+    foot = -0.55 if {"noise", "latents", "decoder"} & set(opened) else 1.1 + lift
+    with sheet(height=0.69 * (5.95 - foot), style={"font.size": 11.5}) as [[ax]]:
+        ends = {"prompt": (0.5, 5.3), "clip": (12.5, 1.9 + lift)}
+        drawn = {name: _box(ax, name, at, GREY) for name, at in ends.items()}
+        for name, ((x, y), color, what) in STAGES.items():
+            y += lift * (y < 3)
+            drawn[name] = _box(ax, name, (x, y), color if name in opened or color == COLORS["noise"] else CLOSED)
+            ax.text(x, y + 0.5, what, ha="center", va="center", fontsize=9, color=GREY)
+            notes, below = [SHAPES.get(name, "")], y - 0.42
             if opened.get(name) is not None:
                 x, y, width, height = PLACES[name]
                 _draw(ax, opened[name], x, y, width, height, color)
-                _note(ax, x, y - height / 2 - 0.18, NOTES.get(name, ""))
-                _note(ax, x, y - height / 2 - (0.43 if name in NOTES else 0.18), SHAPES.get(name, ""))
-            else:
-                _note(ax, at[0], at[1] - 0.55, SHAPES.get(name, ""))
+                notes, below = [NOTES.get(name, ""), *notes], y - height / 2 - 0.08
+            ax.text(x, below, "\n".join(filter(None, notes)), ha="center", va="top", fontsize=9, color=GREY)
         row = [("prompt", "tokenizer"), ("tokenizer", "text encoder"), ("text encoder", "UNet"), ("noise", "latents")]
         for start, end in [*row, ("latents", "decoder"), ("decoder", "clip")]:
             _arrow(ax, drawn[start], drawn[end])
-        for start, end in (("UNet", "scheduler"), ("scheduler", "latents"), ("latents", "UNet")):
-            _arrow(ax, drawn[start], drawn[end], COLORS["diffusion"])
-        ax.set(xlim=(-0.1, 13.05), ylim=(foot, 4.75), aspect="equal")
+        _arrow(ax, drawn["UNet"], drawn["scheduler"], COLORS["diffusion"])
+        low, turn = 2.35 + lift, 3.05 + lift
+        look = {"color": COLORS["diffusion"], "linewidth": 1.5}
+        ax.plot([10.8, 10.8, 7.6, 7.6], [4.85, turn, turn, low + 0.2], **look)
+        for tip, tail in (((7.6, low), (7.6, turn)), ((7.1, 4.85), (7.1, low))):
+            arrow = {"arrowstyle": "->", "mutation_scale": 14, "shrinkA": 0, "shrinkB": 0}
+            ax.annotate("", tip, tail, arrowprops=look | arrow)
+        ax.set(xlim=(-0.1, 13.05), ylim=(foot, 5.95), aspect="equal")
         ax.axis("off")
-
-
-def _note(ax: Axes, x: float, y: float, text: str) -> None:
-    ax.text(x, y, text, ha="center", va="center", fontsize=9, color=GREY)
 
 
 def _box(ax: Axes, text: str, at: tuple, color: str) -> Text:
@@ -103,6 +104,8 @@ def _draw(ax: Axes, thing: object, x: float, y: float, width: float, height: flo
         return
     most = np.abs(thing).max()
     inside.imshow(thing, cmap="RdBu_r", vmin=-most, vmax=most, interpolation="nearest", aspect="auto")
+    for k in range(1, thing.shape[1] // thing.shape[0]) if thing.ndim == 3 else ():
+        inside.axvline(k * thing.shape[0] - 0.5, color="white", linewidth=3)  # between frames
     inside.spines[:].set_visible(False)
 
 
