@@ -458,7 +458,7 @@ def differences(panels: Mapping[str, tuple]) -> None:
             look = {"fmt": "D", "color": COLORS["data"], "capsize": 4}
             ax.errorbar(mean, -0.15 * count, xerr=[[mean - low], [high - mean]], **look)
             at = (high, -0.15 * count)
-            ax.annotate("mean, 95 %", at, (8, 0), textcoords="offset points", va="center")
+            ax.annotate("mean, 95 % interval", at, (8, 0), textcoords="offset points", va="center")
             for pairs, text in (said[0] if said else {}).items():
                 rows = [int(np.flatnonzero(order == pair)[0]) for pair in pairs]
                 ax.plot(values[rows], rows, "o", markersize=13, markerfacecolor="none", color=COLORS["data"])

@@ -7,10 +7,10 @@ import numpy as np
 import torch
 from matplotlib import rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import to_rgb
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import ConnectionPatch, Rectangle
-from matplotlib.patheffects import withStroke
 from numpy.typing import ArrayLike
 
 from ..plots import COLORS, CYCLE, STYLE, role_color
@@ -31,10 +31,9 @@ def heatmap(
     *,
     table: bool = False,
     frames: Sequence[tuple[int, int, int, int]] = (),
-    above: float | None = None,
-    groups: Mapping[str, float] | None = None,
+    groups: Sequence[str] = (),
 ) -> None:
-    """Draw a matrix as coloured fields with their numbers.
+    """Draw a matrix as coloured fields with their numbers; if the colours stop before the numbers do, with their bar.
 
     Args:
         matrix: (len(rows), len(columns)).
@@ -44,40 +43,40 @@ def heatmap(
         low: The number at the lower end of the colours, by default blue.
         high: The number at the upper end, by default red.
         cmap: The colours.
-        digits: Of the numbers, after the point.
-        gaps: Before which rows and before which columns a white line sets groups apart.
+        digits: Of the numbers, after the point; none of those from 10 on.
+        gaps: Before which rows and before which columns a gap sets groups apart.
         table: Look like a table: as wide as the page, with the columns' names above.
         frames: (row, column, how many rows, how many columns) of blocks with a black line around them.
-        above: Fields with a number above this one get a frame, and numbers between -10 and 10 one more digit.
-        groups: Name of some columns to the middle of their places. Then all names are at the top.
+        groups: Names of the groups of columns, written above these.
     """
-    matrix = np.asarray(matrix, dtype=float)
+    matrix, shades = np.asarray(matrix, dtype=float), ScalarMappable(Normalize(low, high), cmap)
+    order = [np.arange(n) for n in matrix.shape]
+    y, x = (k + 0.15 * np.searchsorted(gap, k, side="right") for k, gap in zip(order, gaps, strict=True))
     width = WIDTH if table else min(WIDTH, 3 + len(columns))
     with sheet(height=1.2 + 0.55 * len(rows), width=width, style=BOXED) as [[ax]]:
-        shown = ax.imshow(matrix, cmap=cmap, vmin=low, vmax=high, aspect="auto")
-        ax.set(title=title, xticks=range(len(columns)), yticks=range(len(rows)), xticklabels=columns, yticklabels=rows)
-        if table or groups:
+        ax.set(xlim=(-0.5, x[-1] + 0.5), ylim=(y[-1] + 0.5, -0.5))
+        ax.set(xticks=x, yticks=y, xticklabels=columns, yticklabels=rows)
+        ax.spines[:].set_visible(not any(map(len, gaps)))
+        if table:
             ax.tick_params(top=True, labeltop=True, bottom=False, labelbottom=False)
-        if groups:
-            ax.set_title(title, pad=64)
-            for name, place in groups.items():
-                at = {"xytext": (0, 40), "textcoords": "offset points", "ha": "center", "weight": "bold"}
-                ax.annotate(name, (place, 1), xycoords=ax.get_xaxis_transform(), **at)
-        for line, places in zip((ax.axhline, ax.axvline), gaps, strict=True):
-            for place in places:
-                line(place - 0.5, color="white", linewidth=8)
-        for row, column, height, across in frames:
-            look = {"fill": False, "edgecolor": "black", "linewidth": 2.5}
-            ax.add_patch(Rectangle((column - 0.5, row - 0.5), across, height, **look))
+        for name, places in zip(groups, np.split(x, gaps[1]), strict=False):
+            at = {"xytext": (0, 40), "textcoords": "offset points", "ha": "center", "weight": "bold"}
+            ax.annotate(name, (places.mean(), 1), xycoords=ax.get_xaxis_transform(), **at)
+        if np.abs(matrix).max() > high:
+            look = {"location": "bottom", "extend": "both", "aspect": 50, "ticks": np.linspace(low, high, 5)}
+            ax.figure.colorbar(shades, ax=ax, label=title, **look)
+        else:
+            ax.set_title(title)
         for (row, column), value in np.ndenumerate(matrix):
-            dark = np.dot(shown.to_rgba(value)[:3], (0.3, 0.6, 0.1)) < 0.5
-            places = digits + (above is not None and abs(value) < 9.95)
+            shade, places = shades.to_rgba(value), digits if abs(value) < 9.95 else 0
+            ax.add_patch(Rectangle((x[column] - 0.5, y[row] - 0.5), 1, 1, color=shade, antialiased=False))
             said = f"{round(value, places) + 0.0:.{places}f}".replace("-", "−")  # + 0.0: not -0.00
-            ax.text(column, row, said, ha="center", va="center", color="white" if dark else "#222222")
-            if above is not None and value > above:
-                frame = {"facecolor": "none", "edgecolor": "black", "linewidth": 2.2, "zorder": 3}
-                frame["path_effects"] = [withStroke(linewidth=6, foreground="white")]
-                ax.add_patch(Rectangle((column - 0.39, row - 0.34), 0.78, 0.68, **frame))
+            ink = "white" if np.dot(shade[:3], (0.3, 0.6, 0.1)) < 0.5 else "#222222"
+            ax.text(x[column], y[row], said, ha="center", va="center", color=ink)
+        for row, column, height, across in frames:
+            size = x[column + across - 1] - x[column] + 1, y[row + height - 1] - y[row] + 1
+            look = {"fill": False, "edgecolor": "black", "linewidth": 2.5, "clip_on": False, "zorder": 3}
+            ax.add_patch(Rectangle((x[column] - 0.5, y[row] - 0.5), *size, **look))
 
 
 def word_maps(

@@ -222,18 +222,16 @@ def test_matrices_images_and_digits():
     assert [text.get_text() for text in ax.texts] == ["0.50", "−1.00"]
     ax = drawn(figures.heatmap, [[8, -0.01]], ["row"], ["a", "b"], low=0, high=8, title="clips", digits=0)["clips"]
     assert [text.get_text() for text in ax.texts] == ["8", "0"]
-    gaps = ([1], [1, 2])
-    ax = drawn(figures.heatmap, np.eye(3), "abc", "def", low=0, high=8, title="groups", gaps=gaps)["groups"]
-    assert [[*line.get_xdata()] for line in ax.lines[1:]] == [[0.5, 0.5], [1.5, 1.5]]
-    assert [*ax.lines[0].get_ydata()] == [0.5, 0.5]
-    look = {"above": 3, "groups": {"both": 0.5}}
-    ax = drawn(figures.heatmap, [[8, 3], [2, 4]], "ab", "cd", low=0, high=8, title="", digits=0, **look)[0]
-    framed = [(patch.get_x() + 0.39, patch.get_y() + 0.34) for patch in ax.patches]
-    np.testing.assert_allclose(framed, [(0, 0), (1, 1)])
-    assert ax.texts[0].get_text() == "both" and ax.texts[0].xy == (0.5, 1) and ax.texts[1].get_text() == "8.0"
-    look = {"low": 0, "high": 1, "title": "table", "table": True, "frames": [(1, 0, 2, 2)]}
-    ax = drawn(figures.heatmap, np.eye(3), "abc", "def", **look)["table"]
-    assert ax.patches[0].get_bbox().bounds == (-0.5, 0.5, 2, 2) and ax.figure.get_figwidth() == 9
+    look = {"low": 0, "high": 8, "title": "groups", "gaps": ([1], [2]), "groups": ("two", "one")}
+    ax = drawn(figures.heatmap, np.eye(3), "abc", "def", **look)["groups"]
+    assert (ax.get_xticks().tolist(), ax.get_yticks().tolist()) == ([0, 1, 2.15], [0, 1.15, 2.15])
+    assert [(text.get_text(), text.xy) for text in ax.texts[:2]] == [("two", (0.5, 1)), ("one", (2.15, 1))]
+    look = {"low": -10, "high": 10, "title": "bar", "digits": 1, "frames": [(1, 0, 2, 2)], "gaps": ([2], [1])}
+    ax, bar = drawn(figures.heatmap, [[30, 9.94], [-4, 1], [0, 0]], "abc", "de", **look).values()
+    assert bar.get_xlabel() == "bar" and [text.get_text() for text in ax.texts[:3]] == ["30", "9.9", "−4.0"]
+    np.testing.assert_allclose(ax.patches[-1].get_bbox().bounds, (-0.5, 0.5, 2.15, 2.15))
+    ax = drawn(figures.heatmap, np.eye(3), "abc", "def", low=0, high=1, title="table", table=True)["table"]
+    assert ax.figure.get_figwidth() == 9
     assert all(tick.label2.get_visible() and not tick.label1.get_visible() for tick in ax.xaxis.get_major_ticks())
     ax = drawn(figures.winners, {"ring": ["GAN", "no clear winner"]}, ["half", "all"], "budget")[0]
     assert [text.get_text() for text in ax.texts] == ["GAN", "–"]
@@ -559,7 +557,7 @@ def test_differences_are_sorted_and_counted_on_each_side_of_zero():
     np.testing.assert_allclose(above.get_xydata(), [[0.2, 2], [0.3, 3]])
     np.testing.assert_allclose(mean.get_xydata(), [[0.1, -0.6]])
     np.testing.assert_allclose(left.collections[0].get_segments()[0][:, 0], [0.0, 0.25])
-    assert [text.get_text() for text in left.texts] == ["1 below 0", "2 above 0", "mean, 95 %"]
+    assert [text.get_text() for text in left.texts] == ["1 below 0", "2 above 0", "mean, 95 % interval"]
     assert [text.get_text() for text in right.texts[:2]] == ["2 below 0", "0 above 0"]
     assert right.lines[1].get_xdata().tolist() == [-2, -1] and right.get_xlabel() == "jerk"
     assert below.get_color() != above.get_color()
