@@ -156,7 +156,7 @@ def runs(
 
 
 def _from_zero(ax: Axes, top: float) -> None:
-    ax.set(ylim=(0, 1.04 * top), yticks=np.linspace(0, top, 7))
+    ax.set(ylim=(0, 1.04 * top), yticks=np.linspace(0, top, 7 if top > 1 else 6))
 
 
 def run_panels(
@@ -215,7 +215,7 @@ def bars(
     Args:
         values: Name to number. On a logarithmic axis 0 is an arrow at the left edge.
         xlabel: With the unit.
-        line: (name, x) of an upright line to compare with.
+        line: (name, x) of an upright line to compare with, or of several of them in one tuple.
         log: A logarithmic axis. Names with a colour of their own have it, the others are grey.
         dots: Name to another number, drawn as a black diamond and written after the first; names may be missing.
         errors: Name to one standard error, drawn to both sides. The numbers then have a sign, in a column on the right.
@@ -237,14 +237,15 @@ def bars(
                 said = f"{number:+.2f} ± {error:.2f}".replace("-", "−") if errors else said
             if dot is not None:
                 ax.plot(dot, row, "D", color=COLORS["data"], markersize=7)
-                said += f", {dotted} {dot:.1f}"
+                said = f"{number:.1f}, {dotted} {dot:.1f}"
             at = ((1, row), ax.get_yaxis_transform()) if errors else ((max(number, dot or left, left), row), "data")
-            ax.annotate(said, at[0], (11, 0), at[1], "offset points", va="center")
+            box = {"fc": "white", "ec": "none", "pad": 0.5}
+            ax.annotate(said, at[0], (11, 0), at[1], "offset points", va="center", bbox=box)
         if log:
             ax.set(xscale="log", xlim=(left, 8 * max(values.values())))
         ax.set_ylim(len(values) - 0.4, -0.6)  # the first on top
-        if line:
-            _mark(ax, line[1], line[0], color=GREY, linestyle="--", linewidth=1.2)
+        for name, place in zip(line[::2], line[1::2], strict=True):
+            _mark(ax, place, name, color=GREY, linestyle="--", linewidth=1.2)
 
 
 def intervals(
@@ -340,13 +341,14 @@ def sweep(
         ticks: What is written on the horizontal axis, and where.
         levels: Label to a score to compare with, drawn dashed.
         log: Which axes are logarithmic.
-        each: Names of the columns of scores: each gets a line with its name at the end, in place of the means and dots.
+        each: Names of the columns of scores: each gets a line with its name at the end, in place of the means and dots,
+            and levels are dotted.
     """
     with sheet(1, len(panels), 3.8, sharey=True) as axes:
         for ax, (title, curves) in zip(axes[0], panels.items(), strict=True):
             ends = [(level, label, GREY) for label, level in levels.items()]
             for level, *_ in ends:
-                ax.axhline(level, color=GREY, linestyle="--", linewidth=1)
+                ax.axhline(level, color=GREY, linestyle=":" if each else "--", linewidth=1)
             for i, (label, (x, scores)) in enumerate(curves.items()):
                 x, scores, color = np.asarray(x, float)[:, None], np.asarray(scores, float), role_color(label, CYCLE[i])
                 color, seeds = CYCLE[2] if color in [end[2] for end in ends] else color, scores.shape[1]

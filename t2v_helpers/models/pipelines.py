@@ -298,11 +298,11 @@ def check_scheduler(pipe: "DiffusionPipeline", steps: int) -> list[str]:
         raise ValueError(f"scheduler {kind} runs from a clip to noise, expected one that runs from noise to a clip")
     said, trained = scheduler.config.get("prediction_type"), own.config.get("prediction_type")
     if said != trained:
-        return [f"scheduler {kind} takes what the network says for {said}, and the model was trained to say {trained}"]
+        return [f"scheduler {kind} reads the network's output as {said}, but the model predicts {trained}"]
     theirs, ours = scheduler.alphas_cumprod, own.alphas_cumprod
     same = theirs.shape == ours.shape and abs(theirs.cpu() - ours.cpu()).max() < 1e-3  # false for nan
     if not same or any(scheduler.config.get(name) != own.config.get(name) for name in ("sigma_min", "sigma_max")):
-        return [f"scheduler {kind} has another noise schedule than the one that the model was trained with"]
+        return [f"scheduler {kind} has another noise schedule than the model was trained with"]
     return []
 
 

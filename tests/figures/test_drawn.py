@@ -180,9 +180,9 @@ def test_a_loss_is_its_least_and_a_distance_and_names_can_stand_over_peaks():
 
 
 def test_bars_are_dots_on_a_logarithmic_axis():
-    (ax,) = drawn(figures.bars, {"a": 2.0, "b": 0.5}, xlabel="GB", line=("6 GB", 6)).values()
-    assert [bar.get_width() for bar in ax.patches] == [2, 0.5] and ax.lines[0].get_xdata() == [6, 6]
-    assert [text.get_text() for text in ax.texts] == ["2", "0.5", "6 GB"]
+    (ax,) = drawn(figures.bars, {"a": 2.0, "b": 0.5}, xlabel="GB", line=("6 GB", 6, "8 GB", 8)).values()
+    assert [bar.get_width() for bar in ax.patches] == [2, 0.5] and [line.get_xdata()[0] for line in ax.lines] == [6, 8]
+    assert [text.get_text() for text in ax.texts] == ["2", "0.5", "6 GB", "8 GB"]
     (ax,) = drawn(figures.bars, {"a": 220.8}, xlabel="bits").values()
     assert ax.texts[0].get_text() == "221"
     (ax,) = drawn(figures.bars, {"ModelScope": 1e-4, "a": 0.0, "b": 0.5}, xlabel="GB", log=True).values()
@@ -215,6 +215,7 @@ def test_a_sweep_has_its_seeds_side_by_side_and_its_names_in_the_last_panel():
     ax = drawn(figures.sweep, {"": {"a": ([1.0, 2.0], [[1, 3], [0.2, 0.4]])}}, **labels, each=("one", "two"))[0]
     assert [line.get_ydata().tolist() for line in ax.lines[1:]] == [[1, 0.2], [3, 0.4]]
     assert [text.get_text() for text in ax.texts] == ["a: one", "a: two", "level"]
+    assert ax.lines[0].get_linestyle() == ":"
 
 
 def test_matrices_images_and_digits():

@@ -180,11 +180,8 @@ WIDE = {"class": "EulerDiscreteScheduler", "sigma_min": 0.002, "sigma_max": 700.
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        (
-            {"prediction_type": "epsilon"},
-            "takes what the network says for epsilon, and the model was trained to say v_",
-        ),
-        ({"beta_end": 0.5}, "another noise schedule than the one that the model was trained with"),
+        ({"prediction_type": "epsilon"}, "reads the network's output as epsilon, but the model predicts v_"),
+        ({"beta_end": 0.5}, "another noise schedule than the model was trained with"),
         ({"rescale_betas_zero_snr": False}, "another noise schedule"),
         ({"num_train_timesteps": 500}, "another noise schedule"),
         ({"timestep_spacing": "leading"}, None),
