@@ -108,7 +108,8 @@ def word_maps(
                 weights = np.asarray(maps[word])
                 picture = (np.log2 if octaves else np.asarray)(weights[at] / weights.mean())
                 where = {"extent": (0, extent[1], 0, extent[2]), "origin": "lower"}
-                ax.contour(frames[at].max(-1), [0.5], colors="black" if octaves else "white", linewidths=1.5, **where)
+                for color, wide in (("black", 3.5), ("white", 1.5))[: 1 if octaves else 2]:  # seen on any colour
+                    ax.contour(frames[at].max(-1), [0.5], colors=color, linewidths=1.5 if octaves else wide, **where)
             look = ax.imshow(picture, cmap=cmap, vmin=low, vmax=high, extent=extent, interpolation="nearest")
             ax.set(xticks=[], yticks=[], title="" if row else titles[column])
             if patch and not word and at == patch[0]:
