@@ -181,7 +181,7 @@ def load_models(
         if name in int8:
             options["quantization_config"] = _int8(library)
         try:
-            model, info = getattr(importlib.import_module(library), kind).from_pretrained(part, **options)
+            model, info = getattr(importlib.import_module(library), kind).from_pretrained(str(part), **options)
         except Exception as error:  # each library has its own, many of several lines
             raise ValueError(f"{file} cannot be loaded as {kind} ({one_line(error)})") from error
         if lacks := sorted(info["missing_keys"]):

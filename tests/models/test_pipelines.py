@@ -21,6 +21,7 @@ def test_a_model_is_as_good_as_a_name(scale_folder):
     pipe = load_pipeline(model, device="cpu")
     assert pipe.t2v_model is model and type(pipe.scheduler).__name__ == model.scheduler
     assert describe(model) is model and model not in MODELS.values()
+    assert type(pipe.unet.config._name_or_path) is str  # peft writes it into a LoRA's card, and reads it back
 
 
 @pytest.mark.parametrize("name", ["modelscope", fake_hub.REPO, "damo-vilab/text-to-video-ms-1.7b"])

@@ -45,6 +45,14 @@ def test_a_new_word_needs_more_than_its_vector_and_the_more_learns_the_more_is_f
     assert (old[full] < old[lora]).all() and old[full].mean() < old[thin].mean()
 
 
+def test_two_loras_mixed_follow_both_words_each_less_than_its_own_lora():
+    lesson = stored("new_word")
+    alone, other, both, weaker = np.array([[*one["mixed"].values()] for one in lesson]).transpose(1, 2, 0)
+    assert alone[[0, 2]].T.tolist() == [one["ways"]["LoRA, rank 8"] for one in lesson]  # climbing's LoRA adds nothing
+    assert (alone[1] < both[1]).all() and (both < np.maximum(alone, other)).all()
+    assert both[2].max() < min(alone[2].min(), other[2].min(), weaker[2].min())
+
+
 def test_what_the_schedule_is_for():
     lesson = stored("schedules")
     runs, unclear = (
