@@ -62,7 +62,7 @@ def heatmap(
         for name, places in zip(groups, np.split(x, gaps[1]), strict=False):
             at = {"xytext": (0, 40), "textcoords": "offset points", "ha": "center", "weight": "bold"}
             ax.annotate(name, (places.mean(), 1), xycoords=ax.get_xaxis_transform(), **at)
-        if np.abs(matrix).max() > high:
+        if round(float(np.abs(matrix).max()), digits) > high:  # a cosine may exceed 1 by rounding
             look = {"location": "bottom", "extend": "both", "aspect": 50, "ticks": np.linspace(low, high, 5)}
             ax.figure.colorbar(shades, ax=ax, label=title, **look)
         else:
