@@ -11,8 +11,9 @@ from .worlds import Folder, first, whole
 WAYS = {"tiny": stages, "tiny-wan": transformer}  # each with a RECIPE and a function that trains by it
 SCENES = 140_000
 ABOUT = """\
-Train a scale model in stages. tiny: autoencoder, UNet and text encoder on frames, then on clips, video tower (clip).
-tiny-wan: autoencoder on frames, autoencoder on clips, text encoder, transformer on frames, then three times on clips.
+Train a scale model in stages. For tiny: the autoencoder; the UNet with the text encoder, first on single frames, then
+on clips; and the video tower (the stage "clip"). For tiny-wan: the autoencoder on frames, then on clips; the text
+encoder; and the transformer, on frames and then three times on clips.
 """
 EPILOG = """\
 To train with several processes, on CPUs or GPUs: accelerate launch --num_processes 2 -m t2v_helpers.training ...
