@@ -105,7 +105,8 @@ def needs(weights: Sequence[float], counts: Counts, share: float = 1.0) -> dict[
     peaks = {
         "full": sum(weights) + max(run, whole),
         "vae-slicing": sum(weights) + max(run, saved),
-        "fp8": text + net / counts.used + vae + max(run + counts.layer, saved),
+        # The layer that is computed is in 16 bits meanwhile: a denoiser's are of less than WORKSPACE.
+        "fp8": text + net / counts.used + vae + max(run, saved),
         "model-offload": max(text, net + run, vae + saved),
         "int8-text": max(int8_bytes(text, counts), net + run, vae + saved),
         # A layer and the next one, or tensors: they peak where layers are small (ModelScope: 0.74 GB on an H100).

@@ -19,6 +19,12 @@ def test_needs_of_modelscope_are_what_was_measured():
     assert set(PLANS) - set(MEASURED) == {"int8-text"}, "still to be measured"
 
 
+@pytest.mark.parametrize("name", COUNTS)
+def test_a_denoiser_in_eight_bits_needs_less_and_by_half_of_its_weights(name):
+    need = budget.plan(name).need
+    assert need["vae-slicing"] - need["fp8"] == pytest.approx(COUNTS[name].parameters[1])
+
+
 @hypothesis.given(st.floats(0, 2e11), st.floats(0, 2e11), st.sampled_from(sorted(COUNTS)))
 def test_more_memory_never_means_a_slower_plan(free, more, name):
     need = budget.needs(budget.weight_bytes(MODELS[name], COUNTS[name]), COUNTS[name])
