@@ -39,7 +39,7 @@ help:
 	@echo "  make mutants      plant mistakes in the package and run its tests; in one module: MUTANTS=gan"
 	@echo "  make alterations  alter every numbered equation in the notebooks and run them"
 	@echo "  make readonly     run the notebooks from a write-protected copy"
-	@echo "  make rehearse     run notebooks 09 and 11 as with a GPU: ModelScope and most of Wan, random weights, on the CPU"
+	@echo "  make rehearse     run notebooks 09 and 11 as with a GPU, but on the CPU: ModelScope, and Wan with a shorter text encoder"
 	@echo "  make versions     run core tests with older and newer packages; one row: VERSIONS=\"-s row -- torch=2.14.1\""
 
 $(READY): requirements.txt constraints.txt pyproject.toml

@@ -85,7 +85,7 @@ def lines(
         scales(ax, log, list(ticks.values()) if names else ticks, names)
         for said, place in (rings or {}).items():
             ax.plot(*place, "o", markersize=15, markerfacecolor="none", color=COLORS["data"], markeredgewidth=1.4)
-            at = {"xytext": (12, 0), "va": "center"} if place[0] >= max(x) else {"xytext": (-18, 14), "ha": "center"}
+            at = {"xytext": (-8, -18), "ha": "right"} if place[0] >= max(x) else {"xytext": (-18, 14), "ha": "center"}
             ax.annotate(said, place, textcoords="offset points", annotation_clip=False, **at)
         if x[0] > x[-1]:
             ax.invert_xaxis()

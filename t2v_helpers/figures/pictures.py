@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import ConnectionPatch, Rectangle
 from numpy.typing import ArrayLike
 
-from ..plots import COLORS, CYCLE, STYLE, role_color
+from ..plots import COLORS, STYLE, role_color
 from ..shapes import ground_of, track
 from .sheet import BOXED, GREY, WIDTH, in_rows, sheet
 
@@ -252,13 +252,13 @@ def trails(clips: Mapping[str, ArrayLike]) -> None:
         clips: Name to frames (F, H, W, 3) of the moving shapes, one thing in each; a panel each, side by side.
     """
     with sheet(1, len(clips), WIDTH / len(clips) + 0.4, style=BOXED, sharey=True) as [panels]:
-        for ax, color, (name, frames) in zip(panels, itertools.cycle(CYCLE), clips.items(), strict=False):
+        for ax, (name, frames) in zip(panels, clips.items(), strict=True):
             contrast = np.abs(frames - ground_of(frames)).max(-1)  # (F, H, W), 0 where the ground shows
             height, width = contrast.shape[1:]
             for one, line in ((contrast[0], "dashed"), (contrast[-1], "solid")):
                 axes = (np.arange(-1, side + 1) + 0.5 for side in (width, height))
-                ax.contour(*axes, np.pad(one, 1), [0.5 * one.max()], colors=color, linestyles=line)
-            ax.plot(*track(frames)[0].T, ".-", color=color, markersize=4, linewidth=1)
+                ax.contour(*axes, np.pad(one, 1), [0.5 * one.max()], colors=COLORS["diffusion"], linestyles=line)
+            ax.plot(*track(frames)[0].T, ".-", color=COLORS["data"], markersize=4, linewidth=1)
             ax.set(xlim=(0, width), ylim=(height, 0), aspect="equal", xticks=range(0, width + 1, 16), title=name)
             ax.set(yticks=range(0, height + 1, 16), xlabel="pixels from the left")
         panels[0].set_ylabel("pixels below the top")

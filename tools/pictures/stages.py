@@ -64,7 +64,7 @@ def _latents(sheet, run, x, width):
     sheet.text(x + 176, 40, f"noise {by(run.shapes['unet'][0][1:])}")
     sheet.arrow((x + 176, 64), (x + 176, TOP - 7), COLORS["noise"])
     sheet.arrow((x + width - 34, TOP - 3), (x + width - 126, TOP - 3), COLORS["diffusion"], bend=1.0)
-    for i, t in enumerate((1000, 500, 300, 0)):
+    for i, t in enumerate((1000, 300, 100, 0)):
         y = BELOW + i * (8 * zoom + 18)
         sheet.text(x, y + 4 * zoom, f"$t$ = {t}", ha="left")
         for j, frame in enumerate((0, 8, 15)):

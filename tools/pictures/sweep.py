@@ -28,23 +28,25 @@ def steps_and_guidance() -> None:
     settings, panels = stored["settings"], stored["panels"]
     size, columns = (sheet.WIDTH / sheet.DPI, 10.5), {"steps": "denoising steps", "guidance": "guidance scale"}
     look = {"marker": "o", "markersize": 4, "linewidth": 1.4, "capsize": 2}
+    labels = [label for lines in PANELS.values() for label in lines.values() if label]
+    colors = dict(zip(labels, plots.CYCLE[:4] + plots.CYCLE[5:], strict=True))  # all but black, for the other rows
     plt = plots.pyplot()
     with plt.rc_context({"font.size": sheet.SMALL, "xtick.labelsize": sheet.SMALL, "ytick.labelsize": sheet.SMALL}):
         _, axes = plt.subplots(len(PANELS), 2, figsize=size, layout="constrained", sharex="col", sharey="row")
         for row, (title, lines) in zip(axes, PANELS.items(), strict=True):
             for ax, what in zip(row, columns, strict=True):
-                for (name, label), color in zip(lines.items(), plots.CYCLE, strict=False):
+                for name, label in lines.items():
                     points = [(float(at), *number[:2]) for at, number in panels[name][what].items()]
                     x, y, error = np.array(points).T
                     bounds = np.stack([error, np.minimum(error, 1 - y) if "share" in title else error])
-                    ax.errorbar(x, y, bounds, color=color, label=label, **look)
+                    ax.errorbar(x, y, bounds, color=colors.get(label, "black"), label=label, **look)
                     if not label:
                         ax.axhline(panels[name]["rendered"][""][0], color=sheet.GREY, linestyle="--", linewidth=1)
                 ax.set_xticks(x, [f"{at:g}" for at in x])
                 ax.axvline(settings[what], color=sheet.GREY, linestyle=":", linewidth=1)
             if not all(lines.values()):
-                where = (1, panels[name]["rendered"][""][0])
-                row[1].annotate("rendered", where, xycoords=row[1].get_yaxis_transform(), color=sheet.GREY, va="center")
+                place = (1, panels[name]["rendered"][""][0]), (4, 0), row[1].get_yaxis_transform(), "offset points"
+                row[1].annotate("rendered", *place, color=sheet.GREY, va="center")
             row[0].set_ylabel(title, fontsize=sheet.SMALL)
             if len(lines) > 1:
                 row[1].legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=sheet.SMALL)
