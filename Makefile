@@ -23,7 +23,7 @@ help:
 	@echo "  make equations    write docs/equations.md"
 	@echo "  make train        train the scale model again (on a GPU); make evaluate: measure how well it follows prompts;"
 	@echo "                    both for the scale model of Wan (training takes over two hours on a CPU): MODEL=tiny-wan"
-	@echo "  make lessons      make the stored results of notebooks 06, 08 and 11 again, and store them (three hours)"
+	@echo "  make lessons      make the stored results of notebooks 06, 08 and 11 again, and store them (four hours)"
 	@echo "  make tuning       search for notebook 05's settings again (five minutes) and store them"
 	@echo "For a class"
 	@echo "  make handout      write the notebooks without their solutions to handout/; replace changed ones: HANDOUT=--overwrite"

@@ -32,7 +32,7 @@ REHEARSED = {  # the notebook, what it is run with, and what it has to print
     "wan": (
         "11_inside_a_video_transformer",
         {"WAN": "yes", "WAN_CLIP": CLIP | {"num_frames": 5}},
-        "a clip of 5 frames, 64 x 64 pixels",
+        "a clip of 5 frames of 64 x 64 pixels",
     ),
 }
 
