@@ -24,7 +24,7 @@ Captions come from metadata.jsonl, a line for each clip: {"file_name": "0.webp",
 from metadata.csv, with the columns file_name and text; or from a text file beside each clip, 0.txt for 0.webp.
 With the defaults, tiny is for a GPU: its steps took 15 minutes on an H100 and an H200 (most of the video tower's ran
 on a CPU core, in 24). On a laptop that would take days: ask for fewer steps and smaller batches.
-Those of tiny-wan took 141 minutes on two busy CPU cores.
+tiny-wan's default steps took 141 minutes on two busy CPU cores.
 Exit code: 0 trained, 2 bad input or a loss that diverges (one line says why), 130 interrupted.
 """
 
