@@ -5,7 +5,7 @@ from .._support.lazy import attach
 _NAMES = {
     "budget": "CARDS COUNTS PLANS plan",
     "counting": "profile skeleton",
-    "machine": "clock cpu_autocast matmul_rate",
+    "machine": "clock cpu_autocast matmul_rate quicken",
     "pipelines": "fit generate identity load_pipeline make",
     "probes": "read_instead record_attention without_time",
     "registry": "DTYPES MODELS SETTINGS Model check_shape describe settings",

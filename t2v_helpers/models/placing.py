@@ -80,7 +80,8 @@ def place(pipe: "DiffusionPipeline", device: "torch.device", plan: str | None = 
         if not request.known_words(pipe.tokenizer):
             slice_decoder(pipe.vae)
         elif device.type == "cpu":
-            quicken(pipe.vae)  # a larger one's convolutions take torch's quick path anyway
+            for part in filter(None, (pipe.vae, getattr(pipe, "unet", None))):
+                quicken(part)  # a larger one's convolutions take torch's quick path anyway
         pipe.to(device)
         return
     need = pipe_needs(pipe)

@@ -1,13 +1,14 @@
 """The rate of this machine, the precision and the kernels that suit it, and its clock."""
 
 import copy
+import itertools
 import types
 
 import pytest
 import torch
 from diffusers.models.autoencoders.autoencoder_kl_wan import WanRMS_norm
 
-from t2v_helpers.models import machine
+from t2v_helpers.models import load_pipeline, machine
 
 
 def test_the_rate_is_that_of_the_fastest_product_and_leaves_the_global_generator_alone(monkeypatch):
@@ -34,11 +35,13 @@ def test_the_clock_waits_for_a_gpu(monkeypatch):
     assert machine.clock(torch.device("cpu")) <= machine.clock(device) and waited == [device]
 
 
-@pytest.mark.parametrize("stride", [(1, 1, 1), (2, 1, 1), (1, 2, 2)])
-@pytest.mark.parametrize("kernel", [(3, 3, 3), (3, 1, 1), (1, 3, 2)])
-def test_flat_convolutions_give_what_torchs_give(kernel, stride):
+FLAT = [*itertools.product([(3, 3, 3), (3, 1, 1), (1, 3, 2)], [(1, 1, 1), (2, 1, 1), (1, 2, 2)])]
+
+
+@pytest.mark.parametrize("settings", [*FLAT, ((3, 1, 1), 1, (1, 0, 0))])  # the last as in ModelScope's UNet
+def test_flat_convolutions_give_what_torchs_give(settings):
     torch.manual_seed(0)
-    layer, x = torch.nn.Conv3d(4, 6, kernel, stride), torch.randn(2, 4, 7, 9, 8)
+    layer, x = torch.nn.Conv3d(4, 6, *settings), torch.randn(2, 4, 7, 9, 8)
     with torch.no_grad():
         want = layer(x)
         machine.quicken(layer)
@@ -47,6 +50,12 @@ def test_flat_convolutions_give_what_torchs_give(kernel, stride):
         torch.testing.assert_close(copy.deepcopy(layer)(x), want, rtol=1e-5, atol=1e-5)
         layer.weight.mul_(2)  # the weights are read at each call
         assert not torch.allclose(layer(x), want)
+
+
+def test_the_scale_model_runs_without_slow_convolutions():
+    pipe = load_pipeline("tiny", device="cpu")
+    called = {call.name for call in _calls(lambda: pipe("a red circle", num_inference_steps=1, num_frames=2))}
+    assert "aten::conv2d" in called and "aten::conv3d" not in called
 
 
 @pytest.mark.parametrize("more", [{"padding": 1}, {"dilation": 2}, {"groups": 2}])
