@@ -167,8 +167,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--seed", metavar="N", type=command.whole, default=0, help="random seed (default: %(default)s)")
     add("--steps", metavar="N", type=command.whole, help="denoising steps (default: the model's)")
-    about = "guidance scale: 0 ignores the prompt, 1 follows it, above 1 follows it more strongly; values between 0 and 1"
-    about += " are refused (default: the model's)"
+    about = "guidance scale: 0 ignores the prompt, 1 follows it, above 1 follows it more strongly; values between 0"
+    about += " and 1 are refused (default: the model's)"
     add("--guidance", metavar="W", type=command.number, help=about)
     add("--negative-prompt", metavar="TEXT", help="what to steer away from")
     add("--frames", metavar="N", type=command.whole, help="number of frames (default: the model's)")
