@@ -14,10 +14,11 @@ models:
 {models}
   or a pipeline's folder, or a hub id such as org/name
 GPU memory is an estimate for the networks alone, first in the slowest plan, then in the fastest. Torch and CUDA
-take more: for modelscope's 5.4 GB, torch held 8.1 GB on an H100. print(t2v_helpers.plan("wan")), in Python, shows the
-details.
+take more: for modelscope's 5.4 GB, tensors took 5.9 GB on an H100, and torch held 8.1 GB.
+print(t2v_helpers.plan("wan")), in Python, shows the details.
 
-On one machine, the same prompt, seed and settings give the same clip. A file is written completely or not at all.
+On one machine, the same model, memory plan, prompt, seed and settings give the same clip. A file is written
+completely or not at all.
 Exit code: 0 a clip was written, 2 no clip: bad input, no model, no memory or no disk space (one line says why),
 130 interrupted.
 
