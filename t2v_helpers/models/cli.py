@@ -13,7 +13,7 @@ models:
   auto        modelscope if a CUDA GPU with enough memory and the weights are there, otherwise tiny; prints why
 {models}
   or a pipeline's folder, or a hub id such as org/name
-GPU memory is an estimate for the networks alone, first in the slowest plan, then in the fastest. Torch and CUDA
+GPU memory is an estimate of weights and tensors, first in the slowest plan, then in the fastest. Torch and CUDA
 take more: for modelscope's 5.4 GB, tensors took 5.9 GB on an H100, and torch held 8.1 GB.
 print(t2v_helpers.plan("wan")), in Python, shows the details.
 

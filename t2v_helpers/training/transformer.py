@@ -50,7 +50,7 @@ def train_autoencoder(accelerator, recipe, work, world):
         vae = wan.new_autoencoder()
     model = stages.AutoencoderLoss(vae, mean_colors, functools.partial(wan.decode, vae)).to(accelerator.device)
     made_from = {"data": world.identity()}
-    for name, length in (("frames", 1), ("autoencoder", WINDOW)):
+    for name, length in (("frames", 1), ("autoencoder", min(WINDOW, world.num_frames))):
         stage, side = recipe[name], world.size if length == 1 else world.size * 3 // 4 // 8 * 8
 
         def loss_of(model, step, stage=stage, length=length, side=side):
