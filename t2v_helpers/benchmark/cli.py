@@ -148,8 +148,9 @@ def parser():
     """The command line's arguments."""
     p = command.Parser("t2v_helpers.benchmark", __doc__.split("\n")[0], EPILOG)
     path, positive = pathlib.Path, command.positive
-    p.add_argument("--device", metavar="NAME", help="such as cuda, cuda:1 or cpu (default: cuda if there is a GPU)")
-    p.add_argument("--config", choices=CONFIGS, help="size of the model (default: full on a GPU, tiny on a CPU)")
+    about = "such as cuda, cuda:1 or cpu (default: cuda, else Apple's mps, else cpu)"
+    p.add_argument("--device", metavar="NAME", help=about)
+    p.add_argument("--config", choices=CONFIGS, help="size of the model (default: full on a CUDA GPU, otherwise tiny)")
     about = "clips to time in each row, after a warm-up clip (default: %(default)s); plans and emulated GPUs get one"
     p.add_argument("--repeats", metavar="N", type=command.count, default=5, help=about)
     about = "measure only these variants, see below; without a name, none (default: all)"

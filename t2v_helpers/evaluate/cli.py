@@ -11,7 +11,7 @@ import time
 from .._support import command, files
 from ..models import DTYPES, Request, describe, fit, identity, known_words, load_pipeline, make
 
-EPILOG = """In the JSON file, each number is [mean, standard error, number of clips or pairs].
+EPILOG = """In the JSON file, each measurement is [mean, standard error, number of clips or pairs].
 Exit code: 0 measured, 2 bad input (one line says why), 130 interrupted."""
 
 
@@ -39,7 +39,8 @@ def parser():
     p = command.Parser("t2v_helpers.evaluate", __doc__.split("\n")[0], EPILOG)
     about = "tiny, tiny-wan, or the folder of a model trained on the world of moving shapes; several are measured one "
     p.add_argument("models", metavar="MODEL", nargs="*", help=f"{about}after the other (default: tiny)")
-    about = "how many trained and how many held-out scenes of one thing; of two, twice as many (default: %(default)s)"
+    about = "how many trained and how many held-out scenes of one thing, at most 224 (tiny-wan has 90 and 18); of two, "
+    about += "twice as many (default: %(default)s)"
     p.add_argument("--scenes", metavar="N", type=command.count, default=40, help=about)
     p.add_argument("--steps", metavar="N", type=command.whole, help="denoising steps (default: the model's)")
     about = "guidance scale, 1 or more (default: the model's)"
@@ -47,7 +48,7 @@ def parser():
     p.add_argument("--dtype", choices=DTYPES, help="precision of the networks (default: float32)")
     about = "measure 2 to 20 steps, and guidance 1 to 6, instead"
     p.add_argument("--sweep", action="store_true", help=about)
-    about = "keep finished clips in this folder, created if it does not exist, and resume there"
+    about = "keep finished clips in this folder, new or in an existing one, and resume there"
     p.add_argument("--work", metavar="DIR", type=pathlib.Path, help=about)
     about = "also write a model's numbers to this file, as JSON"
     p.add_argument("--json", metavar="FILE", type=pathlib.Path, help=about)

@@ -58,6 +58,9 @@ def draw_scenes(things: int, held_out: bool, count: int, grounds: bool = True, f
         by_shape = [[names for names in every if names.shape == shape] for shape in shapes.SHAPES]
         in_turn = [names for row in itertools.zip_longest(*by_shape) for names in row if names]
         return [shapes.Scene((names,)) for names in shuffled(in_turn[:count])]
+    most = len(shapes.combinations(held_out)) * (1 + len(shapes.GROUNDS))
+    if things == 1 and count > most:
+        raise ValueError(f"{count} different scenes of one thing: expected at most {most}, as many as there are")
     scenes = {}
     while len(scenes) < count:
         scenes[shapes.sample_scene(generator, things, held_out)] = None

@@ -19,7 +19,7 @@ print(t2v_helpers.plan("wan")), in Python, shows the details.
 
 On one machine, the same model, memory plan, prompt, seed and settings give the same clip. A file is written
 completely or not at all.
-Exit code: 0 a clip was written, 2 no clip: bad input, no model, no memory or no disk space (one line says why),
+Exit code: 0 a clip was written, 2 it failed: bad input, no model, no memory or no disk space (one line says why),
 130 interrupted.
 
 examples:

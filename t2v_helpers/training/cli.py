@@ -16,8 +16,9 @@ on clips; and the video tower (the stage "clip"). For tiny-wan: the autoencoder 
 encoder; and the transformer, on frames and then three times on clips.
 """
 EPILOG = """\
-To train with several processes, on CPUs or GPUs: accelerate launch --num_processes 2 -m t2v_helpers.training ...
-(add --cpu without a GPU, --mixed_precision bf16 with one). A batch is shared out among the processes.
+To share each batch out among several processes,
+  on GPUs:  accelerate launch --num_processes 2 -m t2v_helpers.training ...  (before -m: --mixed_precision bf16)
+  on CPUs:  OMP_NUM_THREADS=1 torchrun --nproc-per-node 2 -m t2v_helpers.training ...
 
 --data names a folder of clips: mp4, mov, mkv, webm, avi, GIF, WebP, APNG, or folders of pictures, also in subfolders.
 Captions come from metadata.jsonl, a line for each clip: {"file_name": "0.webp", "text": "a red circle moving left"};
@@ -41,13 +42,14 @@ def parser():
     p.add_argument("--data", metavar="DIR", type=path, help="folder of clips to train on (default: rendered clips)")
     about = f"scenes to render for tiny (default: {SCENES})"
     p.add_argument("--scenes", metavar="N", type=count, help=about)
-    about = "scale clips to cover this square, such as 64x64, and crop the rest; a multiple of 8, for tiny-wan of 16"
+    about = "scale clips to cover this square, 16x16 or more, and crop the rest; a multiple of 8 (tiny-wan: of 16)"
     p.add_argument("--size", metavar="NxN", type=command.size, help=f"{about} (default: unchanged)")
     about = "frames to take of each clip (tiny-wan: 5, 9, 13 ...): with --fps the first N, else N spread over the clip"
     p.add_argument("--frames", metavar="N", type=count, help=f"{about} (default: all)")
     about = "frames per second to take of each clip (default: all), and the rate of a folder of pictures (default: 8)"
     p.add_argument("--fps", metavar="N", type=command.positive, help=about)
-    about = "accept any captions; without this, the judge of the shapes' world checks each clip against its caption"
+    about = "accept any captions; without this, each names one thing on the plain ground, and the judge of the shapes'"
+    about += " world checks that its clip shows it"
     p.add_argument("--any-captions", action="store_true", help=about)
     for name in dict.fromkeys(name for way in WAYS.values() for name in way.RECIPE):
         by_model = {model: way.RECIPE[name] for model, way in WAYS.items() if name in way.RECIPE}

@@ -111,6 +111,8 @@ def tremble(scene, frames, seed):
 
 def test_measures_of_clips_see_what_is_wrong():
     job = clips.Job(clips.draw_scenes(1, False, 10, grounds=False), 2)
+    with pytest.raises(ValueError, match="at most 224"):
+        clips.draw_scenes(1, True, 225)
     real = report.features(tower, clips.rendered_clips(job, ASKED, 10**7))
 
     def measured(spoil=lambda scene, frames, seed: frames):

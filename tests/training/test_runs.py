@@ -39,11 +39,8 @@ def options(folder, clips):
 
 
 def command(folder, clips, processes=1):
-    launch = ["-m", "accelerate.commands.launch", "--cpu", f"--num_processes={processes}", "--num_machines=1"]
-    launch += ["--mixed_precision=no", "--dynamo_backend=no", "--num_cpu_threads_per_process=1"]
-    launch += [f"--main_process_port={29600 + os.getpid() % 300}"]
-    launch = [*(launch if processes > 1 else []), "-m", "t2v_helpers.training"]
-    return [sys.executable, *launch, *options(folder, clips)]
+    launch = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"] if processes > 1 else []
+    return [sys.executable, *launch, "-m", "t2v_helpers.training", *options(folder, clips)]
 
 
 @pytest.fixture(scope="module")
@@ -149,6 +146,8 @@ def test_captions_of_any_kind_train_a_model_that_the_judge_leaves_alone(clips, t
 def test_two_processes_give_the_losses_of_one(alone, clips, tmp_path):
     done = subprocess.run(command(tmp_path, clips, processes=2), capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
+    odd = [*command(tmp_path / "odd", clips, processes=2), "--autoencoder-batch", "3"]
+    assert "expected one that 2 processes can share" in subprocess.run(odd, capture_output=True, text=True).stderr
     for stage in STAGES:
         assert len(losses(tmp_path, stage)) == 2
         near = 2e-2 if stage == "autoencoder" else 2e-3

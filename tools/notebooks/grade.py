@@ -217,10 +217,11 @@ def work(args):
 
 def main(arguments=None):
     parser = Parser("tools.notebooks.grade", "Run students' notebooks and write a table of points.", __doc__)
-    parser.add_argument("folder", type=pathlib.Path, help="students' notebooks, in any folders below it")
+    parser.add_argument("folder", type=pathlib.Path, help="students' notebooks, in it or in folders below it")
     parser.add_argument("--output", type=pathlib.Path, default=pathlib.Path("grades.csv"), help="default: grades.csv")
     parser.add_argument("--overwrite", action="store_true", help="replace an output that exists")
-    parser.add_argument("--seconds", type=positive, default=120.0, help="most for one cell; default: 120")
+    about = "most for a cell, and a tenth of what a notebook may take; default: 120"
+    parser.add_argument("--seconds", type=positive, default=120.0, help=about)
     return run(parser, work, arguments)
 
 

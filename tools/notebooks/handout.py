@@ -77,8 +77,9 @@ def write(args):
 def main(arguments=None):
     parser = Parser("tools.notebooks.handout", "Write the notebooks without their solutions.")
     folder = course.ROOT / "handout"
-    parser.add_argument("folder", nargs="?", type=pathlib.Path, default=folder, help="target folder; default: handout")
-    parser.add_argument("names", nargs="*", metavar="NOTEBOOK", help="file names; default: all")
+    about = "target folder, named before the notebooks; default: handout"
+    parser.add_argument("folder", nargs="?", type=pathlib.Path, default=folder, help=about)
+    parser.add_argument("names", nargs="*", metavar="NOTEBOOK", help="file names, after the folder; default: all")
     parser.add_argument("--overwrite", action="store_true", help="also replace files that differ")
     return run(parser, write, arguments)
 
