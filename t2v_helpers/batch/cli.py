@@ -26,7 +26,7 @@ on several GPUs:  accelerate launch -m t2v_helpers.batch PROMPTS --output-dir DI
 on several CPUs:  torchrun --nproc-per-node 2 -m t2v_helpers.batch PROMPTS --output-dir DIR
 
 Exit code: 0 every clip is there, 1 some failed (one line each), 2 bad input (one line for each bad line, and no clip
-is made), 130 interrupted (start it again to resume).
+is made), 130 interrupted (start it again to resume). The launchers above turn any but 0 into 1.
 """
 
 

@@ -155,7 +155,7 @@ def parser():
     p.add_argument("--repeats", metavar="N", type=command.count, default=5, help=about)
     about = "measure only these variants, see below; without a name, none (default: all)"
     p.add_argument("--variants", nargs="*", metavar="NAME", default=[*variants.VARIANTS], help=about)
-    about = "after this many seconds start no new measurement, but measure the default once more (default: no limit)"
+    about = "after this many seconds start no new measurement, but the default's second one (default: no limit)"
     p.add_argument("--budget", metavar="SECONDS", type=positive, default=math.inf, help=about)
     about = "also measure on emulated GPUs with this much memory; 1 GB is 10^9 bytes"
     p.add_argument("--memory-cap", nargs="+", metavar="GB", type=positive, default=[], help=about)

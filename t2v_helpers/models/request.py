@@ -170,7 +170,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     about = "guidance scale: 0 ignores the prompt, 1 follows it, above 1 follows it more strongly; values between 0"
     about += " and 1 are refused (default: the model's)"
     add("--guidance", metavar="W", type=command.number, help=about)
-    add("--negative-prompt", metavar="TEXT", help="what to steer away from, at a guidance above 1")
+    add("--negative-prompt", metavar="TEXT", help="what to steer away from, at a guidance above 1 (at 0: the prompt)")
     add("--frames", metavar="N", type=command.whole, help="number of frames (default: the model's)")
     add("--size", metavar="WxH", type=command.size, help="width and height in pixels (default: the model's)")
     add("--fps", metavar="N", type=command.number, help="playback rate, frames a second (default: the model's)")

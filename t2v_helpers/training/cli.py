@@ -20,13 +20,14 @@ To share each batch out among several processes,
   on GPUs:  accelerate launch --num_processes 2 -m t2v_helpers.training ...  (before -m: --mixed_precision bf16)
   on CPUs:  OMP_NUM_THREADS=1 torchrun --nproc-per-node 2 -m t2v_helpers.training ...
 
---data names a folder of clips: mp4, mov, mkv, webm, avi, GIF, WebP, APNG, or folders of pictures, also in subfolders.
+--data names a folder of clips: mp4, mov, mkv, webm, avi, GIF, WebP, .apng, or folders of pictures, also in subfolders.
 Captions come from metadata.jsonl, a line for each clip: {"file_name": "0.webp", "text": "a red circle moving left"};
 from metadata.csv, with the columns file_name and text; or from a text file beside each clip, 0.txt for 0.webp.
 With the defaults, tiny is for a GPU: its steps took 15 minutes on an H100 and an H200 (most of the video tower's ran
 on a CPU core, in 24). On a laptop that would take days: ask for fewer steps and smaller batches.
 tiny-wan's default steps took 141 minutes on two busy CPU cores.
-Exit code: 0 trained, 2 bad input or a loss that diverges (one line says why), 130 interrupted.
+Exit code: 0 trained, 2 bad input or a loss that diverges (one line says why), 130 interrupted. The launchers above
+turn any but 0 into 1.
 """
 
 
