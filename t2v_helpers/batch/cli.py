@@ -35,7 +35,7 @@ def parser():
     p = command.Parser("t2v_helpers.batch", "Generate a video for every prompt of a file.", EPILOG)
     path, about = pathlib.Path, "a text file with one prompt per line, or a .jsonl file"
     p.add_argument("prompts", metavar="PROMPTS", type=path, help=about)
-    about = "folder for the clips, an existing one or a new one in it"
+    about = "folder for the clips; created if it does not exist (its parent folder must)"
     p.add_argument("--output-dir", metavar="DIR", type=path, required=True, help=about)
     about = f"auto, {', '.join(MODELS)}, a folder or a hub id (default: %(default)s)"
     p.add_argument("--model", metavar="MODEL", default="auto", help=about)

@@ -48,7 +48,7 @@ def parser():
     p.add_argument("--dtype", choices=DTYPES, help="precision of the networks (default: float32)")
     about = "measure 2 to 20 steps, and guidance 1 to 6, instead"
     p.add_argument("--sweep", action="store_true", help=about)
-    about = "keep finished clips in this folder, new or in an existing one, and resume there"
+    about = "keep finished clips in this folder, and resume there; created if it does not exist (its parent must)"
     p.add_argument("--work", metavar="DIR", type=pathlib.Path, help=about)
     about = "also write a model's numbers to this file, as JSON"
     p.add_argument("--json", metavar="FILE", type=pathlib.Path, help=about)
