@@ -8,9 +8,6 @@ import typing
 if typing.TYPE_CHECKING:
     import torch
 
-# Conv3d's kernel_size, stride, padding, dilation and groups in diffusers' TemporalConvLayer
-ALONG_TIME = (3, 1, 1, 1, 1, 1, 1, 0, 0, 1, 1, 1, 1)
-
 
 def clock(device: "torch.device") -> float:
     """Seconds, read when the device has finished all its work."""
@@ -72,13 +69,12 @@ def quicken(network: "torch.nn.Module") -> None:
     """
     import torch
 
-    plain = (0, 0, 0, 1, 1, 1, 1)
+    once, none = (1, 1, 1), (0, 0, 0)
     for layer in network.modules():
-        if isinstance(layer, torch.nn.Conv3d):  # _conv_forward is where its forward computes
-            shape = (*layer.padding, *layer.dilation, layer.groups)
-            if shape == plain:
-                layer._conv_forward = functools.partial(_convolve, layer.stride)
-            elif (*layer.kernel_size, *layer.stride, *shape) == ALONG_TIME:
+        if isinstance(layer, torch.nn.Conv3d) and (layer.dilation, layer.groups) == (once, 1):
+            if layer.padding == none:
+                layer._conv_forward = functools.partial(_convolve, layer.stride)  # where Conv3d.forward computes
+            elif (layer.kernel_size, layer.stride, layer.padding) == ((3, 1, 1), once, (1, 0, 0)):
                 layer._conv_forward = _along_time
         elif type(layer).__name__ == "WanRMS_norm":
             layer.forward = functools.partial(_normalize, layer)
