@@ -82,6 +82,18 @@ def test_it_knows_the_words_of_the_world(either):
     assert set(either.tokenizer.init_kwargs["known_words"]) == words
 
 
+@pytest.mark.long
+def test_prompts_are_followed_held_out_ones_too(either):
+    """A sample, for time, of one thing on the plain ground; more: python -m t2v_helpers.evaluate."""
+    first = hasattr(either, "transformer")
+    some = shapes.captions(False, first)[:: 17 if first else 50] + shapes.captions(True, first)[:: 5 if first else 13]
+    clips = [generate(caption, either, seed=50 + i) for i, caption in enumerate(some)]
+    shares = measures.adherence(clips, some)
+    assert len(some) >= 10 and shares["all"] >= 0.8, shares
+    shuffled = measures.adherence(clips, some[5:] + some[:5])
+    assert shuffled["motion"] <= 0.2 and shuffled["all"] == 0, "the measure does not tell captions apart"
+
+
 def test_same_seed_same_clip_and_other_seeds_another(either):
     a, b, c = (generate("a blue square growing", either, seed=seed) for seed in (7, 7, 8))
     assert np.array_equal(a, b)
