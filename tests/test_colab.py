@@ -201,6 +201,7 @@ def test_a_notebook_starts_in_an_empty_folder(repository, machine):
     assert {"torch==2.8.0+cu126", "ipywidgets==7.7.1", "imageio-ffmpeg==0.8.1"} <= set(said["constraints"])
 
 
+@pytest.mark.long
 def test_the_set_up_cell_asks_for_the_address_if_it_was_not_filled_in(repository, machine):
     (work, env), (where, folder) = machine, repository
     path = folder / "notebooks" / "00_first_video.ipynb"

@@ -210,6 +210,7 @@ def test_two_processes_make_what_one_makes(scale_folder, alone, here):
     assert "clips of process 1 of 2: 100%" in err and "2/2" in err  # and made half of them
 
 
+@pytest.mark.long
 def test_killed_in_the_middle_and_started_again(scale_folder, alone, here):
     """The launcher that the help names for GPUs; SIGKILL lets nothing be tidied up."""
     text = TEXT + "a red circle falling\n" * 40

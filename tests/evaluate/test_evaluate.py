@@ -195,6 +195,7 @@ def test_sweep(short):
     assert 0 < panels["jerk, straight (px/frame³)"]["rendered"][""].mean < 0.5
 
 
+@pytest.mark.long
 def test_the_command_writes_what_it_prints(short, scale_folder, tmp_path, monkeypatch, capsys):
     from PIL import Image
 

@@ -112,8 +112,7 @@ def test_the_text_encoder_learns_with_the_unet_if_it_is_asked_to(accelerator, tm
 def test_a_recorded_step_in_half_precision_moves_the_weights_as_another_does(monkeypatch):
     """The step that a GPU records, without the recording."""
     monkeypatch.setattr(torch.cuda, "Stream", lambda: None)
-    model = torch.nn.Linear(3, 1, bias=False)
-    start, losses, moved = model.weight.detach().clone(), [], []
+    model, start, losses, moved = torch.nn.Linear(3, 1, bias=False), torch.tensor([[0.3, -0.2, 0.4]]), [], []
     for half in (False, True):
         model.weight.data.copy_(start)
         step = loop.Recorded(model, lambda model, x: model(x).float().square().mean(), None, half)
