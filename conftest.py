@@ -20,15 +20,15 @@ import sitecustomize  # noqa: E402, F401
 collect_ignore = ["tools/notebooks/store.py"]  # settings, no module
 if not importlib.util.find_spec("sphinx"):  # `make site` installs what these import
     collect_ignore += ["tools/site", "tools/notebooks/slides.py"]
-LONG = "tests/course/*/*.py", "tests/benchmark/*.py"
+LONG = "tests/course/*/*.py", "tests/benchmark/*.py", "tests/browser/*.py"
 LONGEST = """08_*.ipynb 07_*.ipynb 09_*.ipynb *.ipynb test_playground.py test_site.py test_grade.py test_lab.py
 benchmark/test_cli.py test_runs.py test_alterations.py batch/test_cli.py test_scale_model.py test_explorers_site.py
 test_counting.py test_colab.py test_installed.py test_draw.py""".split()
 
 
 def pytest_collection_modifyitems(items):
-    """Leave to T2V_LONG=1 what is marked as long, and the tests of maintainers' tools and of the benchmark; begin with
-    the files that take longest, so that no worker is left alone with one of them at the end."""
+    """Leave to T2V_LONG=1 what is marked as long, and what is in LONG: tests of maintainers' tools, of the benchmark
+    and in a browser. Begin with the files that take longest, so that no worker is left alone with one at the end."""
     if not os.environ.get("T2V_LONG"):
         for item in items:
             if item.get_closest_marker("long") or any(map(item.path.match, LONG)):

@@ -190,7 +190,7 @@ class InlineVideo:
         if width is not None and not (isinstance(width, int | np.integer) and width >= 1):
             raise ValueError(f"got width {width!r}, expected a whole number of pixels, at least 1")
         pairs = [_figure(*clip, fps, width) for clip in zip(clips, captions, strict=True)]
-        self.html = f'<div style="display:flex;gap:12px">{"".join(figure for figure, _ in pairs)}</div>'
+        self.html = f'<div style="display:flex;gap:12px;margin:8px">{"".join(figure for figure, _ in pairs)}</div>'
         self.text = "\n".join(f"video, {text}" for _, text in pairs)
 
     def _repr_html_(self) -> str:

@@ -31,7 +31,6 @@ def broken(pipe):
     raise ValueError("no\ngood | at all")
 
 
-@pytest.mark.long
 def test_a_whole_run_with_two_variants_that_are_mistakes(tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(CONFIGS, "tiny", TINY)
     monkeypatch.setitem(variants.VARIANTS, "wrong: damped", damped)

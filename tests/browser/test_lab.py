@@ -14,8 +14,6 @@ import urllib.request
 import nbformat
 import pytest
 
-pytestmark = pytest.mark.long
-
 NOTEBOOKS = pathlib.Path(__file__).parents[2] / "notebooks"
 PATIENCE = 120_000  # milliseconds: the machine may be busy with the other tests
 TOKEN = "of-this-test"

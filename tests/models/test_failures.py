@@ -93,7 +93,7 @@ TABLE = [
     ),
     ("no DNS", None, {"HF_ENDPOINT": "http://hub.invalid"}, "the hub's address cannot be looked up (no DNS) (HF_END"),
     ("no TLS", None, {"HF_ENDPOINT": "https://"}, "the hub's certificate is not trusted"),
-    ("too slow", having(hang=3), {"HF_HUB_ETAG_TIMEOUT": "1"}, "the hub did not answer in time"),
+    ("too slow", having(hang=1.5), {"HF_HUB_ETAG_TIMEOUT": "1"}, "the hub did not answer in time"),
     ("no address", None, {"HF_ENDPOINT": "huggingface.co"}, "HF_ENDPOINT is no address (Request URL is missing an"),
     ("another site", says(404), {}, "what answers is not the hub (HF_ENDPOINT is http://127.0.0.1:"),
     ("a page to log in", says(200, "<html>Welcome to our hotel</html>"), {}, f"{MISSING}what answers is not the hub"),

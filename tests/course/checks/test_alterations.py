@@ -20,7 +20,6 @@ def run(*arguments):
     return done.returncode, done.stdout + done.stderr
 
 
-@pytest.mark.long
 def test_an_altered_line_of_each_notebook_is_noticed():
     """Of its first equation; `make alterations` takes all, and each of their tokens."""
     code, printed = run("--sample", "1", *EQUATIONS)

@@ -77,7 +77,6 @@ def test_points_and_the_first_likely_mistake(rows, file):
     assert rows.keys() == ROW.keys()
 
 
-@pytest.mark.long
 def test_what_does_not_end_costs_no_other_exercise_its_point(tmp_path, monkeypatch):
     """What ends the kernel or can't be stopped comes first: it is left out when the rest is run again."""
     monkeypatch.setattr(grade, "STOP", 3)
