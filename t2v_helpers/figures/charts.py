@@ -6,6 +6,7 @@ from itertools import cycle
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
 from ..plots import COLORS, CYCLE, MARKERS, role_color
@@ -294,7 +295,7 @@ def brightness(rows: Mapping[str, ArrayLike], count: int = 16) -> None:
 
 
 def scores(panels: Mapping[str, Mapping[str, ArrayLike]], *, ylabel: str, top: float | None = None) -> None:
-    """Draw scores as dots, one for each seed, one panel for each data set.
+    """Draw scores as dots, one for each seed, with a bar at their mean; one panel for each data set.
 
     Args:
         panels: Title to a dict of name ("GAN", "diffusion", ...) to scores (seeds,). A single number is a floor, drawn
@@ -309,14 +310,16 @@ def scores(panels: Mapping[str, Mapping[str, ArrayLike]], *, ylabel: str, top: f
                 spread, color = i + np.linspace(-0.12, 0.12, len(values)), role_color(name)
                 color = CYCLE[i % len(CYCLE)] if color == GREY else color
                 ax.scatter(spread, values, s=60, color=color, marker=MARKERS[i % len(MARKERS)], zorder=3)
+                if len(values) > 1:
+                    ax.hlines(values.mean(), i - 0.2, i + 0.2, color=color, linewidth=1.5)
             for name in named.keys() - dots.keys():
                 ax.axhline(named[name], color="#444444", linestyle="--", linewidth=1.2, label=name)
             ax.set(title=title, xticks=range(len(dots)), xticklabels=list(dots), xlim=(-0.5, len(dots) - 0.5))
-            ax.set_ylim(bottom=0)
             if top:
                 _from_zero(ax, top)
             else:
                 ax.locator_params(axis="y", steps=[1, 2, 5, 10])
+            ax.set_ylim(bottom=-0.03 * (top or ax.get_ylim()[1]))  # dots at 0 are whole
         axes[0, 0].set_ylabel(ylabel)
         legend_below(axes[0, 0])
 
@@ -387,6 +390,7 @@ def history(stages: Mapping[str, Sequence[dict]], chance: float) -> None:
                     look = {"color": color, "marker": marker, "linestyle": style, "linewidth": width}
                     ax.plot(minutes, [row[name] for row in rows], label=name.replace("_", " "), **look)
             ax.set(title=stage, xlabel="minutes", xlim=(0, 1.05 * minutes[-1]), ylim=(-0.03, 1.05))
+            ax.xaxis.set_major_locator(MaxNLocator(3, prune="upper"))  # or it would touch the next panel's 0
         ax.axhline(chance, color=GREY, linestyle="--", linewidth=1, label="guessing (clips)")
         axes[0, 0].set_ylabel("share that is right")
         named = {label: line for ax in axes[0] for line, label in zip(*ax.get_legend_handles_labels(), strict=True)}
@@ -426,12 +430,12 @@ def dot_rows(
             look = {"fmt": "o", "capsize": 3, "markersize": 4, "elinewidth": 1.5, "color": COLORS["diffusion"]}
             ax.errorbar(means, rows, xerr=errors, **look)
             for name, mean, error, row in zip(names, means, errors, rows, strict=True):
+                if name in strong:
+                    ax.errorbar(mean, row, xerr=error, **look | {"color": CYCLE[1], "fmt": "s", "markersize": 7})
                 said, side = f"{mean:.{digits if error else 0}f}".replace("-", "−"), -1 if mean + error < level else 1
                 at = {"xytext": (7 * side, 0), "ha": "left" if side > 0 else "right"}  # away from the level
                 x, at = (mean, {"xytext": (0, 10), "ha": "center"}) if zero else (mean + side * error, at)
                 ax.annotate(said, (x, row), **at, **place)
-                if name in strong:
-                    ax.plot(mean, row, "s", color=CYCLE[1], markersize=7)
             ax.set(yticks=rows, yticklabels=names, ylim=(rows[-1] + 0.7, -0.8))
             ax.set_title(textwrap.fill(title, 96 // len(panels)), pad=20 if levels else 8)
             ax.margins(x=0.12 + 0.1 * len(panels))
@@ -451,11 +455,10 @@ def differences(panels: Mapping[str, tuple]) -> None:
             order, count = np.argsort(np.asarray(values, dtype=float), kind="stable"), len(values)
             values = np.asarray(values, dtype=float)[order]
             ax.axvline(0, color=GREY, linestyle="--", linewidth=1)
-            for sign, side, color in ((-1, "below", COLORS["gan"]), (1, "above", COLORS["diffusion"])):
-                (rows,) = np.nonzero(np.sign(values) == sign)
-                ax.plot(values[rows], rows, "o", color=color)
+            ax.plot(values, range(count), "o", color=COLORS["diffusion"])
+            for sign, side in ((-1, "below"), (1, "above")):
                 place = {"ha": "left" if sign < 0 else "right", "va": "bottom", "transform": ax.transAxes}
-                ax.text(max(0, sign), 1.0, f"{len(rows)} {side} 0", color=color, **place)
+                ax.text(max(0, sign), 1.0, f"{(np.sign(values) == sign).sum()} {side} 0", **place)
             mean = values.mean()
             look = {"fmt": "D", "color": COLORS["data"], "capsize": 4}
             ax.errorbar(mean, -0.15 * count, xerr=[[mean - low], [high - mean]], **look)
@@ -488,8 +491,8 @@ def carried(x: ArrayLike, y: ArrayLike, names: tuple[str, str], grains: int = 24
             heights = np.histogram(grain, edges, density=True)[0]
             ax.stairs(foot + 1.8 * sign * heights, edges, baseline=foot, fill=True, color=color, alpha=0.35)
             ax.plot(np.quantile(grain, shown), np.full(grains, foot), ".", color=color)
-            place = np.quantile(grain, 0.5 + 0.48 * sign), foot + 0.42 * sign
-            ax.annotate(name, place, color=color, ha="left" if sign > 0 else "right", va="center")
+            at = {"xycoords": ("axes fraction", "data"), "ha": "right", "va": "center"}
+            ax.annotate(name, (1, foot + 0.42 * sign), color=color, **at)
         for start, end in zip(np.quantile(x, shown), np.quantile(y, shown), strict=True):
             ax.annotate(
                 "", (end, 0.02), (start, 0.98), arrowprops={"arrowstyle": "->", "color": GREY, "linewidth": 0.9}

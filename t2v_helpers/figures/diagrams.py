@@ -131,7 +131,9 @@ def text_diagram(words: Sequence[str], length: int = 24) -> None:
         names = {"down": (5.1, 2.6, "right"), "up, first\nup, second": (13.0, 2.75, "left")}
         for name, (x, y, side) in names.items():
             ax.text(x, y, name, ha=side, va="center", color=color, fontstyle="italic")
-        ax.annotate("", (3.9, 2.9), (edges[count - 1] + 0.3, 3.85), arrowprops=THIN | {"linestyle": "--"})
+        turn = edges[count - 1] + 0.3
+        ax.plot([turn, turn, 4.4], [3.85, 3.75, 3.75], color=THIN["color"], linewidth=THIN["linewidth"], linestyle="--")
+        ax.annotate("", (3.9, 3.05), (4.4, 3.75), arrowprops=THIN | {"linestyle": "--"})
         ax.annotate("", (2.9, 2.35), (2.9, 1.95), arrowprops=THIN | {"arrowstyle": "<->"})
         ax.text(0.14, 2.05, "a pair should\nbe near (6.1)")
 

@@ -73,7 +73,7 @@ def clocks(schedules: Mapping[str, NoiseSchedule], dots: Mapping[str, ArrayLike]
         for name, schedule in schedules.items():
             time = np.arange(1, len(schedule) + 1) / len(schedule)
             if name in flows:
-                look = {"color": COLORS["data"], "linewidth": 3 - 1.6 * flows.index(name)}
+                look = {"color": COLORS["data"] if name == flows[0] else CYCLE[6], "linewidth": 2.5}
             else:
                 look = {"color": next(colors), "linestyle": next(dashes)}
             ax.plot(time, schedule.snr.log(), label=name, **look)

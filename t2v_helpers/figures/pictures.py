@@ -248,6 +248,8 @@ def digit_film(rows: Mapping[str, torch.Tensor]) -> np.ndarray:
 def trails(clips: Mapping[str, ArrayLike]) -> None:
     """Draw where the thing in each clip goes: its outline in the first frame, dashed, and in the last, and its path.
 
+    A ring is where the path begins.
+
     Args:
         clips: Name to frames (F, H, W, 3) of the moving shapes, one thing in each; a panel each, side by side.
     """
@@ -258,7 +260,9 @@ def trails(clips: Mapping[str, ArrayLike]) -> None:
             for one, line in ((contrast[0], "dashed"), (contrast[-1], "solid")):
                 axes = (np.arange(-1, side + 1) + 0.5 for side in (width, height))
                 ax.contour(*axes, np.pad(one, 1), [0.5 * one.max()], colors=COLORS["diffusion"], linestyles=line)
-            ax.plot(*track(frames)[0].T, ".-", color=COLORS["data"], markersize=4, linewidth=1)
-            ax.set(xlim=(0, width), ylim=(height, 0), aspect="equal", xticks=range(0, width + 1, 16), title=name)
+            path = track(frames)[0]
+            ax.plot(*path.T, ".-", color=COLORS["data"], markersize=4, linewidth=1)
+            ax.plot(*path[0], "o", color=COLORS["data"], markerfacecolor="white", markersize=6)
+            ax.set(xlim=(0, width), ylim=(height, 0), aspect="equal", xticks=range(0, width, 16), title=name)
             ax.set(yticks=range(0, height + 1, 16), xlabel="pixels from the left")
         panels[0].set_ylabel("pixels below the top")

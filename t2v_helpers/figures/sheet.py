@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -53,12 +54,15 @@ def plain_log(ax: Axes) -> None:
 
 def name_ends(ax: Axes, ends: Iterable[tuple[float, str, str]]) -> None:
     """Write names to the right of the axes: (y, name, colour) of each; 13 points lie between any two."""
-    x, place = ax.get_xlim()[1], -np.inf  # the place is in points above the foot of the page
     ax.figure.draw_without_rendering()  # now the axes have their height
-    for y, name, color in sorted(ends, key=lambda end: end[0]):
-        at = ax.transData.transform((x, y))[1] / ax.figure.dpi * 72
-        place = max(at, place + 13)
-        offset = {"xytext": (5, place - at), "textcoords": "offset points", "va": "center"}
+    ends, x, points = sorted(ends, key=lambda end: end[0]), ax.get_xlim()[1], 72 / ax.figure.dpi
+    at = [ax.transData.transform((x, y))[1] * points for y, *_ in ends]  # above the foot of the page
+    places = list(accumulate(at, lambda below, place: max(place, below + 13)))
+    top = ax.bbox.y1 * points
+    for k, place in enumerate(places):  # a pile that would end above the axes hangs down from their top
+        places[k] = min(place, max(at[-1], top) - 13 * (len(at) - 1 - k))
+    for (y, name, color), own, place in zip(ends, at, places, strict=True):
+        offset = {"xytext": (5, place - own), "textcoords": "offset points", "va": "center"}
         ax.annotate(name, (x, y), color=color, annotation_clip=False, **offset)
 
 

@@ -34,7 +34,8 @@ PLACES = {
     "decoder": (10.85, 0.75, 3.9, 1.3),
 }
 NOTES = {"text encoder": "one row for each token", "scheduler": "signal left,\n$t$ = 0 to 999"}
-NOTES |= {"UNet": "its first guess", "noise": "three frames", "latents": "the same three", "decoder": "the same three"}
+NOTES |= {"noise": "three frames", "latents": "the same three", "decoder": "the same three"}
+NOTES["UNet"] = "the UNet's first guess"
 # How many numbers come out of a stage of the scale model, for one prompt.
 SHAPES = {"tokenizer": "24", "text encoder": "24 × 64", "latents": "8 × 16 × 8 × 8", "decoder": "16 × 64 × 64 × 3"}
 
@@ -134,7 +135,7 @@ def strips(
             taken = frames[numbers]
             gap = np.ones((*taken.shape[:2], max(1, taken.shape[2] // 20), 3))
             ax.imshow(np.concatenate([part for frame in zip(taken, gap, strict=True) for part in frame][:-1], 1))
-            ax.set(xticks=[], yticks=[])
+            ax.set(xticks=[], yticks=[], anchor="W")
             for left in (np.arange(count) * (taken.shape[2] + gap.shape[2])) if outline else ():
                 at = np.arange(taken.shape[2]) + left, np.arange(taken.shape[1])
                 ax.contour(*at, taken[0].max(-1), [0.5], colors="white", linewidths=1.2)
@@ -147,6 +148,10 @@ def strips(
         for ax, right in zip(axes[:, 0], marks or (), strict=marks is not None):
             text, color = ("✓ right", COLORS["diffusion"]) if right else ("✗ wrong", COLORS["gan"])
             ax.text(1.01, 0.5, text, color=color, transform=ax.transAxes, va="center")
+        figure = axes[0, 0].figure
+        figure.draw_without_rendering()  # now the names have their width: rows as high as the frames between them
+        heights = [ax.get_position(True).width * WIDTH / np.divide(*ax.images[0].get_size()[::-1]) for ax in axes[:, 0]]
+        figure.set_figheight(round(0.22 + sum(min(height, 1.1) + 0.04 for height in heights), 2))
 
 
 def while_it_plays(states: Sequence[torch.Tensor], times: int = 2) -> torch.Tensor:

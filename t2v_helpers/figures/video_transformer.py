@@ -45,9 +45,10 @@ def two_architectures() -> None:
             _arrow(ax, drawn[level], drawn[f"{level} "], COLORS[UNET], "--")
         ax.text(0.2, 9.1, "tiny: a UNet", color=COLORS[UNET])
         ax.text(5.55, 9.1, "at each level: convolutions in space and in time", color=GREY)
-        attention = "at each level also attention: in space,\nin time and to the text"
-        ax.text(9.3, 5.35, attention, color=GREY)
+        ax.text(12.4, 5.35, "at each level also attention: in\nspace, in time and to the text", color=GREY)
+        ax.text(7.5, 8.35, "skip", color=COLORS[UNET], ha="center")
         _reads(ax, "text encoder", 3.9, 5.5, (6.7, 6.1), (5.5, 6.65), (4.2, 7.7))
+        _reads(ax, "same text", 10.9, 5.5, (9.5, 6.65), (10.75, 7.7))
         ax.axhline(4.75, color="#CCCCCC", linewidth=1)
         ax.text(0.2, 4.1, "tiny-wan: a transformer", color=COLORS[DIT])
         ax.text(5.55, 4.1, "in each of 6 blocks: all tokens look at all tokens, then at the text;", color=GREY)

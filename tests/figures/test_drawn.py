@@ -194,8 +194,9 @@ def test_bars_are_dots_on_a_logarithmic_axis():
 def test_scores_and_brightness():
     panels = {"ring": {"GAN": [1.0, 2.0], "diffusion": torch.tensor([0.5, 0.7]), "floor": 0.1}}
     ax = drawn(figures.scores, panels, ylabel="distance")["ring"]
-    assert [c.get_offsets()[:, 1].tolist() for c in ax.collections] == [[1.0, 2.0], pytest.approx([0.5, 0.7])]
-    assert ax.lines[0].get_ydata() == [0.1, 0.1] and ax.get_ylim()[0] == 0 and legend(ax) == ["floor"]
+    assert [c.get_offsets()[:, 1].tolist() for c in ax.collections[::2]] == [[1.0, 2.0], pytest.approx([0.5, 0.7])]
+    assert [c.get_segments()[0][:, 1].tolist() for c in ax.collections[1::2]] == [[1.5, 1.5], pytest.approx([0.6, 0.6])]
+    assert ax.lines[0].get_ydata() == [0.1, 0.1] and -0.1 < ax.get_ylim()[0] < 0 and legend(ax) == ["floor"]
     ax = drawn(figures.brightness, {"a": torch.zeros(9), "b": np.arange(8)}, 4)[0]
     assert ax.images[0].get_array().tolist() == [[0, 0, 0, 0], [0.875, 2.625, 4.375, 6.125]]
     assert [label.get_text() for label in ax.get_yticklabels()] == ["a:\n0% of the range", "b:\n100% of the range"]
@@ -373,7 +374,7 @@ def test_two_architectures_side_by_side_and_no_box_lies_on_another():
     (ax,) = drawn(figures.two_architectures).values()
     boxes = {text.get_text(): text.get_bbox_patch() for text in ax.texts if text.get_bbox_patch()}
     extents = [box.get_window_extent() for box in boxes.values()]
-    assert len(boxes) == 20 and not [1 for a, b in itertools.combinations(extents, 2) if a.overlaps(b)]
+    assert len(boxes) == 21 and not [1 for a, b in itertools.combinations(extents, 2) if a.overlaps(b)]
     page = ax.figure.bbox
     assert all(page.contains(*corner) for text in ax.texts for corner in text.get_window_extent().corners())
 
@@ -517,7 +518,8 @@ def test_rows_of_dots_have_their_means_errors_and_levels():
     assert [label.get_text() for label in plt.gcf().axes[0].get_yticklabels()] == ["w = 1", "w = 4"]
     counts = {"misses": {"w = 1": (5, 0), "w = 4": (-1, 0)}}
     (ax,) = drawn(figures.dot_rows, counts, {"misses": ("none", 1)}, 1, (-2, 6), strong=("w = 4",)).values()
-    assert ax.lines[-1].get_xydata().tolist() == [[-1, 1]] and ax.lines[-1].get_marker() == "s"
+    strong = ax.containers[-1][0]
+    assert strong.get_xydata().tolist() == [[-1, 1]] and strong.get_marker() == "s"
     assert [text.get_text() for text in ax.texts] == ["none", "5", "−1"] and ax.get_xlim() == (-1, 7)
     assert [text.get_ha() for text in ax.texts[1:]] == ["left", "right"]  # each away from the level
 
@@ -553,15 +555,14 @@ def test_differences_are_sorted_and_counted_on_each_side_of_zero():
     panels = {"fit": ([0.3, -0.1, 0.2, 0.0], (0.0, 0.25)), "jerk": (torch.tensor([-1.0, -2.0]), (-2.0, -1.0))}
     drawn(figures.differences, panels)
     left, right = plt.gcf().axes
-    zero, below, above, mean = left.lines[:4]
-    assert zero.get_xdata() == [0, 0] and below.get_xydata().tolist() == [[-0.1, 0]]
-    np.testing.assert_allclose(above.get_xydata(), [[0.2, 2], [0.3, 3]])
+    zero, pairs, mean = left.lines[:3]
+    assert zero.get_xdata() == [0, 0]
+    np.testing.assert_allclose(pairs.get_xydata(), [[-0.1, 0], [0, 1], [0.2, 2], [0.3, 3]])
     np.testing.assert_allclose(mean.get_xydata(), [[0.1, -0.6]])
     np.testing.assert_allclose(left.collections[0].get_segments()[0][:, 0], [0.0, 0.25])
     assert [text.get_text() for text in left.texts] == ["1 below 0", "2 above 0", "mean, 95 % interval"]
     assert [text.get_text() for text in right.texts[:2]] == ["2 below 0", "0 above 0"]
     assert right.lines[1].get_xdata().tolist() == [-2, -1] and right.get_xlabel() == "jerk"
-    assert below.get_color() != above.get_color()
     plt.close("all")
     (ax,) = drawn(
         figures.differences, {"fit": ([0.3, -0.1, 0.2], (0.0, 0.25), {(0, 2): "this", (1,): "that"})}

@@ -83,6 +83,10 @@ def _frames(sheet, run, x, width):
     sheet.text(x + width / 2, FOOT, f"frames {by(run.frames.shape)}")
 
 
+def in_millions(count):
+    return f"{count / 1e6:,.{1 if count < 1e7 else 0}f} million"
+
+
 def beside_modelscope():
     """The scale model above ModelScope: squares in proportion to weights, frames to their pixels, shapes below each."""
     small, large = trace.scale_model(), trace.modelscope()
@@ -91,9 +95,9 @@ def beside_modelscope():
     pixels = 400 / large.weights["unet"] ** 0.5  # a side, for the root of a count
     for stage, x in columns.items():
         sheet.text(x, 40, NAMES[stage], LARGE)
-        sheet.text(x, foot, f"{large.weights[stage] / small.weights[stage]:,.0f}", LARGE)
+        sheet.text(x, foot, f"{large.weights[stage] / small.weights[stage]:,.0f} ×", LARGE)
     sheet.text(frame_at, 40, "a frame", LARGE)
-    sheet.text(24, foot, "factor", LARGE, ha="left")
+    sheet.text(24, foot, "larger by", LARGE, ha="left")
     for name, run, y, below in (("scale model", small, 140, 212), ("ModelScope", large, 540, 776)):
         sheet.text(24, y, name, LARGE, ha="left")
         sheet.text(24, below, "weights", ha="left")
@@ -101,7 +105,7 @@ def beside_modelscope():
         sides = {stage: pixels * count**0.5 for stage, count in run.weights.items()}
         for stage, x in columns.items():
             sheet.rectangle(x, y, sides[stage], sides[stage], facecolor=ROLES[stage], linewidth=0)
-            sheet.text(x, below, f"{run.weights[stage]:,}")
+            sheet.text(x, below, in_millions(run.weights[stage]))
             given = run.shapes[stage][1]
             sheet.text(x, below + 44, by(given if stage == "vae" else given[1:]), color=GREY)
         count, _, height, width = run.shapes["vae"][1]
@@ -116,7 +120,8 @@ def beside_modelscope():
         for (left, half), (right, other) in itertools.pairwise(stops):
             sheet.arrow((left + half + 10, y), (right - other - 10, y))
     area = math.prod(large.shapes["vae"][1][2:]) / math.prod(small.shapes["vae"][1][2:])
-    sheet.text(frame_at, foot, f"{area:,.0f}", LARGE)
+    sheet.text(frame_at, foot, f"{area:,.0f} ×", LARGE)
     counts = [sum(run.weights.values()) for run in (small, large)]
-    words = f"in all {counts[0]:,} weights beside {counts[1]:,}: {counts[1] / counts[0]:,.0f} times as many"
+    words = " weights beside ".join(map(in_millions, counts))
+    words = f"in all {words}: {counts[1] / counts[0]:,.0f} times as many"
     sheet.text(24, foot + 64, words, ha="left")
