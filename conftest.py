@@ -20,7 +20,8 @@ import sitecustomize  # noqa: E402, F401
 collect_ignore = ["tools/notebooks/store.py"]  # settings, no module
 if not importlib.util.find_spec("sphinx"):  # `make site` installs what these import
     collect_ignore += ["tools/site", "tools/notebooks/slides.py"]
-LONG = "tests/course/*/*.py", "tests/benchmark/*.py", "tests/browser/*.py"
+LONG = [f"tests/{folder}/*.py" for folder in ("course/checks", "course/pictures", "benchmark", "browser")]
+LONG += [f"tests/course/notebooks/test_{name}.py" for name in ("address", "grade", "handout", "lessons")]
 LONGEST = """08_*.ipynb 07_*.ipynb 09_*.ipynb *.ipynb test_playground.py test_site.py test_grade.py test_lab.py
 benchmark/test_cli.py test_runs.py test_alterations.py batch/test_cli.py test_scale_model.py test_explorers_site.py
 test_counting.py test_colab.py test_installed.py test_draw.py""".split()

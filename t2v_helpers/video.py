@@ -157,7 +157,9 @@ def film_strip(video: Clip, count: int = 8) -> "PIL.Image.Image":
     return strip
 
 
-def show_video(video: Clip, fps: float = 8, caption: Caption = None, width: int | None = None) -> None:
+def show_video(
+    video: Clip, fps: float = 8, caption: Caption = None, width: int | None = None, marks: Sequence[bool] | None = None
+) -> None:
     """Play a clip in the notebook, or several clips side by side.
 
     It starts at once and loops. The notebook file stores the video, so it plays again after reopening.
@@ -168,28 +170,39 @@ def show_video(video: Clip, fps: float = 8, caption: Caption = None, width: int 
         caption: Text below the clip; for several clips, a list with one text each.
         width: Width of each clip on the page in pixels. By default small clips are enlarged to about 256, each pixel to
             a square.
+        marks: For several clips, which of them get a blue frame.
 
     >>> show_video(np.zeros((16, 64, 64, 3)), caption="night")  # outside a notebook
     video, 16 frames of 64x64 at 8 fps: night
     """
     from IPython.display import display
 
-    display(InlineVideo(video, fps, caption, width))
+    display(InlineVideo(video, fps, caption, width, marks))
 
 
 class InlineVideo:
     """What `show_video` displays: the videos in HTML, or a line of text for each clip; the same on every machine."""
 
-    def __init__(self, video: Clip, fps: float = 8, caption: Caption = None, width: int | None = None) -> None:
+    def __init__(
+        self,
+        video: Clip,
+        fps: float = 8,
+        caption: Caption = None,
+        width: int | None = None,
+        marks: Sequence[bool] | None = None,
+    ) -> None:
         clips = _as_clips(video)
         several = isinstance(caption, list) or (isinstance(caption, tuple) and len(clips) > 1)
         captions = list(caption) if several else [caption] * (1 if caption else len(clips))
         check_fps(fps)
         if len(captions) != len(clips):
             raise ValueError(f"got {len(captions)} captions for {len(clips)} clips, expected a list with one for each")
+        marks = [False] * len(clips) if marks is None else marks
+        if len(marks) != len(clips):
+            raise ValueError(f"got {len(marks)} marks for {len(clips)} clips, expected one for each")
         if width is not None and not (isinstance(width, int | np.integer) and width >= 1):
             raise ValueError(f"got width {width!r}, expected a whole number of pixels, at least 1")
-        pairs = [_figure(*clip, fps, width) for clip in zip(clips, captions, strict=True)]
+        pairs = [_figure(*clip, fps, width) for clip in zip(clips, captions, marks, strict=True)]
         self.html = f'<div style="display:flex;gap:12px;margin:8px">{"".join(figure for figure, _ in pairs)}</div>'
         self.text = "\n".join(f"video, {text}" for _, text in pairs)
 
@@ -200,7 +213,7 @@ class InlineVideo:
         return self.text
 
 
-def _figure(frames: np.ndarray, caption: str | None, fps: float, width: int | None) -> tuple[str, str]:
+def _figure(frames: np.ndarray, caption: str | None, mark: bool, fps: float, width: int | None) -> tuple[str, str]:
     """A clip in HTML and in words."""
     height, natural = frames.shape[1:3]
     text = f"{len(frames)} frames of {natural}x{height} at {float(fps):g} fps" + (f": {caption}" if caption else "")
@@ -214,7 +227,8 @@ def _figure(frames: np.ndarray, caption: str | None, fps: float, width: int | No
         f'<figure style="margin:0;flex:0 1 {width}px;min-width:0">'
         f'<video src="data:video/mp4;base64,{data}" width="{width}" height="{round(width * height / natural)}" '
         f'title="{html.escape(text)}" controls loop muted autoplay playsinline onloadeddata="this.play()" '
-        f'style="width:100%;height:auto{";image-rendering:pixelated" if width > natural else ""}">'
+        f'style="width:100%;height:auto{";image-rendering:pixelated" if width > natural else ""}'
+        f'{";outline:5px solid #0072B2" if mark else ""}">'
         f"{html.escape(text)}</video>"
         f'<figcaption style="text-align:center">{html.escape(str(caption or ""))}</figcaption></figure>'
     )

@@ -50,6 +50,8 @@ def test_several_clips_stand_side_by_side_in_one_row():
     assert page.captions == ["one", "a red circle moving up"]
     assert Page(InlineVideo([CLIP, OTHER], caption=("one", "two")).html).captions == ["one", "two"]
     assert [attrs["title"][:9] for attrs in page.videos] == ["16 frames", "8 frames "]
+    marked = Page(InlineVideo([CLIP, OTHER], marks=[False, True]).html).videos
+    assert ["outline" in attrs["style"] for attrs in marked] == [False, True]
 
 
 def test_one_clip_takes_any_caption():
@@ -61,7 +63,8 @@ def test_one_clip_takes_any_caption():
 @pytest.mark.parametrize(
     "bad, says",
     [({"caption": c}, "got [13] captions for 2 clips, expected") for c in ("one for two", ["one"], ["1", "2", "3"])]
-    + [({"width": width}, "got width .*expected") for width in (0, 2.5, "100%")],
+    + [({"width": width}, "got width .*expected") for width in (0, 2.5, "100%")]
+    + [({"marks": [True]}, "got 1 marks for 2 clips, expected one for each")],
 )
 def test_bad_captions_and_widths_are_refused(bad, says):
     with pytest.raises(ValueError, match=says):

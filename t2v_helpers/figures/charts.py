@@ -360,7 +360,8 @@ def sweep(
                 for name, marker, column in zip(each, MARKERS, scores.T, strict=False):
                     ax.plot(x, column, color=color, linestyle=STYLES[i], marker=marker)
                     ends.append((column[-1], f"{label}: {name}", color))
-                if each:
+                if each or scores.size == 1:
+                    ends += [(scores.mean(), label, color)] * (not each)
                     continue
                 ax.plot(x, scores.mean(1), color=color, linestyle=STYLES[i])
                 aside = (seeds > 1) * (0.2 * (i - (len(curves) - 1) / 2) + np.linspace(-0.08, 0.08, seeds))
@@ -415,7 +416,7 @@ def dot_rows(
         around: Where each axis begins and ends, less its level, if lengths are to be compared between panels.
         strong: The settings whose dots stand out.
         gaps: Before which settings a gap sets groups apart.
-        zero: Begin each axis at 0, and write the numbers above the dots.
+        zero: Begin each axis at 0.
     """
     names = list(next(iter(panels.values())))
     rows = [row + 0.7 * sum(gap <= row for gap in gaps) for row in range(len(names))]
@@ -434,8 +435,7 @@ def dot_rows(
                     ax.errorbar(mean, row, xerr=error, **look | {"color": CYCLE[1], "fmt": "s", "markersize": 7})
                 said, side = f"{mean:.{digits if error else 0}f}".replace("-", "−"), -1 if mean + error < level else 1
                 at = {"xytext": (7 * side, 0), "ha": "left" if side > 0 else "right"}  # away from the level
-                x, at = (mean, {"xytext": (0, 10), "ha": "center"}) if zero else (mean + side * error, at)
-                ax.annotate(said, (x, row), **at, **place)
+                ax.annotate(said, (mean + side * error, row), **at, **place)
             ax.set(yticks=rows, yticklabels=names, ylim=(rows[-1] + 0.7, -0.8))
             ax.set_title(textwrap.fill(title, 96 // len(panels)), pad=20 if levels else 8)
             ax.margins(x=0.12 + 0.1 * len(panels))
@@ -458,7 +458,7 @@ def differences(panels: Mapping[str, tuple]) -> None:
             ax.plot(values, range(count), "o", color=COLORS["diffusion"])
             for sign, side in ((-1, "below"), (1, "above")):
                 place = {"ha": "left" if sign < 0 else "right", "va": "bottom", "transform": ax.transAxes}
-                ax.text(max(0, sign), 1.0, f"{(np.sign(values) == sign).sum()} {side} 0", **place)
+                ax.text(max(0, sign), 1.02, f"{(np.sign(values) == sign).sum()} {side} 0", **place)
             mean = values.mean()
             look = {"fmt": "D", "color": COLORS["data"], "capsize": 4}
             ax.errorbar(mean, -0.15 * count, xerr=[[mean - low], [high - mean]], **look)
@@ -470,7 +470,7 @@ def differences(panels: Mapping[str, tuple]) -> None:
                 row = rows[-1]
                 ends = {"ha": "right", "xytext": (5, -10)} if values[row] > 0 else {"ha": "left", "xytext": (-5, -10)}
                 ax.annotate(text, (values[row], row), textcoords="offset points", va="top", **ends)
-            ax.set(xlabel=title, yticks=[], ylim=(-0.25 * count, count))
+            ax.set(xlabel=title, yticks=[], ylim=(-0.25 * count, 1.03 * count))
         axes[0, 0].set_ylabel("pairs, sorted")
 
 
@@ -517,6 +517,6 @@ def memory(rows: Mapping[str, Mapping[str, float]], limit: float) -> None:
         for row, total in enumerate(sums):
             look = {"textcoords": "offset points", "va": "center", "bbox": {"fc": "white", "ec": "none", "pad": 0.5}}
             ax.annotate(f"{total:.1f}", (total, row), (-4, 0), ha="right", **look)
-        _mark(ax, limit, f"a card of {limit:g} GB", color=COLORS["gan"], linestyle="--")
+        _mark(ax, limit, f"a GPU of {limit:g} GB", color=COLORS["gan"], linestyle="--")
         ax.set(xlabel="memory on each GPU (GB)", ylim=(len(rows) - 0.5, -0.5), xlim=(0, 1.1 * max(sums)))
         legend_below(ax)

@@ -257,12 +257,12 @@ def trails(clips: Mapping[str, ArrayLike]) -> None:
         for ax, (name, frames) in zip(panels, clips.items(), strict=True):
             contrast = np.abs(frames - ground_of(frames)).max(-1)  # (F, H, W), 0 where the ground shows
             height, width = contrast.shape[1:]
-            for one, line in ((contrast[0], "dashed"), (contrast[-1], "solid")):
+            for one, line, color in ((contrast[0], "dashed", GREY), (contrast[-1], "solid", COLORS["diffusion"])):
                 axes = (np.arange(-1, side + 1) + 0.5 for side in (width, height))
-                ax.contour(*axes, np.pad(one, 1), [0.5 * one.max()], colors=COLORS["diffusion"], linestyles=line)
+                ax.contour(*axes, np.pad(one, 1), [0.5 * one.max()], colors=color, linestyles=line)
             path = track(frames)[0]
             ax.plot(*path.T, ".-", color=COLORS["data"], markersize=4, linewidth=1)
             ax.plot(*path[0], "o", color=COLORS["data"], markerfacecolor="white", markersize=6)
-            ax.set(xlim=(0, width), ylim=(height, 0), aspect="equal", xticks=range(0, width, 16), title=name)
+            ax.set(xlim=(0, width), ylim=(height, 0), aspect="equal", xticks=range(0, width + 1, 16), title=name)
             ax.set(yticks=range(0, height + 1, 16), xlabel="pixels from the left")
         panels[0].set_ylabel("pixels below the top")

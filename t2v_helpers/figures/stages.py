@@ -112,7 +112,7 @@ def _draw(ax: Axes, thing: object, x: float, y: float, width: float, height: flo
 
 def strips(
     rows: Mapping[str, ArrayLike],
-    count: int = 8,
+    count: int | Sequence[int] = 8,
     columns: Sequence[str] | None = None,
     marks: Sequence[bool] | None = None,
     outline: bool = False,
@@ -121,17 +121,18 @@ def strips(
 
     Args:
         rows: Name to frames (F, H, W, 3) in [0, 1].
-        count: How many frames of each are shown, evenly spaced.
-        columns: What stands below the frames, if not their numbers.
+        count: How many frames of each are shown, evenly spaced, or which.
+        columns: What stands above the frames, in place of the numbers.
         marks: Whether each clip is right, in the rows' order: written at the ends of the rows.
         outline: Draw the outline of the first object of each row, in white, over all of its frames.
     """
+    given, count = (None, count) if isinstance(count, int) else (np.asarray(count), len(count))
     side = min(0.8 * WIDTH / count, 1.1)
     with sheet(len(rows), 1, (side + 0.08) * len(rows) + 0.2, style=BOXED) as axes:
         axes[0, 0].figure.get_layout_engine().set(h_pad=0.01, hspace=0.02, rect=(0.02, 0, 0.98, 1))
         for ax, (name, frames) in zip(axes[:, 0], rows.items(), strict=True):
             frames = np.asarray(frames)
-            numbers = np.linspace(0, len(frames) - 1, count).round().astype(int)
+            numbers = np.linspace(0, len(frames) - 1, count).round().astype(int) if given is None else given
             taken = frames[numbers]
             gap = np.ones((*taken.shape[:2], max(1, taken.shape[2] // 20), 3))
             ax.imshow(np.concatenate([part for frame in zip(taken, gap, strict=True) for part in frame][:-1], 1))
@@ -139,10 +140,10 @@ def strips(
             for left in (np.arange(count) * (taken.shape[2] + gap.shape[2])) if outline else ():
                 at = np.arange(taken.shape[2]) + left, np.arange(taken.shape[1])
                 ax.contour(*at, taken[0].max(-1), [0.5], colors="white", linewidths=1.2)
-            if ax is axes[-1, 0] and len({*map(len, rows.values())}) == 1:
+            if ax is axes[0 if columns else -1, 0] and len({*map(len, rows.values())}) == 1:
                 middles = (np.arange(count) + 0.5) * taken.shape[2] + np.arange(count) * gap.shape[2] - 0.5
                 ax.set_xticks(middles, columns or [f"frame {numbers[0]}", *numbers[1:]])
-                ax.tick_params(length=0)
+                ax.tick_params(length=0, top=bool(columns), labeltop=bool(columns), labelbottom=not columns)
             ax.set_ylabel(name, rotation=0, ha="right", va="center")
             ax.spines[:].set_visible(False)
         for ax, right in zip(axes[:, 0], marks or (), strict=marks is not None):

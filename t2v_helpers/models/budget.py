@@ -93,8 +93,8 @@ class Card:
 CARDS = (
     Card("H100, 80 GB", 85.0e9, 128e9, 989e12),  # NVIDIA H100 SXM data sheet
     Card("T4 in Colab, 15 GB", 15.8e9, 13.6e9, 65e12, bfloat16=False),  # T4 data sheet; RAM: what Colab calls 12.7 GB
-    Card("a card of 6 GB", 6.4e9, 16e9),
-    Card("a card of 4 GB", 4.3e9, 8e9),
+    Card("a GPU of 6 GB", 6.4e9, 16e9),
+    Card("a GPU of 4 GB", 4.3e9, 8e9),
 )
 
 

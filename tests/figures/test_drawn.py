@@ -479,6 +479,9 @@ def test_strips_have_the_frames_of_each_clip_and_its_name():
     (ax,) = drawn(figures.strips, {"": clip}, count=2, columns=["first", "last"]).values()
     assert [text.get_text() for text in ax.get_xticklabels()] == ["first", "last"]
     assert not ax.texts
+    (ax,) = drawn(figures.strips, {"": clip}, count=[1, 4]).values()
+    assert [text.get_text() for text in ax.get_xticklabels()] == ["frame 1", "4"]
+    np.testing.assert_allclose(np.asarray(ax.images[0].get_array())[19, [0, -1], 0], [0.25, 1])
     axes = drawn(figures.strips, {"up": clip, "down": clip}, marks=[True, False])
     assert [ax.texts[0].get_text() for ax in axes.values()] == ["✓ right", "✗ wrong"]
     with pytest.raises(ValueError):
@@ -527,7 +530,7 @@ def test_rows_of_dots_have_their_means_errors_and_levels():
 def test_rows_of_dots_can_have_gaps_between_groups():
     panels = {"fit": {"a": (1.0, 0.1), "b": (2.0, 0.1), "c": (3.0, 0.1)}}
     (ax,) = drawn(figures.dot_rows, panels, {}, gaps=(1, 2), zero=True).values()
-    assert ax.get_xlim()[0] == 0 and [text.get_ha() for text in ax.texts] == ["center"] * 3
+    assert ax.get_xlim()[0] == 0 and [text.get_ha() for text in ax.texts] == ["left"] * 3
     np.testing.assert_allclose(ax.get_yticks(), [0, 1.7, 3.4])
     np.testing.assert_allclose(ax.containers[0][0].get_xydata(), [(1, 0), (2, 1.7), (3, 3.4)])
 
@@ -535,7 +538,7 @@ def test_rows_of_dots_can_have_gaps_between_groups():
 def test_memory_is_stacked_with_its_sum_at_the_end():
     ax = drawn(figures.memory, {"all": {"a": 3.0, "b": 4.0}, "LoRA": {"a": 1.0, "b": 4.0}}, 5)[0]
     assert [bar.get_width() for bar in ax.patches] == [3, 1, 4, 4] and [bar.get_x() for bar in ax.patches[2:]] == [3, 1]
-    assert [text.get_text() for text in ax.texts] == ["7.0", "5.0", "a card of 5 GB"] and legend(ax) == ["a", "b"]
+    assert [text.get_text() for text in ax.texts] == ["7.0", "5.0", "a GPU of 5 GB"] and legend(ax) == ["a", "b"]
 
 
 def test_a_loras_areas_are_in_proportion():

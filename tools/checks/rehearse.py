@@ -26,7 +26,7 @@ CLIP = {"num_frames": 4, "height": 64, "width": 64, "steps": 1}
 REHEARSED = {  # the notebook, what it is run with, and what it has to print
     "modelscope": (
         "09_modelscope",
-        {"MODEL": "modelscope", "FEW": 1, "CARD": 2, "MANY": 4, "CLIP": CLIP, "DTYPE": "bfloat16"},
+        {"MODEL": "modelscope", "FEW": 1, "MEDIUM": 2, "MANY": 4, "CLIP": CLIP, "DTYPE": "bfloat16"},
         "1,835.3 million weights are loaded",
     ),
     "wan": (
