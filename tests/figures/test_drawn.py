@@ -451,7 +451,7 @@ def test_the_pipeline_fills_as_its_stages_are_opened():
     words = "\n".join(text.get_text() for text in ax.texts).split("\n")
     text, curve, latents, frames = words.count("0 28 107"), *ax.child_axes[1:]
     assert {"24", "24 × 64", "8 × 16 × 8 × 8", "16 × 64 × 64 × 3", "the same three"} <= {*words}
-    assert "its first guess" not in words  # nothing was given to draw for the UNet
+    assert "the UNet's first guess" not in words  # nothing was given to draw for the UNet
     assert text == 1 and list(curve.lines[0].get_ydata()) == [1.0, 0.5]
     assert latents.images[0].get_array().shape == (8, 32, 3) and frames.images[0].get_array().shape == (64, 256, 3)
     with pytest.raises(ValueError, match=r"stages \['vae'\]: expected some of tokenizer"):
