@@ -107,7 +107,7 @@ def test_cogvideox_has_size_and_length_in_its_config(tmp_path):
 )
 def test_settings_that_cannot_be_are_refused_in_one_line(folder, capsys, text, says):
     (folder / SETTINGS).write_text(text)
-    assert cli.main(["a red circle", "--model", str(folder)]) == 2
+    assert cli.main(["a red circle", "--model", str(folder), "--output", str(folder / "clip.mp4")]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert SETTINGS in line and says in line
 
