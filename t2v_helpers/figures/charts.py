@@ -360,8 +360,10 @@ def sweep(
                 for name, marker, column in zip(each, MARKERS, scores.T, strict=False):
                     ax.plot(x, column, color=color, linestyle=STYLES[i], marker=marker)
                     ends.append((column[-1], f"{label}: {name}", color))
-                if each or scores.size == 1:
-                    ends += [(scores.mean(), label, color)] * (not each)
+                if each:
+                    continue
+                if scores.size == 1:  # the line across says it all
+                    ends.append((scores.mean(), label, color))
                     continue
                 ax.plot(x, scores.mean(1), color=color, linestyle=STYLES[i])
                 aside = (seeds > 1) * (0.2 * (i - (len(curves) - 1) / 2) + np.linspace(-0.08, 0.08, seeds))
